@@ -1,0 +1,86 @@
+# Everything a newcomer needs: `make demo` and `make test`. Only git, make and Python 3.11+ are presumed.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(abspath $(VENV))/bin
+READY   = $(VENV)/.ready
+BUF     = protos/node_modules/.bin/buf
+PINS    = constraints.txt pyproject.toml protos/pyproject.toml clients/python/pyproject.toml
+
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-all test-compose check format protos docs bench load starter clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(READY)  ## make the environment: .venv with pinned dependencies
+
+$(READY): $(PINS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@echo "Installing pinned dependencies into $(VENV); the first time takes a few minutes"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt hatchling editables
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-build-isolation -c constraints.txt \
+	  -e protos -e clients/python -e ".[dev]" | grep -v -E '^(Requirement already|Obtaining|Collecting|Looking|  )' || true
+	@$(BIN)/python -m pip check
+	@touch $(READY)
+
+demo: setup  ## start the stack, ingest, ask, search, draw, stop
+	@$(BIN)/quadrille demo
+
+up: setup  ## run the stack in the foreground; Ctrl-C drains
+	@$(BIN)/quadrille up
+
+test: setup  ## all tests that need Python alone
+	$(BIN)/python -m pytest -m "not slow and not compose"
+
+test-all: setup  ## the slow tests too
+	$(BIN)/python -m pytest -m "not compose"
+
+test-compose: setup  ## the compose stack, on the engine that DOCKER_HOST names
+	$(BIN)/python -m pytest -m compose tests/e2e/compose
+
+check: setup $(BUF)  ## format, lint, types, layers, stubs, docs, contracts, licences
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/protos.py --check
+	$(BIN)/python scripts/sync_client.py --check
+	$(BIN)/python scripts/config_reference.py --check
+	$(BIN)/python scripts/licences.py
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	cd protos && node_modules/.bin/buf lint && node_modules/.bin/buf breaking --against released.binpb
+
+format: setup  ## format and mend what can be mended
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+protos: setup  ## regenerate the stubs in protos/gen
+	$(BIN)/python scripts/protos.py
+
+docs: setup  ## regenerate docs/configuration.md
+	$(BIN)/python scripts/config_reference.py
+
+bench: setup  ## NAME=text|image|retrieval|gateway OUT=file.json
+	$(BIN)/python -m benchmarks $(NAME) --out $(OUT)
+
+load: .venv-load/.ready  ## USERS=8 SECONDS=30 against a running stack
+	.venv-load/bin/python tests/load/run.py --users $(or $(USERS),8) --seconds $(or $(SECONDS),30)
+
+.venv-load/.ready: tests/load/constraints.txt
+	$(PYTHON) -m venv .venv-load
+	.venv-load/bin/python -m pip install --disable-pip-version-check -q -r tests/load/constraints.txt -e protos -e clients/python
+	touch $@
+
+starter: setup  ## retrain the starter models from nothing
+	$(BIN)/python -m starter
+
+$(BUF): protos/package.json protos/package-lock.json
+	cd protos && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+clean:  ## remove environments and caches
+	rm -rf .venv .venv-load protos/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis out

@@ -1,0 +1,1 @@
+"""First benchmarks, one a service, each against the plainest alternative in the same run."""

@@ -1,0 +1,38 @@
+"""Run one benchmark against a stack of its own: python -m benchmarks NAME [--out FILE]."""
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from quadrille_cli.stack import Ports, local_stack
+from rich.console import Console
+
+from benchmarks import gateway, image, retrieval, text
+from benchmarks.report import Report
+
+BENCHMARKS: dict[str, Callable[[Ports], Coroutine[Any, Any, Report]]] = {
+    "text": text.measure,
+    "image": image.measure,
+    "retrieval": retrieval.measure,
+    "gateway": gateway.measure,
+}
+
+
+def main() -> None:
+    """Start the stack on free ports, measure, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=BENCHMARKS)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    ports = Ports.free()
+    status = Console(stderr=True).status(f"measuring {arguments.name}")
+    with tempfile.TemporaryDirectory() as scratch, status, local_stack(Path(scratch), ports=ports):
+        report = asyncio.run(BENCHMARKS[arguments.name](ports))
+    report.write(arguments.out)
+
+
+if __name__ == "__main__":
+    main()

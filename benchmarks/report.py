@@ -1,0 +1,72 @@
+"""What every result says: machine, versions, command, rows, ratios."""
+
+import json
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+PACKAGES = ("grpcio", "torch", "transformers", "diffusers", "faiss-cpu", "numpy", "quadrille")
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A figure without unit; `better` says which direction is."""
+
+    value: float
+    goal: float
+    better: Literal["higher", "lower"]
+
+
+@dataclass(slots=True)
+class Report:
+    """One benchmark's result; `rows` are flat and carry their units in their names."""
+
+    name: str
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    ratios: dict[str, Ratio] = field(default_factory=dict)
+
+    def write(self, path: Path | None) -> None:
+        """Write JSON to `path`, or to standard output."""
+        result = {
+            "name": self.name,
+            "machine": machine(),
+            "versions": versions(),
+            "command": " ".join(sys.argv),
+        }
+        text = json.dumps({**result, **asdict(self)}, indent=2)
+        if path is None:
+            print(text)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + "\n")
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores and memory."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    model = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory / 2**30, 1),
+        "system": platform.system(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what was measured."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which `share` of the values lie (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

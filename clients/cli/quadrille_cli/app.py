@@ -1,0 +1,49 @@
+"""The entry point `quadrille`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quadrille_cli.commands import keys
+from quadrille_cli.commands.ask import ask
+from quadrille_cli.commands.chat import chat
+from quadrille_cli.commands.demo import demo
+from quadrille_cli.commands.image import image
+from quadrille_cli.commands.ingest import ingest
+from quadrille_cli.commands.models import models
+from quadrille_cli.commands.search import search
+from quadrille_cli.commands.status import status
+from quadrille_cli.commands.up import up
+from quadrille_cli.connection import Connection
+from quadrille_cli.failures import Commands
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+
+@app.callback()
+def connect(
+    context: typer.Context,
+    address: Annotated[
+        str, typer.Option(envvar="QUADRILLE_ADDRESS", help="host:port of a gateway or of one service.")
+    ] = "127.0.0.1:50050",
+    api_key: Annotated[
+        str | None, typer.Option(envvar="QUADRILLE_API_KEY", help="API key.", show_default=False)
+    ] = None,
+    ca: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="PEM authority to trust; turns TLS on.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that a call may take.")] = 300.0,
+) -> None:
+    """Quadrille serves generative models over gRPC: text, images, retrieval, and answers from documents."""
+    context.obj = Connection(address, api_key, ca, timeout)
+
+
+for command in (up, demo, status, models, chat, ask, ingest, search, image):
+    app.command()(command)
+app.add_typer(keys.app, name="keys")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

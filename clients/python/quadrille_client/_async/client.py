@@ -1,0 +1,63 @@
+"""The client."""
+
+from types import TracebackType
+from typing import Any, Self
+
+from quadrille_client import health
+from quadrille_client._async.images import AsyncImages
+from quadrille_client._async.rag import AsyncRagCalls
+from quadrille_client._async.retrieval import AsyncAdmin, AsyncCollections, AsyncDocuments
+from quadrille_client._async.transport import AsyncTransport, open_channel
+from quadrille_client.retry import RetryPolicy
+from quadrille_client.tls import Tls
+
+
+class AsyncClient(AsyncRagCalls):
+    """Client of a gateway, or of one service; one channel, for as many calls at once as you like.
+
+    `timeout` (seconds, retries included) becomes each call's deadline; None is none. Failed calls raise
+    `quadrille_client.QuadrilleError`.
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:50050",
+        *,
+        api_key: str | None = None,
+        tls: Tls | None = None,
+        timeout: float | None = 60.0,
+        max_retries: int = 2,
+    ) -> None:
+        channel = open_channel(address, tls)
+        self._use(AsyncTransport(channel, api_key, timeout, RetryPolicy(max_retries)))
+
+    def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
+        """A client over the same channel with other options; what is left out stays as it is."""
+        other = object.__new__(type(self))
+        other._use(self._transport.with_options(timeout, max_retries))
+        return other
+
+    async def is_serving(self, service: str = "") -> bool:
+        """Whether a service says SERVING; "" is the whole server. Raises NotFoundError for an unknown one."""
+        check = self._transport.channel.unary_unary(health.CHECK, bytes, bytes)
+        return health.is_serving(await self._transport.unary(check, health.request(service)))
+
+    async def close(self) -> None:
+        """Close the channel; running calls end."""
+        channel: Any = self._transport.channel  # its types ask for a grace period that has a default
+        await channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _use(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+        self.images = AsyncImages(transport)
+        self.collections = AsyncCollections(transport)
+        self.documents = AsyncDocuments(transport)
+        self.admin = AsyncAdmin(transport)

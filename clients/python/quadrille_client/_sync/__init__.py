@@ -1,0 +1,1 @@
+"""The client, made from _async by scripts/sync_client.py; do not edit."""

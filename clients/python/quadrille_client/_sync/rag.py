@@ -1,0 +1,148 @@
+"""Search, answers from documents, and ingest of files."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Unpack
+
+import grpc
+from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
+from quadrille.retrieval.v1 import search_pb2, search_pb2_grpc
+from quadrille_client._sync.streams import AnswerStream
+from quadrille_client._sync.text import TextCalls
+from quadrille_client._sync.transport import Transport
+from quadrille_client.convert import rag as convert
+from quadrille_client.convert import retrieval
+from quadrille_client.convert import text as convert_text
+from quadrille_client.errors import from_rpc_error
+from quadrille_client.files import walk
+from quadrille_client.types import rag as types
+from quadrille_client.types import retrieval as retrieval_types
+from quadrille_client.types import text as text_types
+
+
+class RagCalls(TextCalls):
+    """Retrieval and RAG: mixed into the client."""
+
+    _transport: Transport
+
+    def search(
+        self,
+        collection: str,
+        text: str = "",
+        *,
+        vector: Sequence[float] = (),
+        mode: retrieval_types.SearchMode | None = None,
+        top_k: int | None = None,
+        filter: retrieval_types.Filter | None = None,
+        min_lsn: int | None = None,
+        explain: bool = False,
+        embedding_model: str = "",
+    ) -> retrieval_types.SearchResult:
+        """Find chunks. Unless the mode is lexical, a text without a vector is embedded at this address."""
+        stamp = ""
+        if text and not vector and mode != "lexical":
+            embedded = self.embed(text, model=embedding_model)
+            vector, stamp = embedded.vectors[0], embedded.model_stamp
+        query = search_pb2.Query(
+            mode=retrieval.mode(mode),
+            vector=vector,
+            text=text,
+            top_k=top_k,
+            filter=retrieval.filter_to_pb(filter),
+        )
+        request = search_pb2.SearchRequest(
+            collection=collection, query=query, min_lsn=min_lsn, explain=explain, embedding_model=stamp
+        )
+        stub: Any = search_pb2_grpc.SearchServiceStub(self._transport.channel)
+        return retrieval.result(self._transport.unary(stub.Search, request))
+
+    def stream_ask(
+        self,
+        collection: str,
+        question: str,
+        *,
+        history: Sequence[text_types.Message] = (),
+        model: str = "",
+        passages: int | None = None,
+        filter: retrieval_types.Filter | None = None,
+        mode: retrieval_types.SearchMode | None = None,
+        min_lsn: int | None = None,
+        **sampling: Unpack[text_types.Sampling],
+    ) -> AnswerStream:
+        """Answer a question from documents, event by event; `passages` is how many the model is given."""
+        request = rag_pb2.AskRequest(
+            collection=collection,
+            question=question,
+            history=convert_text.messages(history),
+            model=model,
+            sampling=convert_text.sampling(sampling) if sampling else None,
+            top_k=passages,
+            filter=retrieval.filter_to_pb(filter),
+            mode=retrieval.mode(mode),
+            min_lsn=min_lsn,
+        )
+        stub: Any = rag_pb2_grpc.RagServiceStub(self._transport.channel)
+        return AnswerStream(self._transport, stub.Ask, request)
+
+    def ask(
+        self,
+        collection: str,
+        question: str,
+        *,
+        history: Sequence[text_types.Message] = (),
+        model: str = "",
+        passages: int | None = None,
+        filter: retrieval_types.Filter | None = None,
+        mode: retrieval_types.SearchMode | None = None,
+        min_lsn: int | None = None,
+        **sampling: Unpack[text_types.Sampling],
+    ) -> types.Answer:
+        """Answer a question from documents; `passages` is how many the model is given."""
+        stream = self.stream_ask(
+            collection,
+            question,
+            history=history,
+            model=model,
+            passages=passages,
+            filter=filter,
+            mode=mode,
+            min_lsn=min_lsn,
+            **sampling,
+        )
+        return stream.collect()
+
+    def ingest(
+        self,
+        collection: str,
+        paths: Iterable[str | Path],
+        *,
+        embedding_model: str = "",
+        chunk_size: int | None = None,
+        chunk_overlap: int | None = None,
+    ) -> Iterator[convert.FileEvent]:
+        """Have files (and the files of folders) read, cut, embedded and stored; yields their fates."""
+        files = list(walk(paths))
+
+        def requests() -> Iterator[rag_pb2.IngestDocumentsRequest]:
+            start = rag_pb2.IngestDocumentsStart(
+                collection=collection,
+                embedding_model=embedding_model,
+                chunk_size=chunk_size,
+                chunk_overlap=chunk_overlap,
+            )
+            yield rag_pb2.IngestDocumentsRequest(start=start)
+            for name, path in files:
+                yield rag_pb2.IngestDocumentsRequest(file=rag_pb2.File(id=name, data=path.read_bytes()))
+
+        stub: Any = rag_pb2_grpc.RagServiceStub(self._transport.channel)
+        transport = self._transport
+        call = stub.IngestDocuments(requests(), timeout=transport.timeout, metadata=transport.metadata())
+        try:
+            for response in call:
+                event = convert.file_event(response)
+                if event is not None:
+                    yield event
+        except grpc.RpcError as failed:
+            raise from_rpc_error(failed) from failed
+        finally:
+            call.cancel()

@@ -1,0 +1,134 @@
+"""Streams of events: iterate them, or collect them whole; leaving the context cancels the call."""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import grpc
+from quadrille_client._sync.transport import Transport, time_left
+from quadrille_client.convert import image, rag, text
+from quadrille_client.errors import from_rpc_error
+from quadrille_client.types import image as image_types
+from quadrille_client.types import rag as rag_types
+from quadrille_client.types import text as text_types
+
+Event = TypeVar("Event")
+
+
+class Stream(Generic[Event]):
+    """Events of one call. Retried before its first message only, since later ones may have been acted on."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        method: Callable[..., Any],
+        request: Any,
+        convert: Callable[[Any], Event | None],
+    ) -> None:
+        self._transport = transport
+        self._method = method
+        self._request = request
+        self._convert = convert
+        self._call: Any = None
+        self._events = self._read()
+
+    def __iter__(self) -> Iterator[Event]:
+        return self._events
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel()
+        self._events.close()
+
+    def cancel(self) -> None:
+        """Stop the call; harmless when it is over."""
+        if self._call is not None:
+            self._call.cancel()
+
+    def _read(self) -> Generator[Event, None, None]:
+        deadline, metadata = self._transport.deadline(), self._transport.metadata()
+        begun, attempt = False, 0
+        while True:
+            self._call = self._method(self._request, timeout=time_left(deadline), metadata=metadata)
+            try:
+                for message in self._call:
+                    begun = True
+                    event = self._convert(message)
+                    if event is not None:
+                        yield event
+                return
+            except grpc.RpcError as error:
+                failure = from_rpc_error(error)
+                left = time_left(deadline)
+                delay = None if begun else self._transport.policy.delay_s(failure, attempt, left)
+                if delay is None:
+                    raise failure from error
+            time.sleep(delay)
+            attempt += 1
+
+
+class TextStream(Stream[text_types.Started | text_types.Delta | text_types.Finished]):
+    """A generation."""
+
+    def __init__(self, transport: Transport, method: Callable[..., Any], request: Any) -> None:
+        super().__init__(transport, method, request, text.event)
+
+    def collect(self) -> text_types.Generation:
+        """Read to the end."""
+        pieces: dict[int, list[text_types.Delta]] = {}
+        started, finished = None, None
+        with self:
+            for event in self:
+                if isinstance(event, text_types.Started):
+                    started = event
+                elif isinstance(event, text_types.Delta):
+                    pieces.setdefault(event.index, []).append(event)
+                else:
+                    finished = event
+        assert started is not None
+        assert finished is not None
+        deltas = [pieces.get(end.index, []) for end in finished.sequences]
+        return text_types.Generation(
+            texts=tuple("".join(delta.text for delta in items) for items in deltas),
+            started=started,
+            finished=finished,
+            logprobs=tuple(tuple(entry for delta in items for entry in delta.logprobs) for items in deltas),
+        )
+
+
+class ImageStream(Stream[image.Event]):
+    """A run that makes images."""
+
+    def __init__(self, transport: Transport, method: Callable[..., Any], request: Any) -> None:
+        super().__init__(transport, method, request, image.event)
+
+    def collect(self) -> tuple[image_types.ImageResult, ...]:
+        """Read to the end; the images in order."""
+        with self:
+            images = [event for event in self if isinstance(event, image_types.ImageResult)]
+        return tuple(sorted(images, key=lambda result: result.index))
+
+
+class AnswerStream(Stream[rag.Event]):
+    """An answer that rests on documents."""
+
+    def __init__(self, transport: Transport, method: Callable[..., Any], request: Any) -> None:
+        super().__init__(transport, method, request, rag.event)
+
+    def collect(self) -> rag_types.Answer:
+        """Read to the end."""
+        with self:
+            events = [event for event in self]
+        (retrieved,) = (event for event in events if isinstance(event, rag_types.Retrieved))
+        (finished,) = (event for event in events if isinstance(event, rag_types.AskFinished))
+        return rag_types.Answer(
+            text="".join(event.text for event in events if isinstance(event, rag_types.AnswerDelta)),
+            passages=retrieved.passages,
+            citations=tuple(event for event in events if isinstance(event, rag_types.Citation)),
+            finished=finished,
+        )

@@ -1,0 +1,1 @@
+"""Protobuf to plain types and back."""

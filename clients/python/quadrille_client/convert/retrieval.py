@@ -1,0 +1,136 @@
+"""Retrieval messages."""
+
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from google.protobuf import json_format, struct_pb2
+from quadrille.retrieval.v1 import collection_pb2, document_pb2, filter_pb2, search_pb2
+
+from quadrille_client.convert.enums import value, word
+from quadrille_client.types import retrieval as types
+
+
+def struct(mapping: Mapping[str, Any]) -> struct_pb2.Struct:
+    """JSON-like metadata as a Struct."""
+    message = struct_pb2.Struct()
+    message.update(dict(mapping))
+    return message
+
+
+def collection(message: collection_pb2.Collection) -> types.Collection:
+    """A collection."""
+    return types.Collection(
+        name=message.name,
+        dimension=message.dimension,
+        metric=word(collection_pb2.Metric, message.metric),
+        embedding_model=message.embedding_model,
+        document_count=message.document_count,
+        chunk_count=message.chunk_count,
+        last_lsn=message.last_lsn,
+        aliases=tuple(message.aliases),
+    )
+
+
+def document_to_pb(document: types.Document) -> document_pb2.Document:
+    """A document for a request."""
+    return document_pb2.Document(
+        id=document.id,
+        title=document.title,
+        source_uri=document.source_uri,
+        text=document.text,
+        metadata=struct(document.metadata),
+        chunks=[
+            document_pb2.Chunk(text=c.text, start_byte=c.start_byte, end_byte=c.end_byte, vector=c.vector)
+            for c in document.chunks
+        ],
+    )
+
+
+def document(message: document_pb2.Document) -> types.Document:
+    """A document of a response."""
+    chunks = tuple(
+        types.Chunk(c.text, c.start_byte, c.end_byte, tuple(c.vector), c.ordinal, c.id)
+        for c in message.chunks
+    )
+    return types.Document(
+        id=message.id,
+        text=message.text,
+        title=message.title,
+        source_uri=message.source_uri,
+        metadata=json_format.MessageToDict(message.metadata),
+        chunks=chunks,
+        version=message.version,
+        lsn=message.lsn,
+        content_sha256=message.content_sha256,
+        update_time=message.update_time.ToDatetime(UTC) if message.HasField("update_time") else None,
+    )
+
+
+def filter_to_pb(condition: types.Filter | None) -> filter_pb2.Filter | None:
+    """A filter; raises ValueError for a form that is none. Absent stays absent."""
+    if condition is None:
+        return None
+    keys = set(condition)
+    if keys == {"all"} or keys == {"any"}:
+        (kind,) = keys
+        parts = [part for item in condition[kind] if (part := filter_to_pb(item)) is not None]
+        listed = filter_pb2.FilterList(filters=parts)
+        return filter_pb2.Filter(all=listed) if kind == "all" else filter_pb2.Filter(any=listed)
+    if keys == {"not"}:
+        message = filter_pb2.Filter()
+        inner = filter_to_pb(condition["not"])
+        getattr(message, "not").CopyFrom(inner)
+        return message
+    if len(keys) == 2 and "field" in keys:
+        return filter_pb2.Filter(condition=_condition(condition))
+    raise ValueError(f"not a filter: {dict(condition)!r}")
+
+
+def _condition(condition: types.Filter) -> filter_pb2.Condition:
+    (test,) = set(condition) - {"field"}
+    operand = condition[test]
+    field = condition["field"]
+    if test == "equals":
+        return filter_pb2.Condition(field=field, equals=json_format.ParseDict(operand, struct_pb2.Value()))
+    if test == "any_of":
+        return filter_pb2.Condition(
+            field=field, any_of=json_format.ParseDict(operand, struct_pb2.ListValue())
+        )
+    if test == "range":
+        return filter_pb2.Condition(field=field, range=filter_pb2.Range(**operand))
+    if test == "exists":
+        return filter_pb2.Condition(field=field, exists=operand)
+    raise ValueError(f"not a test of a filter: {test!r}")
+
+
+def mode(name: types.SearchMode | None) -> Any:
+    """What ranks the chunks."""
+    return value(search_pb2.SearchMode, name, "mode")
+
+
+def hit(message: search_pb2.Hit) -> types.Hit:
+    """A chunk that was found."""
+    return types.Hit(
+        chunk_id=message.chunk_id,
+        document_id=message.document_id,
+        ordinal=message.ordinal,
+        text=message.text,
+        title=message.title,
+        source_uri=message.source_uri,
+        start_byte=message.start_byte,
+        end_byte=message.end_byte,
+        metadata=json_format.MessageToDict(message.metadata),
+        score=message.score,
+        dense_score=message.dense_score if message.HasField("dense_score") else None,
+        lexical_score=message.lexical_score if message.HasField("lexical_score") else None,
+        content_sha256=message.content_sha256,
+    )
+
+
+def result(message: search_pb2.SearchResponse) -> types.SearchResult:
+    """An answer to a query."""
+    plan = None
+    if message.HasField("plan"):
+        plan = json_format.MessageToDict(message.plan, preserving_proto_field_name=True)
+    return types.SearchResult(tuple(hit(item) for item in message.hits), message.lsn, message.search_ms, plan)

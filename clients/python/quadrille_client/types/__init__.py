@@ -1,0 +1,1 @@
+"""What calls take and return: plain frozen dataclasses, never protobuf."""

@@ -1,0 +1,118 @@
+"""Documents, filters and results of the retrieval service."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Metric = Literal["cosine", "inner_product", "l2"]
+SearchMode = Literal["dense", "lexical", "hybrid"]
+# {"field": "lang", "equals": "en"} | {"field": "n", "range": {"gte": 1}} | {"field": "a.b", "any_of": [1, 2]}
+# | {"field": "x", "exists": True} | {"all": [filter, …]} | {"any": [filter, …]} | {"not": filter}
+Filter = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage of a document; byte offsets count in the document's UTF-8 text."""
+
+    text: str
+    start_byte: int = 0
+    end_byte: int = 0
+    vector: Sequence[float] = ()
+    ordinal: int = 0
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text with its chunks; version, lsn, content_sha256 and update_time are set in results."""
+
+    id: str
+    text: str = ""
+    title: str = ""
+    source_uri: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    chunks: Sequence[Chunk] = ()
+    version: int = 0
+    lsn: int = 0
+    content_sha256: str = ""
+    update_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A named set of documents that share a vector space."""
+
+    name: str
+    dimension: int
+    metric: Metric
+    embedding_model: str
+    document_count: int
+    chunk_count: int
+    last_lsn: int
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of documents; `next_page_token` is empty on the last."""
+
+    documents: tuple[Document, ...]
+    next_page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A durable write."""
+
+    lsn: int
+    versions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestAck:
+    """A document is durable and visible."""
+
+    document_id: str
+    version: int
+    lsn: int
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRefusal:
+    """A document was refused."""
+
+    document_id: str
+    reason: str
+    field: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found."""
+
+    chunk_id: str
+    document_id: str
+    ordinal: int
+    text: str
+    title: str
+    source_uri: str
+    start_byte: int
+    end_byte: int
+    metadata: Mapping[str, Any]
+    score: float
+    dense_score: float | None
+    lexical_score: float | None
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Chunks, best first; `plan` tells how they were found when it was asked for."""
+
+    hits: tuple[Hit, ...]
+    lsn: int
+    search_ms: float
+    plan: Mapping[str, Any] | None

@@ -1,0 +1,146 @@
+"""Composition root of the gateway: python -m gateway."""
+
+import asyncio
+from collections.abc import Mapping
+
+import grpc
+import structlog
+import uvloop
+from google.protobuf.descriptor import ServiceDescriptor
+from prometheus_client import CollectorRegistry
+from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
+from quadrille.image.v1 import image_pb2
+from quadrille.retrieval.v1 import admin_pb2, collection_pb2, document_pb2, search_pb2
+from quadrille.text.v1 import text_pb2
+from serving.channel import open_channel
+from serving.config import load_settings
+from serving.log import configure_logging
+from serving.server import GrpcServer, run
+
+from gateway.adapters.health import GrpcHealthProbe
+from gateway.adapters.image import GrpcImageBackend, image_router
+from gateway.adapters.retrieval import GrpcRetrievalBackend
+from gateway.adapters.text import GrpcTextBackend, text_router
+from gateway.config import GatewaySettings
+from gateway.http.app import make_app
+from gateway.http.server import HttpServer
+from gateway.listing import IMAGE_NATIVE, TEXT_NATIVE, image_listing, text_listing
+from gateway.metrics import GatewayMetrics
+from gateway.proxy import Proxied, handlers
+from gateway.rag.ask import Asker
+from gateway.rag.ingest import Ingester
+from gateway.routes import by_capability, fixed
+from gateway.servicer import RagServicer
+from gateway.watch import BackendWatch
+
+log = structlog.get_logger(__name__)
+RAG = rag_pb2.DESCRIPTOR.services_by_name["RagService"].full_name
+TEXT = text_pb2.DESCRIPTOR.services_by_name["TextService"]
+IMAGE = image_pb2.DESCRIPTOR.services_by_name["ImageService"]
+RETRIEVAL: tuple[ServiceDescriptor, ...] = tuple(
+    service
+    for module in (collection_pb2, document_pb2, search_pb2, admin_pb2)
+    for service in module.DESCRIPTOR.services_by_name.values()
+)
+
+
+class Gateway:
+    """All parts, wired."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        registry = CollectorRegistry()
+        metrics = GatewayMetrics(registry)
+        key = settings.backend_api_key
+        self._texts = _channels(settings, settings.text_addresses)
+        self._images = _channels(settings, settings.image_addresses)
+        self._retrievals = _channels(settings, (settings.retrieval_address,))
+        texts, images = text_router(self._texts, key), image_router(self._images, key)
+        text = GrpcTextBackend(self._texts, texts, key)
+        image = GrpcImageBackend(self._images, images, key)
+        retrieval_channel = self._retrievals[settings.retrieval_address]
+        retrieval = GrpcRetrievalBackend(retrieval_channel, key)
+        self.server = GrpcServer(settings, registry=registry)
+        servicer = RagServicer(Asker(text, retrieval, metrics), Ingester(text, retrieval, metrics), metrics)
+        rag_pb2_grpc.add_RagServiceServicer_to_server(servicer, self.server.grpc)
+        proxied = [
+            Proxied(TEXT, by_capability(texts, self._texts), TEXT_NATIVE, texts.forget),
+            Proxied(IMAGE, by_capability(images, self._images), IMAGE_NATIVE, images.forget),
+            *(Proxied(service, fixed(retrieval_channel)) for service in RETRIEVAL),
+        ]
+        listings = (text_listing(texts), image_listing(images))
+        self.server.grpc.add_generic_rpc_handlers((*listings, *handlers(proxied, metrics, key)))
+        self.services = (RAG, TEXT.full_name, IMAGE.full_name, *(item.full_name for item in RETRIEVAL))
+        self.watch = BackendWatch(
+            {
+                kind: [GrpcHealthProbe(f"{kind}@{address}", channel) for address, channel in group.items()]
+                for kind, group in (
+                    ("text", self._texts),
+                    ("image", self._images),
+                    ("retrieval", self._retrievals),
+                )
+            },
+            {
+                "text": [TEXT.full_name],
+                "image": [IMAGE.full_name],
+                "retrieval": [item.full_name for item in RETRIEVAL],
+            },
+            self.server.health,
+            metrics,
+            own_services=[RAG],
+            interval_s=settings.health_interval_s,
+        )
+        app = make_app(
+            text,
+            image,
+            keys=self.server.keys,
+            metrics=metrics,
+            registry=registry,
+            down=lambda: ("draining",) if self.server.draining else self.watch.down,
+            max_body_bytes=settings.max_http_body_bytes,
+            max_json_depth=settings.max_json_depth,
+        )
+        host = settings.http_host or settings.host
+        self.http = HttpServer(app, host, settings.http_port, grace_s=settings.drain_grace_s)
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the HTTP door and begin to watch the backends."""
+        await self.http.start()
+        log.info("http_listening", port=self.http.bound_port)
+        self._watching = asyncio.create_task(self.watch.run())
+
+    async def stop(self) -> None:
+        """Close both."""
+        if self._watching is not None:
+            self._watching.cancel()
+        await self.http.stop()
+        for channel in (*self._texts.values(), *self._images.values(), *self._retrievals.values()):
+            await channel.close(None)
+
+
+def _channels(settings: GatewaySettings, addresses: tuple[str, ...]) -> Mapping[str, grpc.aio.Channel]:
+    tls, limit = settings.backend_tls, settings.max_message_bytes
+    return {address: open_channel(address, tls, limit) for address in addresses}
+
+
+async def _main(settings: GatewaySettings) -> None:
+    gateway = Gateway(settings)
+    await run(
+        gateway.server,
+        services=gateway.services,
+        start=gateway.start,
+        stop=gateway.stop,
+        announce=False,
+        metrics_endpoint=False,
+    )
+
+
+def main() -> None:
+    """Read the settings and serve."""
+    settings = load_settings(GatewaySettings)
+    configure_logging(settings.service, settings.log_level)
+    uvloop.run(_main(settings))
+
+
+if __name__ == "__main__":
+    main()

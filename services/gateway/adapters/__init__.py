@@ -1,0 +1,1 @@
+"""The ports over gRPC stubs; imported by `__main__` alone."""

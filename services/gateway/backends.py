@@ -1,0 +1,92 @@
+"""The ports through which the gateway reaches other services.
+
+Every call raises the domain errors of `serving.errors`; a service that cannot be reached is `Unavailable`. Streams
+are async generators: closing one cancels the call behind it.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
+
+from gateway.domain.image import ImageEvent, ImageModel, ImageRequest
+from gateway.domain.retrieval import Collection, Hit, NewDocument, SearchRequest, StoredDocument
+from gateway.domain.text import (
+    ChatRequest,
+    EmbedRequest,
+    EmbedResult,
+    GenerateRequest,
+    GenerationEvent,
+    TextModel,
+)
+
+
+class TextBackend(Protocol):
+    """Language models."""
+
+    async def list_models(self) -> Sequence[TextModel]:
+        """All models that can be reached; for each capability the first that has it is its default."""
+        ...
+
+    def chat(self, request: ChatRequest) -> AsyncGenerator[GenerationEvent, None]:
+        """Answer a conversation: started, deltas, finished."""
+        ...
+
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerationEvent, None]:
+        """Continue a prompt: started, deltas, finished."""
+        ...
+
+    async def embed(self, request: EmbedRequest) -> EmbedResult:
+        """One unit vector a text."""
+        ...
+
+    async def token_ends(self, model: str, text: str) -> Sequence[int]:
+        """The byte after each token of a text, in order, without special tokens; its length is the token count."""
+        ...
+
+
+class ImageBackend(Protocol):
+    """Image models."""
+
+    async def list_models(self) -> Sequence[ImageModel]:
+        """All models that can be reached, the default first."""
+        ...
+
+    def generate(self, request: ImageRequest) -> AsyncGenerator[ImageEvent, None]:
+        """Make images: previews and images, finished."""
+        ...
+
+
+class RetrievalBackend(Protocol):
+    """The document store."""
+
+    async def get_collection(self, name: str) -> Collection:
+        """A collection by name or alias; NotFound when there is none."""
+        ...
+
+    async def create_collection(self, collection: Collection) -> None:
+        """Make an empty collection; AlreadyExists when there is one of that name."""
+        ...
+
+    async def get_document(self, collection: str, document_id: str) -> StoredDocument:
+        """A document; NotFound when there is none."""
+        ...
+
+    async def upsert_document(self, collection: str, document: NewDocument, embedding_model: str) -> int:
+        """Write a document; returns the log sequence number of the write."""
+        ...
+
+    async def search(self, request: SearchRequest) -> Sequence[Hit]:
+        """Chunks, best first."""
+        ...
+
+
+class HealthProbe(Protocol):
+    """Whether one backend is ready."""
+
+    @property
+    def name(self) -> str:
+        """The backend, e.g. "text@127.0.0.1:50051"."""
+        ...
+
+    async def is_serving(self) -> bool:
+        """True when the backend says that it serves; never raises for a backend that is lost."""
+        ...

@@ -1,0 +1,46 @@
+"""Options of the gateway."""
+
+from pathlib import Path
+
+from pydantic import Field
+from serving.channel import TlsOptions
+from serving.config import CommaList, ServiceSettings
+
+
+class GatewaySettings(ServiceSettings, service="gateway"):
+    """Where it listens, and which services stand behind it. Its metrics are on the HTTP port, under /metrics."""
+
+    port: int = Field(50050, ge=0, le=65535, description="Port of gRPC; 0 picks a free one.")
+    http_host: str | None = Field(None, description="Address that HTTP listens on. None: the same as `host`.")
+    http_port: int = Field(8080, ge=0, le=65535, description="Port of HTTP; 0 picks a free one.")
+    text_addresses: CommaList = Field(
+        ("127.0.0.1:50051",),
+        min_length=1,
+        description="textgen servers; a request goes to the one that has its model.",
+    )
+    image_addresses: CommaList = Field(
+        ("127.0.0.1:50052",), min_length=1, description="imagegen servers; likewise."
+    )
+    retrieval_address: str = Field("127.0.0.1:50053", description="The retrieval server.")
+    backend_ca: Path | None = Field(None, description="PEM authority of the backends; turns TLS to them on.")
+    backend_certificate: Path | None = Field(
+        None, description="PEM certificate shown to the backends (mTLS)."
+    )
+    backend_key: Path | None = Field(None, description="PEM private key of that certificate.")
+    backend_api_key: str | None = Field(
+        None, repr=False, description='API key shown to the backends; give it the scope "delegate".'
+    )
+    health_interval_s: float = Field(
+        1.0, gt=0, description="Seconds between two looks at the backends' health."
+    )
+    max_http_body_bytes: int = Field(
+        16 * 1024 * 1024, ge=1024, description="Largest HTTP request body, in bytes."
+    )
+    max_json_depth: int = Field(64, ge=4, description="Deepest nesting of a JSON body.")
+
+    @property
+    def backend_tls(self) -> TlsOptions | None:
+        """TLS of the channels to the backends."""
+        if self.backend_ca is None:
+            return None
+        return TlsOptions(self.backend_ca, self.backend_certificate, self.backend_key)

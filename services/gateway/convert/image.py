@@ -1,0 +1,56 @@
+"""Image messages, both ways."""
+
+from quadrille.image.v1 import image_pb2
+
+from gateway.domain import image as domain
+
+_FORMATS = {
+    domain.ImageFormat.PNG: image_pb2.IMAGE_FORMAT_PNG,
+    domain.ImageFormat.JPEG: image_pb2.IMAGE_FORMAT_JPEG,
+    domain.ImageFormat.WEBP: image_pb2.IMAGE_FORMAT_WEBP,
+}
+_OPTIONAL = ("width", "height", "steps", "guidance_scale", "seed")
+
+
+def generate_to_proto(request: domain.ImageRequest) -> image_pb2.GenerateRequest:
+    """The wire form of a request."""
+    parameters = image_pb2.DiffusionParameters(
+        negative_prompt=request.negative_prompt or "",
+        count=request.count,
+        format=_FORMATS[request.format],
+        preview_every_steps=request.preview_every_steps,
+    )
+    for name in _OPTIONAL:
+        if (value := getattr(request, name)) is not None:
+            setattr(parameters, name, value)
+    return image_pb2.GenerateRequest(
+        model=request.model, prompt=request.prompt, parameters=parameters, request_id=request.request_id
+    )
+
+
+def event_from_proto(message: image_pb2.GenerateResponse) -> domain.ImageEvent | None:
+    """One event of a stream; None for those that the gateway has no use for."""
+    match message.WhichOneof("event"):
+        case "preview":
+            preview = message.preview
+            image = preview.image
+            return domain.ImagePreview(preview.index, preview.step, image.data, image.width, image.height)
+        case "image":
+            result = message.image
+            image = result.image
+            return domain.ImageResult(result.index, image.data, image.width, image.height, result.seed)
+        case "finished":
+            return domain.ImageFinished(message.finished.image_count)
+        case _:
+            return None
+
+
+def model_from_proto(message: image_pb2.Model) -> domain.ImageModel:
+    """A loaded model."""
+    return domain.ImageModel(
+        id=message.id,
+        generates=image_pb2.CAPABILITY_GENERATE in message.capabilities,
+        default_width=message.default_width,
+        default_height=message.default_height,
+        default_steps=message.default_steps,
+    )

@@ -1,0 +1,1 @@
+"""What the gateway speaks of, free of any wire format."""

@@ -1,0 +1,73 @@
+"""Image requests and events as the gateway sees them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ImageFormat(StrEnum):
+    """A file format."""
+
+    PNG = "png"
+    JPEG = "jpeg"
+    WEBP = "webp"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """Asks for images; None leaves the image service's default. Sizes are in pixels."""
+
+    model: str
+    prompt: str
+    negative_prompt: str | None = None
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    seed: int | None = None
+    count: int = 1
+    format: ImageFormat = ImageFormat.PNG
+    preview_every_steps: int = 0
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePreview:
+    """An early look at image `index`, as a PNG."""
+
+    index: int
+    step: int
+    data: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """A finished image, its file's bytes and the seed that made it."""
+
+    index: int
+    data: bytes
+    width: int
+    height: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFinished:
+    """Last event of a generation."""
+
+    image_count: int
+
+
+ImageEvent = ImagePreview | ImageResult | ImageFinished
+
+
+@dataclass(frozen=True, slots=True)
+class ImageModel:
+    """A loaded image model and its defaults; it can generate when `generates` is true."""
+
+    id: str
+    generates: bool
+    default_width: int
+    default_height: int
+    default_steps: int

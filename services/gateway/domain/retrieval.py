@@ -1,0 +1,92 @@
+"""Documents, searches and hits as the gateway sees them."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class SearchMode(StrEnum):
+    """What ranks the chunks."""
+
+    DENSE = "dense"
+    LEXICAL = "lexical"
+    HYBRID = "hybrid"
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A set of documents that share a vector space; `embedding_model` is a stamp, empty when any will do."""
+
+    name: str
+    dimension: int
+    embedding_model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage of a document: bytes start_byte to end_byte of the document's text in UTF-8."""
+
+    text: str
+    start_byte: int
+    end_byte: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as the store holds it, without its text; `spans` are its chunks' bytes, in order."""
+
+    id: str
+    title: str
+    source_uri: str
+    metadata: dict[str, Any]
+    content_sha256: str
+    spans: tuple[tuple[int, int], ...]
+    lsn: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document to write: one vector a chunk."""
+
+    id: str
+    title: str
+    source_uri: str
+    text: str
+    metadata: dict[str, Any]
+    chunks: tuple[Chunk, ...]
+    vectors: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """One search; `filter` is the client's filter in its wire form, which the gateway never looks into."""
+
+    collection: str
+    mode: SearchMode
+    text: str
+    top_k: int
+    vector: tuple[float, ...] = ()
+    embedding_model: str = ""
+    filter: bytes | None = None
+    min_lsn: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found; `content_sha256` is that of its document's text."""
+
+    chunk_id: str
+    document_id: str
+    ordinal: int
+    text: str
+    title: str
+    source_uri: str
+    start_byte: int
+    end_byte: int
+    score: float
+    metadata: dict[str, Any] = field(default_factory=dict)
+    dense_score: float | None = None
+    lexical_score: float | None = None
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
+    content_sha256: str = ""

@@ -1,0 +1,49 @@
+"""The HTTP application, put together."""
+
+from collections.abc import Callable, Sequence
+
+from fastapi import Depends, FastAPI
+from prometheus_client import CollectorRegistry
+from serving.auth import KeyStore
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from gateway.backends import ImageBackend, TextBackend
+from gateway.http import errors
+from gateway.http.caller import identified
+from gateway.http.chat import chat_routes
+from gateway.http.completions import completion_routes
+from gateway.http.door import Door
+from gateway.http.embeddings import embedding_routes
+from gateway.http.images import image_routes
+from gateway.http.models import model_routes
+from gateway.http.ops import ops_routes
+from gateway.metrics import GatewayMetrics
+
+
+def make_app(
+    text: TextBackend,
+    images: ImageBackend,
+    *,
+    keys: KeyStore,
+    metrics: GatewayMetrics,
+    registry: CollectorRegistry,
+    down: Callable[[], Sequence[str]],
+    max_body_bytes: int,
+    max_json_depth: int,
+) -> ASGIApp:
+    """The door's HTTP side over the text and image ports; `down` names what is not ready."""
+    app = FastAPI(title="Quadrille", summary="OpenAI-compatible door", version="1", redirect_slashes=False)
+    errors.install(app)
+    app.include_router(ops_routes(registry, down))
+    for scope, router in (
+        ("text", model_routes(text, images)),
+        ("text", chat_routes(text)),
+        ("text", completion_routes(text)),
+        ("text", embedding_routes(text)),
+        ("image", image_routes(images)),
+    ):
+        app.include_router(router, dependencies=[Depends(identified(keys, scope))])
+    routes = [route.path for route in app.routes if isinstance(route, Route)]
+    paths = {*routes, *app.openapi()["paths"]}
+    return Door(app, metrics=metrics, routes=paths, max_bytes=max_body_bytes, max_depth=max_json_depth)

@@ -1,0 +1,49 @@
+"""Who sends an HTTP request, and for how long they wait."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from fastapi import Request
+from serving.auth import KeyStore, bearer, require
+from serving.call import Call, enter_call
+from starlette.requests import ClientDisconnect
+
+Result = TypeVar("Result")
+
+
+def identified(keys: KeyStore, scope: str) -> Callable[[Request], Awaitable[None]]:
+    """A dependency: authenticates, checks the scope, makes the call known to what it runs."""
+
+    async def identify(request: Request) -> None:
+        principal = keys.authenticate(bearer(request.headers.get("authorization")))
+        require(principal, scope)
+        enter_call(Call(request.url.path, request.state.request_id, principal))
+
+    return identify
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """The work's result.
+
+    When the client disconnects, the work is cancelled, and with it the calls behind it; then ClientDisconnect
+    is raised.
+    """
+    task = asyncio.ensure_future(work)
+    watcher = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait((task, watcher), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return await task
+    finally:
+        for pending in (task, watcher):
+            pending.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await pending
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

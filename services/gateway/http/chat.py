@@ -1,0 +1,140 @@
+"""POST /v1/chat/completions."""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import APIRouter, Request
+from serving.errors import InvalidInput
+
+from gateway.backends import TextBackend
+from gateway.domain.text import (
+    ChatMessage,
+    ChatRequest,
+    GenerationDelta,
+    GenerationFinished,
+    GenerationStarted,
+    Role,
+)
+from gateway.http.caller import unless_gone
+from gateway.http.sampling import chat_logprob, sampling, structured, usage_body
+from gateway.http.schemas import ChatBody, Message
+from gateway.http.stream import Event, respond
+
+
+def chat_routes(text: TextBackend) -> APIRouter:
+    """The route over a text backend."""
+    router = APIRouter()
+
+    @router.post("/v1/chat/completions", response_model=None)
+    async def create(request: Request, body: ChatBody) -> Any:
+        chat = _request(body, request.state.request_id)
+        if body.stream:
+            return await unless_gone(request, respond(_chunks(text, chat, body)))
+        return await unless_gone(request, _whole(text, chat))
+
+    return router
+
+
+def _request(body: ChatBody, request_id: str) -> ChatRequest:
+    if body.max_tokens is not None and body.max_completion_tokens is not None:
+        raise InvalidInput("max_tokens", "must not be set together with max_completion_tokens")
+    if body.top_logprobs is not None and not body.logprobs:
+        raise InvalidInput("top_logprobs", "needs logprobs to be true")
+    return ChatRequest(
+        model=body.model,
+        messages=tuple(_message(item) for item in body.messages),
+        sampling=sampling(
+            body,
+            max_tokens=body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens,
+            logprobs=(body.top_logprobs or 0) if body.logprobs else None,
+            structured_output=structured(body.response_format),
+        ),
+        request_id=request_id,
+    )
+
+
+def _message(message: Message) -> ChatMessage:
+    role = Role.SYSTEM if message.role == "developer" else Role(message.role)
+    if isinstance(message.content, str):
+        return ChatMessage(role, message.content)
+    return ChatMessage(role, "".join(part.text for part in message.content))
+
+
+async def _whole(text: TextBackend, chat: ChatRequest) -> dict[str, Any]:
+    started, pieces, created = None, dict[int, list[GenerationDelta]](), int(time.time())
+    async with aclosing(text.chat(chat)) as events:
+        async for event in events:
+            match event:
+                case GenerationStarted():
+                    started = event
+                case GenerationDelta():
+                    pieces.setdefault(event.index, []).append(event)
+                case GenerationFinished():
+                    assert started is not None
+                    head = _head(started, created, "chat.completion")
+                    choices = [
+                        _choice(item.index, item.finish_reason, pieces.get(item.index, []), chat)
+                        for item in event.sequences
+                    ]
+                    return {**head, "choices": choices, "usage": _usage(event)}
+    raise AssertionError("a backend's stream ends in its finished event")
+
+
+def _choice(index: int, reason: str, deltas: list[GenerationDelta], chat: ChatRequest) -> dict[str, Any]:
+    content = "".join(delta.text for delta in deltas)
+    logprobs = None
+    if chat.sampling.logprobs is not None:
+        entries = [chat_logprob(entry) for delta in deltas for entry in delta.logprobs]
+        logprobs = {"content": entries, "refusal": None}
+    message = {"role": "assistant", "content": content, "refusal": None}
+    return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": reason}
+
+
+async def _chunks(text: TextBackend, chat: ChatRequest, body: ChatBody) -> AsyncGenerator[Event, None]:
+    head: dict[str, Any] = {}
+    with_usage = body.stream_options is not None and body.stream_options.include_usage
+    blank = {"usage": None} if with_usage else {}
+    async with aclosing(text.chat(chat)) as events:
+        async for event in events:
+            match event:
+                case GenerationStarted():
+                    head = _head(event, int(time.time()), "chat.completion.chunk")
+                    for index in range(body.n or 1):
+                        yield (
+                            None,
+                            {
+                                **head,
+                                **blank,
+                                "choices": [_delta(index, {"role": "assistant", "content": ""})],
+                            },
+                        )
+                case GenerationDelta() if event.text or event.logprobs:
+                    choice = _delta(event.index, {"content": event.text})
+                    if event.logprobs:
+                        choice["logprobs"] = {"content": [chat_logprob(entry) for entry in event.logprobs]}
+                    yield None, {**head, **blank, "choices": [choice]}
+                case GenerationFinished():
+                    for item in event.sequences:
+                        yield None, {**head, **blank, "choices": [_delta(item.index, {}, item.finish_reason)]}
+                    if with_usage:
+                        yield None, {**head, "choices": [], "usage": _usage(event)}
+
+
+def _delta(index: int, delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
+    return {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}
+
+
+def _head(started: GenerationStarted, created: int, kind: str) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{started.request_id}",
+        "object": kind,
+        "created": created,
+        "model": started.model,
+    }
+
+
+def _usage(finished: GenerationFinished) -> dict[str, Any]:
+    usage = finished.usage
+    return usage_body(usage.prompt_token_count, usage.completion_token_count, usage.cached_prompt_token_count)

@@ -1,0 +1,95 @@
+"""Failures in OpenAI's form: {"error": {"message", "type", "param", "code"}}."""
+
+from typing import Any
+
+import grpc
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from serving import errors
+from serving.status import code_of
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+log = structlog.get_logger(__name__)
+_STATUS = {
+    grpc.StatusCode.INVALID_ARGUMENT: (400, "invalid_request_error"),
+    grpc.StatusCode.FAILED_PRECONDITION: (400, "invalid_request_error"),
+    grpc.StatusCode.OUT_OF_RANGE: (400, "invalid_request_error"),
+    grpc.StatusCode.UNAUTHENTICATED: (401, "authentication_error"),
+    grpc.StatusCode.PERMISSION_DENIED: (403, "permission_error"),
+    grpc.StatusCode.NOT_FOUND: (404, "not_found_error"),
+    grpc.StatusCode.ABORTED: (409, "conflict_error"),
+    grpc.StatusCode.ALREADY_EXISTS: (409, "conflict_error"),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (429, "rate_limit_error"),
+    grpc.StatusCode.UNAVAILABLE: (503, "service_unavailable_error"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (504, "timeout_error"),
+}
+CLIENT_CLOSED_REQUEST = 499  # nginx's number for it
+# Names of the contract's fields that HTTP calls otherwise.
+_PARAMS = {
+    "sampling.logprobs": "logprobs",
+    "inputs": "input",
+    "prompt.text": "prompt",
+    "parameters.count": "n",
+}
+
+
+def failure(error: Exception) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """Status, headers and body of a failed request; the text of an unexpected error is not told."""
+    if isinstance(error, errors.QuadrilleError):
+        status, kind = _STATUS.get(code_of(error), (500, "server_error"))
+        if isinstance(error, errors.TooLarge):
+            status, kind = 413, "invalid_request_error"
+        param = _param(error.field) if isinstance(error, errors.InvalidInput) else None
+        return status, _retry_headers(error), body(error.message, kind, param, error.reason.lower())
+    log.error("unexpected_error", exc_info=error)
+    message = "internal error; the server's log has it under this request id"
+    return 500, {}, body(message, "server_error", None, "internal")
+
+
+def body(message: str, kind: str, param: str | None, code: str | None) -> dict[str, Any]:
+    """OpenAI's error object."""
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure in this form."""
+
+    async def known(_request: Request, error: Exception) -> JSONResponse:
+        status, headers, content = failure(error)
+        return JSONResponse(content, status, headers)
+
+    async def unreadable(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        param = ".".join(str(part) for part in first["loc"] if part != "body") or None
+        message = f"{param}: {first['msg']}" if param else str(first["msg"])
+        return JSONResponse(body(message, "invalid_request_error", param, "invalid_input"), 400)
+
+    async def plain(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        kind = "not_found_error" if error.status_code == 404 else "invalid_request_error"
+        return JSONResponse(body(str(error.detail), kind, None, None), error.status_code)
+
+    async def gone(_request: Request, _error: Exception) -> Response:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)  # nobody reads it; it is counted
+
+    app.add_exception_handler(ClientDisconnect, gone)
+    app.add_exception_handler(errors.QuadrilleError, known)
+    app.add_exception_handler(grpc.aio.AioRpcError, known)
+    app.add_exception_handler(RequestValidationError, unreadable)
+    app.add_exception_handler(HTTPException, plain)
+    app.add_exception_handler(Exception, known)
+
+
+def _param(field: str) -> str:
+    return _PARAMS.get(field, field.removeprefix("sampling.").removeprefix("parameters."))
+
+
+def _retry_headers(error: errors.QuadrilleError) -> dict[str, str]:
+    if not isinstance(error, errors.Overloaded | errors.Unavailable):
+        return {}
+    seconds = error.retry_after_s
+    return {"retry-after": str(max(1, round(seconds))), "retry-after-ms": str(max(1, round(seconds * 1000)))}

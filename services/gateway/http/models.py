@@ -1,0 +1,38 @@
+"""GET /v1/models and /v1/models/{id}."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from serving.errors import NotFound, Unavailable
+
+from gateway.backends import ImageBackend, TextBackend
+
+
+def model_routes(text: TextBackend, images: ImageBackend) -> APIRouter:
+    """The routes over both kinds of models."""
+    router = APIRouter()
+
+    async def listed() -> list[dict[str, Any]]:
+        names: dict[str, None] = {}
+        lost: list[Unavailable] = []
+        for backend in (text, images):
+            try:
+                names |= dict.fromkeys(model.id for model in await backend.list_models())
+            except Unavailable as error:  # the other's models can be used all the same
+                lost.append(error)
+        if lost and not names:
+            raise lost[0]
+        return [{"id": name, "object": "model", "created": 0, "owned_by": "quadrille"} for name in names]
+
+    @router.get("/v1/models")
+    async def list_models() -> dict[str, Any]:
+        return {"object": "list", "data": await listed()}
+
+    @router.get("/v1/models/{model:path}")
+    async def get_model(model: str) -> dict[str, Any]:
+        for entry in await listed():
+            if entry["id"] == model:
+                return entry
+        raise NotFound("model", model)
+
+    return router

@@ -1,0 +1,154 @@
+"""Bodies of OpenAI's requests. Options that would change the output and are not known are refused, never dropped."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _whole_characters(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half a surrogate pair, which is no text") from None
+    return text
+
+
+# What the contract's messages can hold; the services check the meaning.
+Text = Annotated[str, AfterValidator(_whole_characters)]
+Finite = Annotated[float, Field(allow_inf_nan=False, ge=-3e38, le=3e38)]
+Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
+class Body(BaseModel):
+    """Unknown names are refused; those that change no output are taken and ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: Text = ""
+    user: str | None = None
+    metadata: dict[str, str] | None = None
+    store: bool | None = None
+    service_tier: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+
+
+class StreamOptions(BaseModel):
+    """Options of a stream."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+
+class SampledBody(Body):
+    """What chat and completions share."""
+
+    temperature: Finite | None = None
+    top_p: Finite | None = None
+    n: int | None = Field(None, ge=1, le=16)
+    stop: Text | list[Text] | None = None
+    seed: Seed | None = None
+    max_tokens: Int32 | None = Field(None, ge=1)
+    presence_penalty: Finite | None = None
+    frequency_penalty: Finite | None = None
+    logit_bias: dict[Int32, Finite] | None = None
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    # Beyond OpenAI's, as other open servers name them.
+    top_k: Int32 | None = None
+    min_p: Finite | None = None
+    repetition_penalty: Finite | None = None
+    ignore_eos: bool | None = None
+    # Known, so that it is forbidden rather than unknown.
+    chat_template: Any = None
+
+
+class TextPart(BaseModel):
+    """A piece of a message's content."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["text"]
+    text: Text
+
+
+class Message(BaseModel):
+    """One turn of a conversation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Text | list[TextPart]
+    name: None = None  # templates have no place for it
+    refusal: None = None
+
+
+class JsonSchema(BaseModel):
+    """A schema that the answer must satisfy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = ""
+    description: str | None = None
+    schema_: dict[str, Any] = Field(alias="schema")
+    strict: bool | None = None
+
+
+class ResponseFormat(BaseModel):
+    """The form of an answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+
+class ChatBody(SampledBody):
+    """POST /v1/chat/completions."""
+
+    messages: list[Message] = Field(min_length=1, max_length=256)
+    max_completion_tokens: Int32 | None = Field(None, ge=1)
+    logprobs: bool | None = None
+    top_logprobs: Int32 | None = None
+    response_format: ResponseFormat | None = None
+
+
+class CompletionBody(SampledBody):
+    """POST /v1/completions."""
+
+    prompt: Text | list[Text] | list[Int32] | list[list[Int32]]
+    logprobs: Int32 | None = None
+    echo: Literal[False, None] = None
+    best_of: Int32 | None = None
+    suffix: None = None
+
+
+class EmbeddingBody(Body):
+    """POST /v1/embeddings."""
+
+    input: Text | list[Text]
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: Int32 | None = None
+
+
+class ImageBody(Body):
+    """POST /v1/images/generations."""
+
+    prompt: Text
+    n: int | None = Field(None, ge=1, le=16)
+    size: str = Field("auto", pattern=r"^(auto|\d{1,5}x\d{1,5})$")
+    response_format: Literal["b64_json", None] = None
+    output_format: Literal["png", "jpeg", "webp"] = "png"
+    quality: Literal["auto", "standard", None] = None
+    background: Literal["auto", "opaque", None] = None
+    moderation: Literal["auto", "low", None] = None
+    stream: bool = False
+    partial_images: int = Field(0, ge=0, le=3)
+    # Beyond OpenAI's.
+    negative_prompt: Text | None = None
+    steps: Int32 | None = None
+    guidance_scale: Finite | None = None
+    seed: Seed | None = None

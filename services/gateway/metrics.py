@@ -1,0 +1,72 @@
+"""What the gateway counts."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from serving.metrics import LATENCY_BUCKETS, RATIO_BUCKETS
+
+from gateway.domain import rag
+
+STAGES = ("embed", "search", "first_token", "generate")
+
+
+class GatewayMetrics:
+    """Metrics of the door; labels are bounded: routes, status codes, services, addresses of the configuration."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.http_requests = Counter(
+            "quadrille_gateway_http_requests_total", "HTTP requests", ["route", "status"], registry=registry
+        )
+        self.http_seconds = Histogram(
+            "quadrille_gateway_http_request_seconds",
+            "Time until the response began",
+            ["route"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.asks = Counter(
+            "quadrille_gateway_rag_asks_total", "Questions, by outcome", ["outcome"], registry=registry
+        )
+        self.stage_seconds = Histogram(
+            "quadrille_gateway_rag_stage_seconds",
+            "Time in each stage of an answer",
+            ["stage"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.ask_seconds = Histogram(
+            "quadrille_gateway_rag_ask_seconds",
+            "Time of whole answers",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.groundedness = Histogram(
+            "quadrille_gateway_rag_groundedness_ratio",
+            "Part of an answer's sentences that a passage supports",
+            buckets=RATIO_BUCKETS,
+            registry=registry,
+        )
+        self.files = Counter(
+            "quadrille_gateway_ingest_files_total", "Files, by outcome", ["outcome"], registry=registry
+        )
+        self.proxied = Counter(
+            "quadrille_gateway_proxied_calls_total",
+            "Calls passed on, by outcome",
+            ["service", "code"],
+            registry=registry,
+        )
+        self.backend_up = Gauge(
+            "quadrille_gateway_backend_up", "1 while a backend says SERVING", ["backend"], registry=registry
+        )
+
+    def observe_ask(self, timings: rag.AskTimings, groundedness: float, seconds: float) -> None:
+        """A whole answer that rests on passages."""
+        values = (timings.embed_ms, timings.search_ms, timings.first_token_ms, timings.generate_ms)
+        for stage, milliseconds in zip(STAGES, values, strict=True):
+            self.stage_seconds.labels(stage).observe(milliseconds / 1000)
+        self.groundedness.observe(groundedness)
+        self.ask_seconds.observe(seconds)
+
+    def count_file(self, event: rag.FileStored | rag.FileRefused) -> None:
+        """The fate of a file."""
+        stored = "unchanged" if isinstance(event, rag.FileStored) and event.unchanged else "stored"
+        outcome = "refused" if isinstance(event, rag.FileRefused) else stored
+        self.files.labels(outcome).inc()

@@ -1,0 +1,1 @@
+"""Retrieval-augmented generation: files in, answers with citations out."""

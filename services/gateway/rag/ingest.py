@@ -1,0 +1,137 @@
+"""Stores files: read, cut, embed, upsert. Each file succeeds or fails by itself."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from serving.errors import (
+    AlreadyExists,
+    DeadlineUnreachable,
+    FailedPrecondition,
+    InvalidInput,
+    NotConfigured,
+    NotFound,
+    QuadrilleError,
+    Unavailable,
+)
+
+from gateway.backends import RetrievalBackend, TextBackend
+from gateway.domain import rag
+from gateway.domain.retrieval import Chunk, Collection, NewDocument
+from gateway.domain.text import EmbedRequest, TextCapability, TextModel
+from gateway.metrics import GatewayMetrics
+from gateway.rag.chunker import chunk_text
+from gateway.rag.fields import renamed
+from gateway.rag.readers import read_file
+
+EMBED_BATCH = 64
+MAX_CHUNKS = 10_000  # what the store takes as one document
+_DOCUMENT_FIELDS = {
+    "documents[0].text": "file.data",
+    "documents[0].chunks": "file.data",
+    "documents[0]": "file",
+}
+_COLLECTION_FIELDS = {"collection.name": "start.collection", "name": "start.collection"}
+
+
+class Ingester:
+    """Ingest of files over the text and retrieval ports."""
+
+    def __init__(self, text: TextBackend, retrieval: RetrievalBackend, metrics: GatewayMetrics) -> None:
+        self._text = text
+        self._retrieval = retrieval
+        self._metrics = metrics
+
+    async def ingest(
+        self, start: rag.IngestStart, files: AsyncIterator[rag.File | rag.FileRefused]
+    ) -> AsyncGenerator[rag.IngestEvent, None]:
+        """One event a file, in order, then finished. What is already refused is passed through.
+
+        A file's own errors refuse that file; a service that is lost, or a deadline, ends the ingest.
+        """
+        embedder = await self._embedder(start.embedding_model)
+        collection = await self._collection(start.collection, embedder)
+        stored = refused = chunks = lsn = 0
+        async for file in files:
+            event = file if isinstance(file, rag.FileRefused) else await self._file(start, embedder, file)
+            self._metrics.count_file(event)
+            if isinstance(event, rag.FileRefused):
+                refused += 1
+            else:
+                stored += 1
+                chunks += 0 if event.unchanged else event.chunk_count
+                lsn = lsn if event.unchanged else max(lsn, event.lsn)
+            yield event
+        yield rag.IngestFinished(stored, refused, chunks, lsn, collection.name)
+
+    async def _file(
+        self, start: rag.IngestStart, embedder: TextModel, file: rag.File
+    ) -> rag.FileStored | rag.FileRefused:
+        try:
+            return await self._store(start, embedder, file)
+        except (Unavailable, DeadlineUnreachable):
+            raise
+        except InvalidInput as error:
+            return rag.FileRefused(file.id, error.reason, error.field, error.description)
+        except QuadrilleError as error:
+            return rag.FileRefused(file.id, error.reason, "", error.message)
+
+    async def _store(self, start: rag.IngestStart, embedder: TextModel, file: rag.File) -> rag.FileStored:
+        read = await read_file(file)
+        title, uri = file.title or read.title or file.id, file.source_uri or file.id
+        chunks = await asyncio.to_thread(chunk_text, read.text, start.chunk_size, start.chunk_overlap)
+        if len(chunks) > MAX_CHUNKS:
+            raise InvalidInput("file.data", f"makes {len(chunks)} chunks of this size, at most {MAX_CHUNKS}")
+        digest = hashlib.sha256(read.text.encode()).hexdigest()
+        try:
+            known = await self._retrieval.get_document(start.collection, file.id)
+        except NotFound:
+            known = None
+        if known is not None:
+            spans = tuple((chunk.start_byte, chunk.end_byte) for chunk in chunks)
+            same = (known.content_sha256, known.spans, known.title, known.source_uri, known.metadata)
+            if same == (digest, spans, title, uri, file.metadata):
+                return rag.FileStored(file.id, len(chunks), known.lsn, unchanged=True)
+        vectors = await self._embed(embedder.id, chunks)
+        document = NewDocument(file.id, title, uri, read.text, file.metadata, tuple(chunks), vectors)
+        with renamed(_DOCUMENT_FIELDS):
+            lsn = await self._retrieval.upsert_document(start.collection, document, embedder.stamp)
+        return rag.FileStored(file.id, len(chunks), lsn, unchanged=False)
+
+    async def _embed(self, model: str, chunks: list[Chunk]) -> tuple[tuple[float, ...], ...]:
+        vectors: list[tuple[float, ...]] = []
+        for first in range(0, len(chunks), EMBED_BATCH):
+            inputs = tuple(chunk.text for chunk in chunks[first : first + EMBED_BATCH])
+            vectors += (await self._text.embed(EmbedRequest(model, inputs, truncate=True))).vectors
+        return tuple(vectors)
+
+    async def _embedder(self, name: str) -> TextModel:
+        for model in await self._text.list_models():
+            if model.id == name or (not name and TextCapability.EMBED in model.capabilities):
+                return model
+        if name:
+            raise NotFound("model", name)
+        raise NotConfigured("no loaded model can embed", "add one to QUADRILLE_TEXTGEN_MODELS, e.g. minilm")
+
+    async def _collection(self, name: str, embedder: TextModel) -> Collection:
+        with renamed(_COLLECTION_FIELDS):
+            collection = await self._found_or_made(name, embedder)
+        if collection.embedding_model and collection.embedding_model != embedder.stamp:
+            raise FailedPrecondition(
+                "EMBEDDING_MODEL_MISMATCH",
+                f"collection {name!r} holds vectors of {collection.embedding_model}, not of {embedder.stamp}",
+            )
+        return collection
+
+    async def _found_or_made(self, name: str, embedder: TextModel) -> Collection:
+        try:
+            collection = await self._retrieval.get_collection(name)
+        except NotFound:
+            if embedder.embedding_dimension is None:
+                raise InvalidInput("start.embedding_model", f"{embedder.id!r} cannot embed") from None
+            collection = Collection(name, embedder.embedding_dimension, embedder.stamp)
+            try:
+                await self._retrieval.create_collection(collection)
+            except AlreadyExists:  # somebody else was faster
+                collection = await self._retrieval.get_collection(name)
+        return collection

@@ -1,0 +1,1 @@
+"""imagegen: diffusion generation and editing, latents and likelihoods, served over gRPC."""

@@ -1,0 +1,103 @@
+"""The composition root: reads the config, builds, wires, starts."""
+
+import asyncio
+import contextlib
+import sys
+
+import structlog
+import torch
+from diffusers.utils import logging as diffusers_logging
+from prometheus_client import CollectorRegistry
+from quadrille.image.v1 import image_pb2_grpc
+from serving.config import load_settings
+from serving.log import configure_logging
+from serving.server import GrpcServer, run
+from serving.watch import watch
+from transformers.utils import logging as transformers_logging
+
+from imagegen.config import ImagegenSettings, split_reference
+from imagegen.engine import Engine
+from imagegen.metrics import ImagegenMetrics
+from imagegen.models.base import LatentModel
+from imagegen.models.loading import LoadOptions, ModelLoadError, load_model
+from imagegen.prompts import PromptCache
+from imagegen.scheduler import Scheduler
+from imagegen.servicer import SERVICE, ImageServicer
+from imagegen.validation import Limits
+from imagegen.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+
+def build_engine(settings: ImagegenSettings, registry: CollectorRegistry) -> Engine:
+    """An engine that will load the models that the settings name."""
+    metrics = ImagegenMetrics(registry)
+    scheduler = Scheduler(settings.max_batch_rows, settings.max_running_rows, settings.max_waiting)
+    limits = Limits(settings.max_steps, settings.max_request_pixels, settings.max_image_bytes)
+    return Engine(
+        lambda: load_models(settings),
+        Worker(scheduler, metrics, settings.threads),
+        PromptCache(settings.prompt_cache_entries, metrics),
+        limits,
+    )
+
+
+def load_models(settings: ImagegenSettings) -> list[LatentModel]:
+    """Load every model. Raises ModelLoadError."""
+    device = settings.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    options = LoadOptions(
+        dtype=getattr(torch, settings.dtype),
+        device=torch.device(device),
+        max_size=settings.max_size,
+        default_steps=settings.default_steps,
+        default_guidance_scale=settings.default_guidance_scale,
+        score_sigma=settings.score_sigma,
+    )
+    models = []
+    for model_id, reference in map(split_reference, settings.models):
+        models.append(load_model(model_id, reference, options))
+        log.info("model_loaded", model=model_id, parameters=models[-1].description.parameter_count)
+    return models
+
+
+async def serve(settings: ImagegenSettings) -> None:
+    """Serve until signalled."""
+    registry = CollectorRegistry()
+    engine = build_engine(settings, registry)
+    server = GrpcServer(settings, registry=registry)
+    image_pb2_grpc.add_ImageServiceServicer_to_server(ImageServicer(engine), server.grpc)
+    watching: list[asyncio.Task[None]] = []
+
+    async def start() -> None:
+        await engine.start()
+        healthy = lambda: engine.healthy(settings.stall_seconds)  # noqa: E731
+        watching.append(asyncio.create_task(watch(healthy, server.set_serving)))
+
+    async def stop() -> None:
+        for task in watching:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await engine.stop()
+
+    await run(server, services=[SERVICE], start=start, stop=stop)
+
+
+def main() -> None:
+    """Entry point of `python -m imagegen`."""
+    settings = load_settings(ImagegenSettings)
+    configure_logging(settings.service, settings.log_level)
+    # The loaders' progress bars would break up the log.
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
+    try:
+        asyncio.run(serve(settings))
+    except (ModelLoadError, OSError) as error:
+        sys.stderr.write(f"imagegen cannot start: {error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Options of the image service."""
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from serving.config import CommaList, ServiceSettings
+
+
+class ImagegenSettings(ServiceSettings, service="imagegen"):
+    """Environment QUADRILLE_IMAGEGEN_*, TOML table [imagegen]."""
+
+    port: int = Field(50052, ge=0, le=65535, description="Port of gRPC; 0 picks a free one.")
+    metrics_port: int = Field(
+        9102, ge=0, le=65535, description="Port of the Prometheus endpoint; 0 picks a free one."
+    )
+    models: CommaList = Field(
+        ("starter=starter/image/model",),
+        min_length=1,
+        description=(
+            "Models to load, each [id=]reference: a directory or hub name of a StableDiffusionPipeline, or a "
+            "directory of an AutoencoderKL. For each capability the first that has it is the default."
+        ),
+    )
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="Number type of weights and forward passes; latents stay float32."
+    )
+    device: str = Field("auto", description="Where models run: auto, cpu, cuda or cuda:N.")
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads of a forward pass. None: torch's own choice."
+    )
+    max_batch_rows: int = Field(
+        8, ge=1, le=256, description="Images in a forward pass (twice with guidance)."
+    )
+    max_running_rows: int = Field(
+        16, ge=1, le=1024, description="Images that may be under way; a request counts up to max_batch_rows."
+    )
+    max_waiting: int = Field(64, ge=0, description="Requests that may wait; more are refused.")
+    max_size: int = Field(
+        1024, ge=8, le=8192, description="Largest width and height, pixels; a model may allow less."
+    )
+    max_steps: int = Field(1000, ge=1, le=1000, description="Most denoising steps of a request.")
+    max_request_pixels: int = Field(
+        16 * 1024 * 1024, ge=64, description="Most pixels of a request: images x width x height."
+    )
+    max_image_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Largest input image file, bytes.")
+    default_steps: int = Field(20, ge=1, le=1000, description="Denoising steps when a request names none.")
+    default_guidance_scale: float = Field(
+        7.5, ge=0, le=50, description="Guidance scale when a request names none."
+    )
+    prompt_cache_entries: int = Field(
+        256, ge=1, description="Prompt embeddings kept, least recently used first out."
+    )
+    score_sigma: float = Field(
+        0.1,
+        gt=0,
+        le=2,
+        description="Standard deviation, on the [-1, 1] pixel scale, of Score's Gaussian decoder.",
+    )
+    stall_seconds: float = Field(
+        120.0,
+        gt=0,
+        description="Seconds without progress, while work waits, after which health is NOT_SERVING.",
+    )
+
+    @model_validator(mode="after")
+    def _holds_a_batch(self) -> Self:
+        if self.max_running_rows < self.max_batch_rows:
+            raise ValueError("max_running_rows must be at least max_batch_rows")
+        return self
+
+    @field_validator("models")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        ids = [model_id for model_id, _ in map(split_reference, value)]
+        if len(set(ids)) < len(ids):
+            raise ValueError("names an id twice")
+        if not all(model_id and reference for model_id, reference in map(split_reference, value)):
+            raise ValueError("must be [id=]reference")
+        return value
+
+
+def split_reference(item: str) -> tuple[str, str]:
+    """Id and reference of "[id=]reference"; without an id, the reference's last part that says something."""
+    model_id, equals, reference = item.partition("=")
+    if equals:
+        return model_id.strip(), reference.strip()
+    parts = [part for part in item.strip().split("/") if part]
+    return (parts[-1] if parts else ""), item.strip()

@@ -1,0 +1,185 @@
+"""One request's denoising: its rows, its sampler's state, and the guidance that a batch shares.
+
+Image to image starts from the noised latent (SDEdit, Meng et al., 2021). Inpainting puts the noised original
+back outside the mask after every step (as RePaint does, Lugmayr et al., 2022, without its resampling), and
+the original pixels themselves at the end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from imagegen.events import DeviceEvent, Progress, RawImage, RawPreview
+from imagegen.models.base import DiffusionModel
+from imagegen.noise import clone_generator, draw, generators_of, path
+from imagegen.pixels import to_images, to_tensor
+from imagegen.prompts import PromptCache
+from imagegen.scheduler import Slice, Stage, StageKey
+from imagegen.specs import DenoiseSpec, ImageStart, WalkStart
+from imagegen.tasks import Phase, chunk_count, rows_per_chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A slice's part of a forward pass: latents [n, c, h, w], embeddings [n, tokens, width], one timestep."""
+
+    latents: torch.Tensor
+    timestep: float
+    conditional: torch.Tensor
+    unconditional: torch.Tensor | None  # [tokens, width]; None where guidance is off
+    guidance_scale: float
+
+
+class DenoisingTask:
+    """Denoise the rows of a spec in lockstep, then decode them chunk by chunk."""
+
+    def __init__(self, owner: int, model: DiffusionModel, spec: DenoiseSpec, prompts: PromptCache) -> None:
+        """`owner` is the request's id."""
+        self.model = model
+        self._owner, self._spec, self._prompts = owner, spec, prompts
+        cells = model.cell_size
+        key = StageKey(spec.model, spec.height // cells, spec.width // cells)
+        self._stage = Stage(key, len(spec.seeds), spec.step_count)
+        self._phase: Phase = "denoise"
+
+    @property
+    def stage(self) -> Stage:
+        """The current stage."""
+        return self._stage
+
+    @property
+    def phase(self) -> Phase:
+        """What the current stage's time counts as."""
+        return self._phase
+
+    @property
+    def image_count(self) -> int:
+        """Images made when all is done."""
+        return len(self._spec.seeds)
+
+    @property
+    def image_step_count(self) -> int:
+        """Denoising steps times images."""
+        return len(self._spec.seeds) * self._spec.step_count
+
+    def begin(self) -> None:
+        """Embed the prompts, draw the noise, encode the init image."""
+        spec, model, device = self._spec, self.model, self.model.device
+        rows = len(spec.seeds)
+        shape = (model.description.latent_shape[0], self._stage.key.height, self._stage.key.width)
+        self._schedule = model.schedule(spec.sampler, spec.steps, spec.first_step)
+        embedding = self._prompts.embed(model, spec.prompt)
+        self._unconditional = (
+            self._prompts.embed(model, spec.negative_prompt) if spec.guidance_scale > 1 else None
+        )
+        if isinstance(spec.start, WalkStart):
+            ends = generators_of([spec.seeds[0], spec.seeds[-1]])
+            noise_ends = draw(ends, shape)
+            self._noise = path(noise_ends[0], noise_ends[1], rows, spec.start.method).to(device)
+            # A stochastic sampler draws a frame's later noise as its nearer end would.
+            self._generators = [clone_generator(ends[2 * row >= rows]) for row in range(rows)]
+            weights = torch.linspace(0, 1, rows, dtype=embedding.dtype, device=embedding.device)
+            end_embedding = self._prompts.embed(model, spec.start.end_prompt)
+            self._conditional = torch.lerp(embedding[None], end_embedding[None], weights[:, None, None])
+        else:
+            self._generators = generators_of(spec.seeds)
+            self._noise = draw(self._generators, shape).to(device)
+            self._conditional = embedding.expand(rows, *embedding.shape)
+        self._clean: torch.Tensor | None = None
+        self._mask: torch.Tensor | None = None
+        if isinstance(spec.start, ImageStart):
+            self._clean = model.encode(to_tensor([spec.start.image])).expand(rows, *shape)
+            self._sample = self._schedule.add_noise(self._clean, self._noise, spec.first_step)
+            if spec.start.mask is not None:
+                # A cell may change if any of its pixels may; `run` restores the others exactly.
+                mask = torch.from_numpy(spec.start.mask)[None, None].float()
+                self._mask = functional.max_pool2d(mask, model.cell_size).bool().to(device)
+        else:
+            self._sample = self._noise * self._schedule.initial_sigma
+        self._input: torch.Tensor | None = None
+        self._predicted = torch.empty_like(self._sample)
+
+    def rows(self, part: Slice) -> Rows:
+        """Input of the forward pass for the rows of `part`."""
+        step = self._spec.first_step + part.step
+        if self._input is None:
+            self._input = self._schedule.scale_input(self._sample, step)
+        chosen = slice(part.start, part.stop)
+        return Rows(
+            self._input[chosen],
+            self._schedule.timestep(step),
+            self._conditional[chosen],
+            self._unconditional,
+            self._spec.guidance_scale,
+        )
+
+    def accept(self, part: Slice, noise: torch.Tensor) -> None:
+        """Take the guided noise, float32 [n, c, h, w], for the rows of `part`."""
+        self._predicted[part.start : part.stop] = noise
+
+    def advance(self, done: int) -> list[DeviceEvent]:
+        """Take the sampler's step once all rows have their noise; `done` counts steps with this one."""
+        spec = self._spec
+        step = spec.first_step + done - 1
+        self._sample, clean = self._schedule.step(self._predicted, step, self._sample, self._generators)
+        self._input = None
+        last = done == spec.step_count
+        if self._mask is not None and self._clean is not None:
+            known = self._clean if last else self._schedule.add_noise(self._clean, self._noise, step + 1)
+            self._sample = torch.where(self._mask, self._sample, known)
+            clean = torch.where(self._mask, clean, self._clean)
+        events: list[DeviceEvent] = [Progress(done, spec.step_count)]
+        if spec.preview_every_steps and done % spec.preview_every_steps == 0 and not last:
+            images = to_images(self.model.render_previews(clean))
+            events += [RawPreview(index, done, image) for index, image in enumerate(images)]
+        return events
+
+    def next_stage(self) -> Stage | None:
+        """Decode after denoising."""
+        if self._phase == "decode":
+            return None
+        chunks = chunk_count(len(self._spec.seeds), self._spec.width * self._spec.height)
+        self._phase = "decode"
+        self._stage = Stage(StageKey(self._spec.model, owner=self._owner), 1, chunks)
+        return self._stage
+
+    def run(self, step: int) -> list[DeviceEvent]:
+        """Decode chunk `step`."""
+        size = rows_per_chunk(self._spec.width * self._spec.height)
+        first = step * size
+        images = to_images(self.model.decode(self._sample[first : first + size]))
+        start = self._spec.start
+        if isinstance(start, ImageStart) and start.mask is not None:
+            images = [np.where(start.mask[..., None], image, start.image) for image in images]
+        return [
+            RawImage(first + row, image, self._spec.seeds[first + row]) for row, image in enumerate(images)
+        ]
+
+
+def forward(parts: Sequence[tuple[DenoisingTask, Slice]]) -> None:
+    """One forward pass for slices of tasks of one model and size; each gets its guided noise.
+
+    Classifier-free guidance (Ho and Salimans, 2022), a scale a row: uncond + scale * (cond - uncond).
+    Unconditional rows are computed only where a scale above 1 asks for them.
+    """
+    inputs = [task.rows(part) for task, part in parts]
+    guided = [rows for rows in inputs if rows.unconditional is not None]
+    latents = torch.cat([rows.latents for rows in (*inputs, *guided)])
+    timesteps = torch.cat([torch.full((len(rows.latents),), rows.timestep) for rows in (*inputs, *guided)])
+    embeddings = [rows.conditional for rows in inputs]
+    embeddings += [
+        rows.unconditional.expand_as(rows.conditional) for rows in guided if rows.unconditional is not None
+    ]
+    noise = parts[0][0].model.predict_noise(latents, timesteps, torch.cat(embeddings))
+    sizes = [len(rows.latents) for rows in (*inputs, *guided)]
+    pieces = iter(torch.split(noise, sizes))
+    conditional = [next(pieces) for _ in inputs]
+    for (task, part), rows, piece in zip(parts, inputs, conditional, strict=True):
+        result = piece
+        if rows.unconditional is not None:
+            unconditional = next(pieces)
+            result = unconditional + rows.guidance_scale * (piece - unconditional)
+        task.accept(part, result)

@@ -1,0 +1,248 @@
+"""The async facade: plan off the event loop, queue for the device thread, write files off both."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from serving.errors import InvalidInput, Unavailable
+
+from imagegen.denoising import DenoisingTask
+from imagegen.domain import (
+    Bound,
+    Capability,
+    DecodeRequest,
+    EditRequest,
+    EncodeRequest,
+    GenerateRequest,
+    ImageFormat,
+    InterpolateRequest,
+    Latent,
+    ModelDescription,
+    ScoreRequest,
+)
+from imagegen.events import (
+    DeviceEvent,
+    Done,
+    Finished,
+    ImageFile,
+    ImageResult,
+    Preview,
+    Progress,
+    Queued,
+    RawBound,
+    RawImage,
+    RawLatent,
+    RawPreview,
+    StreamEvent,
+    Timings,
+)
+from imagegen.images import write
+from imagegen.latent_tasks import DecodeTask, EncodeTask, ScoreTask, WalkTask
+from imagegen.mailbox import Mailbox
+from imagegen.models.base import DiffusionModel, LatentModel
+from imagegen.planning import plan_decode, plan_edit, plan_encode, plan_generate, plan_score
+from imagegen.prompts import PromptCache
+from imagegen.provenance import describe
+from imagegen.registry import ModelRegistry
+from imagegen.specs import DenoiseSpec
+from imagegen.tasks import Task
+from imagegen.validation import Limits
+from imagegen.walks import plan_interpolate
+from imagegen.worker import Job, Worker
+
+Events = AsyncGenerator[StreamEvent, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What comes with a call besides its request: an id, and a deadline on `time.monotonic()` or None."""
+
+    request_id: str = ""
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Latents in the order asked."""
+
+    latents: tuple[Latent, ...]
+    model: str
+    timings: Timings
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Images in the order asked."""
+
+    images: tuple[ImageFile, ...]
+    model: str
+    timings: Timings
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Bounds in the order asked, and how they were computed."""
+
+    bounds: tuple[Bound, ...]
+    model: str
+    method: str
+    timings: Timings
+
+
+class Engine:
+    """Answers requests with the models that `load` gives. Every method may raise serving's errors.
+
+    Streams must be closed by their reader (`contextlib.aclosing`): that is what cancels the work.
+    """
+
+    def __init__(
+        self, load: Callable[[], Sequence[LatentModel]], worker: Worker, prompts: PromptCache, limits: Limits
+    ) -> None:
+        self._load = load
+        self._worker = worker
+        self._prompts = prompts
+        self._limits = limits
+        self._models: ModelRegistry | None = None
+        self._ids = itertools.count(1)
+
+    async def start(self) -> None:
+        """Load the models and start the device thread."""
+        self._models = ModelRegistry(await asyncio.to_thread(self._load))
+        self._worker.start()
+
+    async def stop(self) -> None:
+        """Fail what is left and end the device thread."""
+        await asyncio.to_thread(self._worker.stop)
+
+    def healthy(self, stall_seconds: float) -> bool:
+        """False when work waits and nothing moved for `stall_seconds`, or the models are not loaded."""
+        return self._models is not None and self._worker.healthy(stall_seconds)
+
+    def list_models(self) -> list[ModelDescription]:
+        """The loaded models, the default first."""
+        return [model.description for model in self._registry.models]
+
+    async def generate(self, request: GenerateRequest, envelope: Envelope) -> Events:
+        """Images from a prompt."""
+        spec = plan_generate(request, self._registry, self._limits)
+        job = self._denoising(spec)
+        envelope = replace(envelope, request_id=request.request_id or envelope.request_id)
+        return self._stream(job, spec.model, spec.format, envelope, request.priority, spec)
+
+    async def edit(self, request: EditRequest, envelope: Envelope) -> Events:
+        """Images from a prompt and an image."""
+        spec = await asyncio.to_thread(plan_edit, request, self._registry, self._limits)
+        job = self._denoising(spec)
+        envelope = replace(envelope, request_id=request.request_id or envelope.request_id)
+        return self._stream(job, spec.model, spec.format, envelope, request.priority, spec)
+
+    async def interpolate(self, request: InterpolateRequest, envelope: Envelope) -> Events:
+        """Frames between two points."""
+        plan = await asyncio.to_thread(plan_interpolate, request, self._registry, self._limits)
+        spec = plan if isinstance(plan, DenoiseSpec) else None
+        if isinstance(plan, DenoiseSpec):
+            job = self._denoising(plan)
+        else:
+            owner = next(self._ids)
+            model = self._registry.resolve(plan.model)
+            walk = WalkTask(owner, model, plan.ends, plan.shape, plan.frames, plan.method)
+            job = Job(owner, walk, Mailbox())
+        envelope = replace(envelope, request_id=request.request_id or envelope.request_id)
+        return self._stream(job, plan.model, request.parameters.format, envelope, 0, spec)
+
+    async def encode(self, request: EncodeRequest, envelope: Envelope) -> Encoded:
+        """Latents of images."""
+        model = self._registry.resolve(request.model, Capability.ENCODE)
+        images, seeds = await asyncio.to_thread(plan_encode, request, model.description, self._limits)
+        owner = next(self._ids)
+        events, done = await self._collect(owner, EncodeTask(owner, model, images, seeds), envelope)
+        latents = tuple(event.latent for event in events if isinstance(event, RawLatent))
+        return Encoded(latents, model.description.id, done.timings)
+
+    async def decode(self, request: DecodeRequest, envelope: Envelope) -> Decoded:
+        """Images of latents."""
+        model = self._registry.resolve(request.model, Capability.DECODE)
+        plan_decode(request, model.description, self._limits)
+        owner = next(self._ids)
+        events, done = await self._collect(owner, DecodeTask(owner, model, request.latents), envelope)
+        begun = time.monotonic()
+        raw = [event for event in events if isinstance(event, RawImage)]
+        files = [await asyncio.to_thread(write, image.pixels, request.format) for image in raw]
+        return Decoded(tuple(files), model.description.id, _add_writing(done.timings, begun))
+
+    async def score(self, request: ScoreRequest, envelope: Envelope) -> Scored:
+        """Likelihood bounds of images."""
+        model = self._registry.resolve(request.model, Capability.SCORE)
+        images = await asyncio.to_thread(plan_score, request, model.description, self._limits)
+        owner = next(self._ids)
+        task = ScoreTask(owner, model, images, request.samples, request.seed)
+        events, done = await self._collect(owner, task, envelope)
+        bounds = tuple(event.bound for event in events if isinstance(event, RawBound))
+        return Scored(bounds, model.description.id, model.score_method, done.timings)
+
+    @property
+    def _registry(self) -> ModelRegistry:
+        if self._models is None:
+            raise Unavailable("the models are still loading")
+        return self._models
+
+    def _denoising(self, spec: DenoiseSpec) -> Job:
+        model = self._registry.resolve(spec.model)
+        if not isinstance(model, DiffusionModel):
+            raise InvalidInput("model", f"{spec.model} does not denoise")
+        owner = next(self._ids)
+        return Job(owner, DenoisingTask(owner, model, spec, self._prompts), Mailbox())
+
+    async def _collect(self, owner: int, task: Task, envelope: Envelope) -> tuple[list[DeviceEvent], Done]:
+        job = Job(owner, task, Mailbox())
+        self._worker.submit(job, 0, envelope.deadline)
+        events: list[DeviceEvent] = []
+        try:
+            async for event in job.mailbox.events():
+                if isinstance(event, Done):
+                    return events, event
+                events.append(event)
+        finally:
+            self._worker.cancel(job.id)
+        raise AssertionError("a mailbox ends with Done or raises")
+
+    async def _stream(
+        self,
+        job: Job,
+        model: str,
+        file_format: ImageFormat,
+        envelope: Envelope,
+        priority: int,
+        spec: DenoiseSpec | None,
+    ) -> Events:
+        position = self._worker.submit(job, priority, envelope.deadline)
+        writing = 0.0
+        try:
+            yield Queued(envelope.request_id, model, position)
+            async with aclosing(job.mailbox.events()) as events:
+                async for event in events:
+                    begun = time.monotonic()
+                    match event:
+                        case Progress():
+                            yield event
+                        case RawPreview(index, step, pixels):
+                            file = await asyncio.to_thread(write, pixels, ImageFormat.PNG)
+                            yield Preview(index, step, file)
+                        case RawImage(index, pixels, seed):
+                            text = describe(spec, seed) if spec else None
+                            file = await asyncio.to_thread(write, pixels, file_format, text)
+                            writing += time.monotonic() - begun
+                            yield ImageResult(index, file, seed)
+                        case Done(images, steps, timings):
+                            decode_ms = timings.decode_ms + 1e3 * writing
+                            yield Finished(images, steps, replace(timings, decode_ms=decode_ms))
+        finally:
+            # Harmless when the job is done; otherwise its rows are free after the step that is running.
+            self._worker.cancel(job.id)
+
+
+def _add_writing(timings: Timings, begun: float) -> Timings:
+    return replace(timings, decode_ms=timings.decode_ms + 1e3 * (time.monotonic() - begun))

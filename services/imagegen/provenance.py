@@ -1,0 +1,23 @@
+"""What a PNG says about its own making."""
+
+from imagegen.specs import DenoiseSpec, ImageStart, WalkStart
+
+
+def describe(spec: DenoiseSpec, seed: int) -> dict[str, str]:
+    """Text chunks for an image of `spec` that `seed` made."""
+    text = {
+        "prompt": spec.prompt,
+        "negative_prompt": spec.negative_prompt,
+        "seed": str(seed),
+        "steps": str(spec.steps),
+        "guidance_scale": f"{spec.guidance_scale:g}",
+        "sampler": spec.sampler.value,
+        "model": spec.model,
+        "Software": "Quadrille",
+    }
+    if isinstance(spec.start, ImageStart):
+        text["first_step"] = str(spec.first_step)
+    if isinstance(spec.start, WalkStart):
+        text["end_prompt"] = spec.start.end_prompt
+        text["interpolation"] = spec.start.method.value
+    return {key: value for key, value in text.items() if value}

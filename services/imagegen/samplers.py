@@ -1,0 +1,116 @@
+"""Samplers over diffusers' schedulers: one object a request, so that requests at any step share a forward.
+
+DDIM: Song et al., 2020 (arXiv:2010.02502), eta 0. Euler (ancestral): Karras et al., 2022 (arXiv:2206.00364).
+DPM-Solver++ 2M: Lu et al., 2022 (arXiv:2211.01095). DDPM: Ho et al., 2020 (arXiv:2006.11239).
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from diffusers import (
+    DDIMScheduler,
+    DDPMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+)
+
+from imagegen.domain import Sampler
+
+MAX_STEPS = 1000
+
+_CLASSES: dict[Sampler, type[Any]] = {
+    Sampler.DDIM: DDIMScheduler,
+    Sampler.EULER: EulerDiscreteScheduler,
+    Sampler.EULER_ANCESTRAL: EulerAncestralDiscreteScheduler,
+    Sampler.DPM_SOLVER_PP: DPMSolverMultistepScheduler,
+    Sampler.DDPM: DDPMScheduler,
+}
+_OVERRIDES: dict[Sampler, dict[str, Any]] = {
+    Sampler.DPM_SOLVER_PP: {"algorithm_type": "dpmsolver++", "solver_order": 2, "solver_type": "midpoint"},
+}
+_DEFAULT_OF_CLASS = {cls.__name__: sampler for sampler, cls in _CLASSES.items()}
+
+
+class NoiseSchedule:
+    """The noise levels of one denoising run and its sampler's state. Steps count from 0."""
+
+    def __init__(self, scheduler: Any, steps: int, first_step: int) -> None:
+        """Takes over `scheduler`, which no one else may use."""
+        self._scheduler = scheduler
+        scheduler.set_timesteps(steps)
+        # Trailing spacing can yield one timestep too many by rounding.
+        self._timesteps: torch.Tensor = scheduler.timesteps[:steps]
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(first_step)
+
+    @property
+    def step_count(self) -> int:
+        """Steps of the whole schedule."""
+        return len(self._timesteps)
+
+    @property
+    def initial_sigma(self) -> float:
+        """Standard deviation of the sample that the first step expects."""
+        return float(self._scheduler.init_noise_sigma)
+
+    def timestep(self, step: int) -> float:
+        """The timestep that the model is told at `step`."""
+        return float(self._timesteps[step])
+
+    def scale_input(self, sample: torch.Tensor, step: int) -> torch.Tensor:
+        """The model's input for `sample` at `step`; some samplers keep samples on another scale."""
+        scaled: torch.Tensor = self._scheduler.scale_model_input(sample, self._timesteps[step])
+        return scaled
+
+    def step(
+        self, noise: torch.Tensor, step: int, sample: torch.Tensor, generators: Sequence[torch.Generator]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Next sample and the estimate of the clean latent, from predicted noise; all float32 [n, c, h, w].
+
+        Stochastic samplers draw row i's noise from generators[i]. Steps must be taken in order.
+        """
+        output = self._scheduler.step(noise, self._timesteps[step], sample, generator=list(generators))
+        clean = getattr(output, "pred_original_sample", None)
+        if clean is None:
+            # DPM-Solver++ keeps its data predictions as multistep history instead of returning them.
+            clean = self._scheduler.model_outputs[-1]
+        return output.prev_sample, clean
+
+    def add_noise(self, clean: torch.Tensor, noise: torch.Tensor, step: int) -> torch.Tensor:
+        """`clean` noised to the level at which `step`, the next to be taken, starts."""
+        timesteps = self._timesteps[step].repeat(len(clean))
+        noisy: torch.Tensor = self._scheduler.add_noise(clean, noise, timesteps)
+        return noisy
+
+
+class SamplerBank:
+    """The samplers of one model, built from its pipeline's scheduler config."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """`config` is a diffusers scheduler config; its `_class_name` decides the default sampler."""
+        default = _DEFAULT_OF_CLASS.get(str(config.get("_class_name")), Sampler.DDIM)
+        self.samplers = (default, *(sampler for sampler in _CLASSES if sampler is not default))
+        settings = {key: value for key, value in config.items() if not key.startswith("_")}
+        self._prototypes = {
+            sampler: _CLASSES[sampler].from_config(settings, **_OVERRIDES.get(sampler, {}))
+            for sampler in self.samplers
+        }
+        self.max_steps = {sampler: self._probe_max_steps(sampler) for sampler in self.samplers}
+
+    def schedule(self, sampler: Sampler, steps: int, first_step: int = 0) -> NoiseSchedule:
+        """A fresh schedule; ValueError if the sampler cannot take so many steps."""
+        return NoiseSchedule(copy.deepcopy(self._prototypes[sampler]), steps, first_step)
+
+    def _probe_max_steps(self, sampler: Sampler) -> int:
+        """Most steps with distinct timesteps inside the training range; diffusers itself does not check."""
+        trained = int(self._prototypes[sampler].config.num_train_timesteps)
+        for steps in range(min(trained, MAX_STEPS), 0, -1):
+            scheduler = copy.deepcopy(self._prototypes[sampler])
+            scheduler.set_timesteps(steps)
+            timesteps = scheduler.timesteps[:steps]
+            if len(timesteps.unique()) == steps and float(timesteps.max()) < trained:
+                return steps
+        raise ValueError(f"sampler {sampler} accepts no number of steps")

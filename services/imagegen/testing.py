@@ -1,0 +1,94 @@
+"""Tiny working models with random weights, for tests: real formats, real code paths, milliseconds a step."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+PROMPT_TOKENS = 16
+# Pixels along a side of the tiny pipeline's images, and of a latent cell.
+SIDE, CELL = 16, 2
+
+
+def save_tiny_pipeline(path: Path, **scheduler: Any) -> Path:
+    """Write a StableDiffusionPipeline directory; `scheduler` overrides the scheduler's config."""
+    torch.manual_seed(0)
+    tokenizer = _tokenizer()
+    text_encoder = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=PROMPT_TOKENS,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    unet = UNet2DConditionModel(
+        sample_size=SIDE // CELL,
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=16,
+        attention_head_dim=2,
+        norm_num_groups=4,
+    )
+    with torch.no_grad():
+        # Untrained attention hardly listens to the prompt; make it heard.
+        for name, parameter in unet.named_parameters():
+            if "attn2.to_out" in name:
+                parameter.mul_(20)
+    config = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
+    config |= {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1} | scheduler
+    pipeline = StableDiffusionPipeline(
+        vae=_vae(),
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=DDIMScheduler(**config),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(path, safe_serialization=True)
+    return path
+
+
+def save_tiny_vae(path: Path) -> Path:
+    """Write a bare AutoencoderKL directory."""
+    torch.manual_seed(1)
+    _vae().save_pretrained(path, safe_serialization=True)
+    return path
+
+
+def _vae() -> Any:
+    vae = AutoencoderKL(
+        sample_size=SIDE,
+        block_out_channels=(8, 16),
+        down_block_types=("DownEncoderBlock2D", "DownEncoderBlock2D"),
+        up_block_types=("UpDecoderBlock2D", "UpDecoderBlock2D"),
+        latent_channels=4,
+        norm_num_groups=4,
+        scaling_factor=0.5,
+    )
+    with torch.no_grad():
+        # Spread the output over the range of pixels, so that images differ visibly.
+        vae.decoder.conv_out.weight.mul_(3)
+        vae.encoder.conv_out.weight.mul_(3)
+    return vae
+
+
+def _tokenizer() -> Any:
+    letters = [chr(code) for code in range(33, 127)]
+    words = ["<|startoftext|>", "<|endoftext|>"]
+    vocabulary = [*letters, *(letter + "</w>" for letter in letters), *words]
+    vocab = {token: index for index, token in enumerate(vocabulary)}
+    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=PROMPT_TOKENS)

@@ -1,0 +1,1 @@
+"""Documents, chunks and vectors: durable storage and hybrid search."""

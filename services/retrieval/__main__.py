@@ -1,0 +1,59 @@
+"""The composition root: reads the config, builds, wires, starts."""
+
+import asyncio
+import sys
+
+from prometheus_client import CollectorRegistry
+from serving.config import load_settings
+from serving.errors import QuadrilleError
+from serving.log import configure_logging
+from serving.server import GrpcServer, run
+
+from retrieval.config import RetrievalSettings
+from retrieval.engine import Engine
+from retrieval.index.flat import FlatIndex
+from retrieval.index.set import IndexSet
+from retrieval.metrics import StoreMetrics
+from retrieval.servicers import SERVICES, register
+from retrieval.store.base import CommitListener
+from retrieval.store.sqlite.store import SqliteStore
+
+
+def build_engine(settings: RetrievalSettings, registry: CollectorRegistry) -> Engine:
+    """An engine that will open the store that the settings name."""
+    metrics = StoreMetrics(registry)
+
+    def open_store(listener: CommitListener) -> SqliteStore:
+        return SqliteStore(
+            settings.data_dir / "retrieval",
+            listener,
+            metrics,
+            max_batch=settings.max_batch,
+            max_queued=settings.max_queued_writes,
+        )
+
+    return Engine(open_store, IndexSet(FlatIndex, metrics), metrics, reader_threads=settings.reader_threads)
+
+
+async def serve(settings: RetrievalSettings) -> None:
+    """Serve until signalled."""
+    registry = CollectorRegistry()
+    engine = build_engine(settings, registry)
+    server = GrpcServer(settings, registry=registry)
+    register(server.grpc, engine, settings.ingest_window)
+    await run(server, services=SERVICES, start=engine.start, stop=engine.stop)
+
+
+def main() -> None:
+    """Run the service."""
+    settings = load_settings(RetrievalSettings)
+    configure_logging(settings.service, settings.log_level)
+    try:
+        asyncio.run(serve(settings))
+    except (QuadrilleError, OSError) as error:
+        sys.stderr.write(f"retrieval cannot start: {error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

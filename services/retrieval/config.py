@@ -1,0 +1,21 @@
+"""Options of the service; environment QUADRILLE_RETRIEVAL_*, TOML table [retrieval]."""
+
+from pydantic import Field
+from serving.config import ServiceSettings
+
+
+class RetrievalSettings(ServiceSettings, service="retrieval"):
+    """Options of the retrieval service. Its store lies under `data_dir`/retrieval."""
+
+    port: int = Field(50053, ge=0, le=65535, description="Port of gRPC; 0 picks a free one.")
+    metrics_port: int = Field(
+        9103, ge=0, le=65535, description="Port of the Prometheus endpoint; 0 picks a free one."
+    )
+    reader_threads: int = Field(4, ge=1, le=256, description="Threads that read and search side by side.")
+    max_batch: int = Field(256, ge=1, le=65536, description="Most writes that share one commit.")
+    max_queued_writes: int = Field(
+        1024, ge=1, le=1_000_000, description="Most writes that wait for a commit; more are refused."
+    )
+    ingest_window: int = Field(
+        64, ge=1, le=4096, description="Documents that one ingest stream may have in flight."
+    )

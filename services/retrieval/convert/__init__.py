@@ -1,0 +1,1 @@
+"""Between protobuf and the domain; protobuf types stop here. Counts are checked before anything is copied."""

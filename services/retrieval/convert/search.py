@@ -1,0 +1,127 @@
+"""Queries and answers."""
+
+import math
+
+import numpy as np
+from quadrille.retrieval.v1 import search_pb2
+from serving.errors import InvalidInput
+
+from retrieval import limits
+from retrieval.convert.filters import dict_to_struct, filter_from_proto
+from retrieval.domain import Answer, Fusion, Hit, Plan, Query, ReciprocalRank, SearchMode, Weighted
+from retrieval.searching import Target
+from retrieval.validation import check_bytes
+
+_MODES = {
+    search_pb2.SEARCH_MODE_UNSPECIFIED: None,
+    search_pb2.SEARCH_MODE_DENSE: SearchMode.DENSE,
+    search_pb2.SEARCH_MODE_LEXICAL: SearchMode.LEXICAL,
+    search_pb2.SEARCH_MODE_HYBRID: SearchMode.HYBRID,
+}
+_MODES_OUT = {mode: number for number, mode in _MODES.items() if mode is not None}
+
+AnyRequest = search_pb2.SearchRequest | search_pb2.BatchSearchRequest
+
+
+def target_from_proto(request: AnyRequest, tenant: str) -> Target:
+    """Read what to search."""
+    min_lsn = request.min_lsn if request.HasField("min_lsn") else None
+    if min_lsn is not None and min_lsn < 0:
+        raise InvalidInput("min_lsn", "must be 0 or more")
+    return Target(tenant, request.collection, request.embedding_model, min_lsn)
+
+
+def query_from_proto(request: search_pb2.SearchRequest) -> Query:
+    """Read the query of a search."""
+    if not request.HasField("query"):
+        raise InvalidInput("query", "must be set")
+    return _query(request.query, "query")
+
+
+def queries_from_proto(request: search_pb2.BatchSearchRequest) -> list[Query]:
+    """Read the queries of a batch."""
+    if not 1 <= len(request.queries) <= limits.MAX_QUERIES:
+        raise InvalidInput("queries", f"must hold 1 to {limits.MAX_QUERIES} queries")
+    return [_query(message, f"queries[{i}]") for i, message in enumerate(request.queries)]
+
+
+def _query(message: search_pb2.Query, path: str) -> Query:
+    if message.mode not in _MODES:
+        raise InvalidInput(f"{path}.mode", f"{message.mode} is no mode")
+    if len(message.vector) > limits.MAX_DIMENSION:
+        raise InvalidInput(f"{path}.vector", f"must be at most {limits.MAX_DIMENSION} components")
+    top_k = message.top_k if message.HasField("top_k") else limits.DEFAULT_TOP_K
+    if not 1 <= top_k <= limits.MAX_TOP_K:
+        raise InvalidInput(f"{path}.top_k", f"must be 1 to {limits.MAX_TOP_K}")
+    return Query(
+        mode=_MODES[message.mode],
+        vector=np.array(message.vector, dtype=np.float32) if message.vector else None,
+        text=check_bytes(message.text, 0, limits.MAX_QUERY_BYTES, f"{path}.text"),
+        top_k=top_k,
+        filter=filter_from_proto(message.filter, f"{path}.filter") if message.HasField("filter") else None,
+        fusion=_fusion(message, f"{path}.fusion"),
+    )
+
+
+def _fusion(message: search_pb2.Query, path: str) -> Fusion:
+    if not message.HasField("fusion"):
+        return ReciprocalRank(limits.DEFAULT_RRF_K)
+    match message.fusion.WhichOneof("method"):
+        case "rrf":
+            rrf = message.fusion.rrf
+            k = rrf.k if rrf.HasField("k") else limits.DEFAULT_RRF_K
+            if not 1 <= k <= limits.MAX_RRF_K:
+                raise InvalidInput(f"{path}.rrf.k", f"must be 1 to {limits.MAX_RRF_K}")
+            return ReciprocalRank(k)
+        case "weighted":
+            weights = message.fusion.weighted
+            for name in ("dense_weight", "lexical_weight"):
+                value = getattr(weights, name)
+                if not (math.isfinite(value) and value >= 0):
+                    raise InvalidInput(f"{path}.weighted.{name}", "must be 0 or more, and finite")
+            if weights.dense_weight == weights.lexical_weight == 0:
+                raise InvalidInput(f"{path}.weighted.dense_weight", "both weights are 0")
+            return Weighted(weights.dense_weight, weights.lexical_weight)
+    raise InvalidInput(f"{path}.method", "must be set")
+
+
+def answer_to_proto(answer: Answer, request: AnyRequest) -> search_pb2.SearchResponse:
+    """Write an answer, with its plan when the request asked for it."""
+    return search_pb2.SearchResponse(
+        hits=[_hit(hit) for hit in answer.hits],
+        lsn=answer.lsn,
+        plan=_plan(answer.plan) if request.explain else None,
+        search_ms=answer.seconds * 1000,
+    )
+
+
+def _hit(hit: Hit) -> search_pb2.Hit:
+    passage = hit.passage
+    return search_pb2.Hit(
+        chunk_id=passage.id,
+        document_id=passage.document_id,
+        ordinal=passage.ordinal,
+        text=passage.text,
+        title=passage.title,
+        source_uri=passage.source_uri,
+        start_byte=passage.start_byte,
+        end_byte=passage.end_byte,
+        metadata=dict_to_struct(passage.metadata),
+        score=hit.score,
+        dense_score=hit.dense.score if hit.dense else None,
+        lexical_score=hit.lexical.score if hit.lexical else None,
+        dense_rank=hit.dense.rank if hit.dense else None,
+        lexical_rank=hit.lexical.rank if hit.lexical else None,
+        content_sha256=passage.content_sha256,
+    )
+
+
+def _plan(plan: Plan) -> search_pb2.SearchPlan:
+    return search_pb2.SearchPlan(
+        mode=_MODES_OUT[plan.mode],
+        dense=plan.dense,
+        lexical=plan.lexical,
+        filtered_chunk_count=plan.filtered_chunk_count,
+        dense_candidate_count=plan.dense_candidate_count,
+        lexical_candidate_count=plan.lexical_candidate_count,
+    )

@@ -1,0 +1,256 @@
+"""What the service speaks about, free of protobuf, SQL and FAISS."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.filters import Filter
+
+Vector = NDArray[np.float32]
+Ids = NDArray[np.int64]
+Scores = NDArray[np.float64]
+Metadata = dict[str, Any]
+
+
+class Metric(Enum):
+    """How vectors are compared; scores are always "higher is better"."""
+
+    COSINE = "cosine"
+    INNER_PRODUCT = "inner_product"
+    L2 = "l2"
+
+
+class IndexKind(Enum):
+    """The structure that vectors are searched in."""
+
+    FLAT = "flat"
+
+
+class SearchMode(Enum):
+    """What ranks the chunks."""
+
+    DENSE = "dense"
+    LEXICAL = "lexical"
+    HYBRID = "hybrid"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSpec:
+    """What a caller chooses when a collection is made."""
+
+    name: str
+    dimension: int
+    metric: Metric = Metric.COSINE
+    index: IndexKind = IndexKind.FLAT
+    embedding_model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection as it stands. `id` is internal and never used again once the collection is deleted."""
+
+    id: int
+    tenant: str
+    spec: CollectionSpec
+    document_count: int
+    chunk_count: int
+    last_lsn: int
+    created_at: datetime
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage; `start_byte` and `end_byte` lie in its document's UTF-8 text. `vector` is (dimension,)."""
+
+    text: str
+    start_byte: int = 0
+    end_byte: int = 0
+    vector: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document; the fields after `chunks` are set by the store."""
+
+    id: str
+    title: str = ""
+    source_uri: str = ""
+    text: str = ""
+    metadata: Metadata = field(default_factory=dict)
+    chunks: tuple[Chunk, ...] = ()
+    version: int = 0
+    lsn: int = 0
+    content_sha256: str = ""
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A durable write of documents; `versions` in the order sent."""
+
+    lsn: int
+    versions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A durable deletion."""
+
+    count: int
+    lsn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of documents; `last` is the id to go on after, None on the last page."""
+
+    documents: tuple[Document, ...]
+    last: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReciprocalRank:
+    """Fusion by ranks; see `fusion.reciprocal_rank`."""
+
+    k: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """Fusion by scores; see `fusion.weighted`."""
+
+    dense: float
+    lexical: float
+
+
+Fusion = ReciprocalRank | Weighted
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One search. `mode` None: hybrid when there is a vector and text, otherwise what there is."""
+
+    mode: SearchMode | None = None
+    vector: Vector | None = None
+    text: str = ""
+    top_k: int = 10
+    filter: Filter | None = None
+    fusion: Fusion = ReciprocalRank()
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A chunk in one ranking, `rank` from 1."""
+
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What is stored about a chunk that was found; `id` is "<document id>#<ordinal>"."""
+
+    id: str
+    document_id: str
+    ordinal: int
+    text: str
+    title: str
+    source_uri: str
+    start_byte: int
+    end_byte: int
+    metadata: Metadata
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found, with its places in the rankings that had it as a candidate."""
+
+    passage: Passage
+    score: float
+    dense: Ranked | None
+    lexical: Ranked | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How an answer was found."""
+
+    mode: SearchMode
+    dense: str = ""
+    lexical: str = ""
+    filtered_chunk_count: int | None = None
+    dense_candidate_count: int = 0
+    lexical_candidate_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hits, best first; `lsn` is the last write that was seen."""
+
+    hits: tuple[Hit, ...]
+    lsn: int
+    plan: Plan
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One inconsistency; `collection` is empty when it concerns the whole store."""
+
+    collection: str
+    kind: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a check found."""
+
+    findings: Sequence[Finding]
+    checked_chunk_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInfo:
+    """A copy of the store."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    lsn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """Size on disk around a compaction, in bytes."""
+
+    before_bytes: int
+    after_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Measures of what is stored."""
+
+    collection_count: int
+    document_count: int
+    chunk_count: int
+    disk_bytes: int
+    last_lsn: int
+    schema_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Measures of the store and of its vectors in memory."""
+
+    totals: Totals
+    vector_count: int
+    vector_bytes: int

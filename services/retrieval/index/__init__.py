@@ -1,0 +1,1 @@
+"""Where vectors are searched: `base` is the port, `flat` the exact adapter."""

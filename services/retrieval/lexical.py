@@ -1,0 +1,22 @@
+"""From a user's words to an FTS5 expression that can hold no operator. Pure."""
+
+import unicodedata
+
+MAX_TERMS = 256
+
+
+def terms(text: str) -> list[str]:
+    """Split text into distinct words: runs of letters, digits and marks, as FTS5's unicode61 sees them."""
+    spaced = "".join(char if _is_word(char) else " " for char in text)
+    return list(dict.fromkeys(word.lower() for word in spaced.split()))[:MAX_TERMS]
+
+
+def match_expression(text: str) -> str:
+    """Return an FTS5 query that matches any of the words, each as a quoted string; "" when there is none."""
+    return " OR ".join(f'"{term}"' for term in terms(text))
+
+
+def _is_word(char: str) -> bool:
+    category = unicodedata.category(char)
+    # Unassigned here may be a letter to SQLite's tables, which cut the quoted term again as they cut the text.
+    return category[0] in "LNM" or category in ("Co", "Cn")

@@ -1,0 +1,76 @@
+"""Prometheus metrics. Totals carry no collection or tenant, so their number is bounded."""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from serving.errors import QuadrilleError
+from serving.metrics import LATENCY_BUCKETS, SIZE_BUCKETS
+
+from retrieval.domain import Stats
+
+_PREFIX = "quadrille_retrieval_"
+_GAUGES = {
+    "collections": "Collections of all tenants",
+    "documents": "Documents stored",
+    "chunks": "Chunks stored",
+    "vectors": "Vectors in memory",
+    "vector_bytes": "Size of the vectors in memory, in bytes",
+    "disk_bytes": "Size of the store on disk, the write-ahead log included, in bytes",
+    "last_lsn": "Log sequence number of the last write",
+}
+
+
+class StoreMetrics:
+    """What the store and the engine count and time."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self.ingest_documents = Counter(
+            f"{_PREFIX}ingest_documents_total",
+            "Documents of ingests and upserts, by outcome: accepted or rejected",
+            ["outcome"],
+            registry=registry,
+        )
+        self.search_seconds = _seconds("search_seconds", "Time of one query in the store", registry, "mode")
+        self.write_seconds = _seconds("write_seconds", "Time of one group commit", registry)
+        self.index_rebuild_seconds = _seconds(
+            "index_rebuild_seconds", "Time of deriving vector indexes from the database", registry
+        )
+        self.commit_batch_size = Histogram(
+            f"{_PREFIX}commit_batch_size", "Writes per commit", buckets=SIZE_BUCKETS, registry=registry
+        )
+
+    def watch(self, measure: Callable[[], Stats]) -> None:
+        """Show the store's measures, taken anew at every scrape."""
+        self._registry.register(_StatsCollector(measure))
+
+
+class _StatsCollector(Collector):
+    def __init__(self, measure: Callable[[], Stats]) -> None:
+        self._measure = measure
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        return [GaugeMetricFamily(_PREFIX + name, text) for name, text in _GAUGES.items()]
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        try:
+            stats = self._measure()
+        except QuadrilleError:  # a damaged or closed store must not take the other metrics with it
+            return
+        values = {
+            "collections": stats.totals.collection_count,
+            "documents": stats.totals.document_count,
+            "chunks": stats.totals.chunk_count,
+            "vectors": stats.vector_count,
+            "vector_bytes": stats.vector_bytes,
+            "disk_bytes": stats.totals.disk_bytes,
+            "last_lsn": stats.totals.last_lsn,
+        }
+        for name, text in _GAUGES.items():
+            yield GaugeMetricFamily(_PREFIX + name, text, value=values[name])
+
+
+def _seconds(name: str, text: str, registry: CollectorRegistry, *labels: str) -> Histogram:
+    return Histogram(_PREFIX + name, text, labels, buckets=LATENCY_BUCKETS, registry=registry)

@@ -1,0 +1,184 @@
+"""One search: candidates from the vector index and the lexical index, ranked, fused and fetched. Blocking."""
+
+import contextlib
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from serving.errors import FailedPrecondition, InvalidInput, NotFound
+
+from retrieval import fusion
+from retrieval.domain import (
+    Answer,
+    Collection,
+    Hit,
+    Ids,
+    Plan,
+    Query,
+    Ranked,
+    ReciprocalRank,
+    Scores,
+    SearchMode,
+)
+from retrieval.index.set import IndexSet
+from retrieval.lexical import match_expression
+from retrieval.metrics import StoreMetrics
+from retrieval.store.base import Store
+from retrieval.store.reader import Reader
+from retrieval.validation import check_vector
+
+# Candidates of each ranking that a hybrid search fuses.
+_MIN_DEPTH = 100
+_DEPTH_FACTOR = 4
+# Ties with the last candidate are followed this far, so that equal scores are cut by chunk id.
+_MAX_TIES = 4096
+_SLACK = 32
+
+_Candidates = tuple[Ids, Scores]
+_NONE: _Candidates = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to search. `expected` pins a batch to the collection that its first query met."""
+
+    tenant: str
+    name: str
+    embedding_model: str = ""
+    min_lsn: int | None = None
+    expected: int | None = None
+
+
+class Searcher:
+    """Searches a store and its indexes; any number of threads may."""
+
+    def __init__(self, store: Store, indexes: IndexSet, metrics: StoreMetrics) -> None:
+        self._store = store
+        self._indexes = indexes
+        self._metrics = metrics
+
+    def search(self, target: Target, query: Query, field: str) -> tuple[Answer, Collection]:
+        """Return the answer and the collection that it came from; `field` is the query's path in the request.
+
+        Raises NotFound, InvalidInput, and FailedPrecondition on another embedding model or an unknown LSN.
+        """
+        started = time.perf_counter()
+        mode = resolve_mode(query, field)
+        with contextlib.ExitStack() as view:
+            with self._indexes.lock.shared():  # no commit between opening the view and searching the index
+                reader = view.enter_context(self._store.reading())
+                collection = _resolve(reader, target)
+                allowed = reader.matching_chunks(collection.id, query.filter) if query.filter else None
+                depth = query.top_k
+                if mode is SearchMode.HYBRID:
+                    depth = max(_MIN_DEPTH, _DEPTH_FACTOR * query.top_k)
+                dense = _NONE
+                if mode is not SearchMode.LEXICAL:
+                    dense = self._dense(collection, query, depth, allowed, f"{field}.vector")
+            expression = match_expression(query.text) if mode is not SearchMode.DENSE else ""
+            lexical = _lexical(reader, collection.id, expression, query, depth)
+            names = reader.chunk_names(np.union1d(dense[0], lexical[0]))
+            numbers = {name: number for number, name in names.items()}
+            dense_ranks = _rank(dense, names, depth)
+            lexical_ranks = _rank(lexical, names, depth)
+            scores = _fuse(query, mode, dense_ranks, lexical_ranks)
+            best = fusion.order(scores)[: query.top_k]
+            passages = reader.passages(np.array([numbers[name] for name in best], dtype=np.int64))
+        hits = tuple(
+            Hit(passages[numbers[name]], scores[name], dense_ranks.get(name), lexical_ranks.get(name))
+            for name in best
+        )
+        plan = Plan(
+            mode=mode,
+            dense=_describe(collection, allowed) if mode is not SearchMode.LEXICAL else "",
+            lexical=expression,
+            filtered_chunk_count=None if allowed is None else len(allowed),
+            dense_candidate_count=len(dense_ranks),
+            lexical_candidate_count=len(lexical_ranks),
+        )
+        seconds = time.perf_counter() - started
+        self._metrics.search_seconds.labels(mode.value).observe(seconds)
+        return Answer(hits, reader.lsn, plan, seconds), collection
+
+    def _dense(
+        self, collection: Collection, query: Query, depth: int, allowed: Ids | None, field: str
+    ) -> _Candidates:
+        assert query.vector is not None
+        vector = check_vector(query.vector, collection.spec, field)
+        return self._indexes.get(collection.id).search(vector, depth, allowed)
+
+
+def resolve_mode(query: Query, field: str) -> SearchMode:
+    """Return what shall rank the chunks; raises InvalidInput when the query lacks what that needs."""
+    mode = query.mode
+    if mode is None:
+        if query.vector is None and not query.text:
+            raise InvalidInput(field, "needs a vector or text")
+        if query.vector is None:
+            return SearchMode.LEXICAL
+        return SearchMode.HYBRID if query.text else SearchMode.DENSE
+    if mode is not SearchMode.LEXICAL and query.vector is None:
+        raise InvalidInput(f"{field}.vector", f"must be set for a {mode.value} search")
+    if mode is not SearchMode.DENSE and not query.text:
+        raise InvalidInput(f"{field}.text", f"must be set for a {mode.value} search")
+    return mode
+
+
+def check_stamp_matches(collection: Collection, stamp: str) -> None:
+    """Raise FailedPrecondition when both stamps are set and differ: such vectors cannot be compared."""
+    wanted = collection.spec.embedding_model
+    if wanted and stamp and wanted != stamp:
+        raise FailedPrecondition(
+            "EMBEDDING_MODEL_MISMATCH",
+            f"collection {collection.spec.name!r} holds vectors of {wanted!r}, not of {stamp!r}",
+        )
+
+
+def _resolve(reader: Reader, target: Target) -> Collection:
+    collection = reader.collection(target.tenant, target.name)
+    if target.expected is not None and collection.id != target.expected:
+        raise NotFound("collection", target.name)
+    check_stamp_matches(collection, target.embedding_model)
+    if target.min_lsn is not None and target.min_lsn > reader.lsn:
+        # A write is visible before its number is given out, so there is never anything to wait for.
+        raise FailedPrecondition(
+            "LSN_UNKNOWN", f"min_lsn {target.min_lsn} was never given out: the last write is {reader.lsn}"
+        )
+    return collection
+
+
+def _lexical(reader: Reader, collection: int, expression: str, query: Query, depth: int) -> _Candidates:
+    if not expression:
+        return _NONE
+    wanted = depth + _SLACK
+    while True:
+        ids, scores = reader.lexical(collection, expression, query.filter, wanted)
+        if len(ids) < wanted or scores[-1] < scores[depth - 1] or wanted >= depth + _MAX_TIES:
+            return ids, scores
+        wanted = min(2 * wanted, depth + _MAX_TIES)
+
+
+def _rank(candidates: _Candidates, names: dict[int, str], depth: int) -> dict[str, Ranked]:
+    """Number the candidates from 1, ties by chunk id."""
+    scored = [
+        (-float(score), names[int(number)])
+        for number, score in zip(*candidates, strict=True)
+        if int(number) in names
+    ]
+    return {name: Ranked(rank, -score) for rank, (score, name) in enumerate(sorted(scored)[:depth], 1)}
+
+
+def _fuse(
+    query: Query, mode: SearchMode, dense: dict[str, Ranked], lexical: dict[str, Ranked]
+) -> dict[str, float]:
+    if mode is not SearchMode.HYBRID:
+        return {name: ranked.score for name, ranked in (dense or lexical).items()}
+    if isinstance(query.fusion, ReciprocalRank):
+        return fusion.reciprocal_rank([list(dense), list(lexical)], query.fusion.k)
+    scores = [{name: ranked.score for name, ranked in ranking.items()} for ranking in (dense, lexical)]
+    return fusion.weighted(scores, [query.fusion.dense, query.fusion.lexical])
+
+
+def _describe(collection: Collection, allowed: Ids | None) -> str:
+    kind = collection.spec.index.value
+    return kind if allowed is None else f"{kind}, {len(allowed)} of {collection.chunk_count} by filter"

@@ -1,0 +1,47 @@
+"""The port of reads: a view of the store at one point in time. Its methods block."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from retrieval.domain import Collection, Document, Ids, Page, Passage, Scores, Totals, Vector
+from retrieval.filters import Filter
+
+
+class Reader(Protocol):
+    """`lsn` is the last write that the view sees. Chunks go by internal ids, which ascend with time."""
+
+    lsn: int
+
+    def collection(self, tenant: str, name: str, *, alias: bool = True) -> Collection:
+        """Return a collection by name or, unless `alias` is False, by alias; raises NotFound."""
+
+    def collections(self, tenant: str | None, after: str = "", limit: int = -1) -> list[Collection]:
+        """Return a tenant's collections by name, those after `after`; with None everybody's."""
+
+    def document(self, collection: int, document_id: str, *, vectors: bool) -> Document:
+        """Return a document with its chunks, and with their vectors when asked; raises NotFound."""
+
+    def documents(
+        self, collection: int, where: Filter | None, after: str, limit: int, *, content: bool
+    ) -> Page:
+        """Return documents by id, those after `after`; a page of full documents may end early by size."""
+
+    def matching_chunks(self, collection: int, where: Filter) -> Ids:
+        """Return the chunks of documents that match, ascending."""
+
+    def lexical(
+        self, collection: int, expression: str, where: Filter | None, limit: int
+    ) -> tuple[Ids, Scores]:
+        """Return chunks that match an expression of `lexical.match_expression` and their BM25, best first."""
+
+    def chunk_names(self, chunks: Ids) -> dict[int, str]:
+        """Return the public ids of chunks, "<document id>#<ordinal>"; unknown ones are absent."""
+
+    def passages(self, chunks: Ids) -> dict[int, Passage]:
+        """Return what is stored about chunks; unknown ones are absent."""
+
+    def vectors(self, collection: int) -> Iterator[tuple[Ids, Vector]]:
+        """Yield a collection's vectors in blocks of ascending ids; raises DataLoss on one of a wrong size."""
+
+    def totals(self) -> Totals:
+        """Return measures of the store."""

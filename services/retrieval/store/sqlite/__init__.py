@@ -1,0 +1,1 @@
+"""The store on SQLite: one file, write-ahead log, one writer thread, many readers."""

@@ -1,0 +1,190 @@
+"""Writes of documents. Each runs inside a savepoint of the writer's transaction."""
+
+import sqlite3
+from collections.abc import Sequence
+
+import numpy as np
+from serving.errors import NotFound, VersionConflict
+
+from retrieval.domain import Collection, Deleted, Document, Ids, Vector, Written
+from retrieval.filters import Filter
+from retrieval.store.base import Change, VectorChange
+from retrieval.store.sqlite import metadata, rows, words
+from retrieval.store.sqlite.collections import next_lsn
+from retrieval.store.sqlite.filters import compile_filter
+from retrieval.validation import encode_metadata
+
+
+def upsert(
+    connection: sqlite3.Connection,
+    collection: Collection,
+    documents: Sequence[Document],
+    expected_version: int | None,
+) -> tuple[Written, list[Change]]:
+    """Write documents; raises VersionConflict when one has not the expected version (0: does not exist)."""
+    _check_alive(connection, collection)
+    lsn = next_lsn(connection, collection.id, "upsert")
+    removed: list[int] = []
+    added: list[tuple[int, Vector]] = []
+    versions = []
+    for document in documents:
+        row = connection.execute(
+            "SELECT id, version FROM documents WHERE collection = ? AND name = ?",
+            (collection.id, document.id),
+        ).fetchone()
+        number, version = row or (None, 0)
+        if expected_version is not None and version != expected_version:
+            raise VersionConflict(
+                f"document {document.id!r} has version {version} and not the expected {expected_version}"
+            )
+        if number is not None:
+            removed += _remove_content(connection, collection.id, number)
+        number = _put_document(connection, collection.id, number, document, version + 1, lsn)
+        added += _put_chunks(connection, collection.id, number, document)
+        versions.append(version + 1)
+    chunks = sum(len(document.chunks) for document in documents) - len(removed)
+    _count(connection, collection.id, versions.count(1), chunks)
+    change = VectorChange(collection.id, *_arrays(removed, added, collection.spec.dimension))
+    return Written(lsn, tuple(versions)), [change]
+
+
+def delete(
+    connection: sqlite3.Connection, collection: Collection, which: Sequence[str] | Filter
+) -> tuple[Deleted, list[Change]]:
+    """Delete documents by id or by filter; ids that do not exist are passed over."""
+    _check_alive(connection, collection)
+    numbers = _find(connection, collection.id, which)
+    if not numbers:
+        return Deleted(0, last_lsn(connection)), []
+    lsn = next_lsn(connection, collection.id, "delete")
+    removed: list[int] = []
+    for number in numbers:
+        removed += _remove_content(connection, collection.id, number)
+        connection.execute("DELETE FROM documents WHERE id = ?", (number,))
+    _count(connection, collection.id, -len(numbers), -len(removed))
+    change = VectorChange(collection.id, *_arrays(removed, [], collection.spec.dimension))
+    return Deleted(len(numbers), lsn), [change]
+
+
+def last_lsn(connection: sqlite3.Connection) -> int:
+    """Return the last log sequence number given out, 0 before the first."""
+    return int(connection.execute("SELECT coalesce(max(lsn), 0) FROM log").fetchone()[0])
+
+
+def _check_alive(connection: sqlite3.Connection, collection: Collection) -> None:
+    # The caller looked the collection up before it waited for the writer. Meanwhile it may have been deleted,
+    # or a restore may have turned the numbers back, so the number alone does not tell.
+    row = connection.execute(
+        f"SELECT {rows.COLLECTION_COLUMNS} FROM collections c WHERE c.id = ?", (collection.id,)
+    ).fetchone()
+    found = rows.collection(row) if row else None
+    if found is None or (found.tenant, found.spec, found.created_at) != (
+        collection.tenant,
+        collection.spec,
+        collection.created_at,
+    ):
+        raise NotFound("collection", collection.spec.name)
+
+
+def _find(connection: sqlite3.Connection, collection: int, which: Sequence[str] | Filter) -> list[int]:
+    if isinstance(which, Sequence):
+        found: set[int] = set()
+        for name in which:
+            found.update(
+                number
+                for (number,) in connection.execute(
+                    "SELECT id FROM documents WHERE collection = ? AND name = ?", (collection, name)
+                )
+            )
+        return sorted(found)
+    condition, parameters = compile_filter(which, collection)
+    query = f"SELECT d.id FROM documents d WHERE d.collection = ? AND {condition} ORDER BY d.id"
+    return [number for (number,) in connection.execute(query, (collection, *parameters))]
+
+
+def _remove_content(connection: sqlite3.Connection, collection: int, number: int) -> list[int]:
+    chunks = connection.execute("SELECT id, text FROM chunks WHERE document = ?", (number,)).fetchall()
+    words.remove(connection, collection, chunks)
+    connection.execute("DELETE FROM chunks WHERE document = ?", (number,))
+    connection.execute("DELETE FROM metadata_values WHERE document = ?", (number,))
+    return [chunk for chunk, _ in chunks]
+
+
+def _put_document(
+    connection: sqlite3.Connection,
+    collection: int,
+    number: int | None,
+    document: Document,
+    version: int,
+    lsn: int,
+) -> int:
+    values = (
+        document.title,
+        document.source_uri,
+        document.text,
+        encode_metadata(document.metadata),
+        version,
+        lsn,
+        rows.content_sha256(document.text),
+        rows.now_micros(),
+    )
+    if number is None:
+        number = connection.execute(
+            "INSERT INTO documents (title, source_uri, text, metadata, version, lsn, content_sha256,"
+            " updated_at, collection, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*values, collection, document.id),
+        ).lastrowid
+        assert number is not None
+    else:
+        connection.execute(
+            "UPDATE documents SET title = ?, source_uri = ?, text = ?, metadata = ?, version = ?, lsn = ?,"
+            " content_sha256 = ?, updated_at = ? WHERE id = ?",
+            (*values, number),
+        )
+    connection.executemany(
+        "INSERT INTO metadata_values VALUES (?, ?, ?, ?, ?)",
+        [(collection, field, kind, value, number) for field, kind, value in metadata.rows(document.metadata)],
+    )
+    return number
+
+
+def _put_chunks(
+    connection: sqlite3.Connection, collection: int, number: int, document: Document
+) -> list[tuple[int, Vector]]:
+    indexed: list[tuple[int, str]] = []
+    vectors: list[tuple[int, Vector]] = []
+    for ordinal, chunk in enumerate(document.chunks):
+        identity = connection.execute(
+            "INSERT INTO chunks (collection, document, ordinal, text, start_byte, end_byte)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (collection, number, ordinal, chunk.text, chunk.start_byte, chunk.end_byte),
+        ).lastrowid
+        assert identity is not None
+        indexed.append((identity, chunk.text))
+        if chunk.vector is not None:
+            vectors.append((identity, chunk.vector))
+    words.add(connection, collection, indexed)
+    connection.executemany(
+        "INSERT INTO vectors VALUES (?, ?, ?)",
+        [(identity, collection, rows.vector_to_blob(vector)) for identity, vector in vectors],
+    )
+    return vectors
+
+
+def _count(connection: sqlite3.Connection, collection: int, documents: int, chunks: int) -> None:
+    connection.execute(
+        "UPDATE collections SET document_count = document_count + ?, chunk_count = chunk_count + ?"
+        " WHERE id = ?",
+        (documents, chunks, collection),
+    )
+
+
+def _arrays(removed: list[int], added: list[tuple[int, Vector]], dimension: int) -> tuple[Ids, Ids, Vector]:
+    vectors = np.empty((len(added), dimension), dtype=np.float32)
+    for i, (_, vector) in enumerate(added):
+        vectors[i] = vector
+    return (
+        np.array(sorted(removed), dtype=np.int64),
+        np.array([identity for identity, _ in added], dtype=np.int64),
+        vectors,
+    )

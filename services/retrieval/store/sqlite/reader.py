@@ -1,0 +1,196 @@
+"""Reads, all of one view: a transaction that sees the store as it was when it began."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from serving.errors import DataLoss, NotFound
+
+from retrieval.domain import (
+    Chunk,
+    Collection,
+    Document,
+    Ids,
+    Page,
+    Passage,
+    Scores,
+    Totals,
+    Vector,
+)
+from retrieval.filters import Filter
+from retrieval.limits import PAGE_CONTENT_BYTES
+from retrieval.store.sqlite import rows, schema
+from retrieval.store.sqlite.documents import last_lsn
+from retrieval.store.sqlite.errors import translated
+from retrieval.store.sqlite.filters import compile_filter
+
+_VECTOR_BLOCK = 8192
+_ID_BLOCK = 500  # ids bound to one statement
+
+
+class SqliteReader:
+    """Reads inside a transaction that its maker began and will end."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self.lsn = last_lsn(connection)  # the first read fixes what the transaction sees
+
+    def collection(self, tenant: str, name: str, *, alias: bool = True) -> Collection:
+        """Return a collection by name or, unless `alias` is False, by alias; raises NotFound."""
+        by_alias = "UNION ALL SELECT collection FROM aliases WHERE tenant = ?1 AND name = ?2" if alias else ""
+        row = self._connection.execute(
+            f"SELECT {rows.COLLECTION_COLUMNS} FROM collections c WHERE c.id IN"
+            f" (SELECT id FROM collections WHERE tenant = ?1 AND name = ?2 {by_alias})",
+            (tenant, name),
+        ).fetchone()
+        if row is None:
+            raise NotFound("collection", name)
+        return rows.collection(row)
+
+    def collections(self, tenant: str | None, after: str = "", limit: int = -1) -> list[Collection]:
+        """Return a tenant's collections by name, or with None everybody's."""
+        found = self._connection.execute(
+            f"SELECT {rows.COLLECTION_COLUMNS} FROM collections c"
+            " WHERE (?1 IS NULL OR c.tenant = ?1) AND c.name > ?2 ORDER BY c.name, c.tenant LIMIT ?3",
+            (tenant, after, limit),
+        )
+        return [rows.collection(row) for row in found]
+
+    def document(self, collection: int, document_id: str, *, vectors: bool) -> Document:
+        """Return a document with its chunks, and with their vectors when asked; raises NotFound."""
+        row = self._connection.execute(
+            f"SELECT {rows.DOCUMENT_COLUMNS} FROM documents d WHERE d.collection = ? AND d.name = ?",
+            (collection, document_id),
+        ).fetchone()
+        if row is None:
+            raise NotFound("document", document_id)
+        return rows.document(row, self._text(row[0]), self._chunks(row[0], vectors=vectors))
+
+    def documents(
+        self, collection: int, where: Filter | None, after: str, limit: int, *, content: bool
+    ) -> Page:
+        """Return documents by id, those after `after`; a page of full documents may end early by size."""
+        condition, parameters = compile_filter(where, collection) if where else ("1", [])
+        found = self._connection.execute(
+            f"SELECT {rows.DOCUMENT_COLUMNS} FROM documents d"
+            f" WHERE d.collection = ? AND d.name > ? AND {condition} ORDER BY d.name LIMIT ?",
+            (collection, after, *parameters, limit + 1),
+        )
+        page: list[Document] = []
+        size = 0
+        for row in found:
+            if len(page) == limit or size > PAGE_CONTENT_BYTES:
+                return Page(tuple(page), page[-1].id)
+            if content:
+                document = rows.document(row, self._text(row[0]), self._chunks(row[0], vectors=False))
+                size += len(document.text) + sum(len(chunk.text) for chunk in document.chunks)
+            else:
+                document = rows.document(row)
+            size += len(row[4])
+            page.append(document)
+        return Page(tuple(page), None)
+
+    def matching_chunks(self, collection: int, where: Filter) -> Ids:
+        """Return the chunks of documents that match, ascending."""
+        condition, parameters = compile_filter(where, collection)
+        found = self._connection.execute(
+            "SELECT k.id FROM documents d JOIN chunks k ON k.document = d.id"
+            f" WHERE d.collection = ? AND {condition} ORDER BY k.id",
+            (collection, *parameters),
+        )
+        return np.fromiter((chunk for (chunk,) in found), dtype=np.int64)
+
+    def lexical(
+        self, collection: int, expression: str, where: Filter | None, limit: int
+    ) -> tuple[Ids, Scores]:
+        """Return chunks that match an FTS5 expression and their BM25 scores, best first."""
+        if not expression:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
+        condition, parameters = compile_filter(where, collection) if where else ("", [])
+        allowed = (
+            " AND rowid IN (SELECT k.id FROM documents d JOIN chunks k ON k.document = d.id"
+            f" WHERE d.collection = ? AND {condition})"
+            if where
+            else ""
+        )
+        table = f"words_{collection:d}"
+        found = self._connection.execute(
+            f"SELECT rowid, -rank FROM {table} WHERE {table} MATCH ?{allowed} ORDER BY rank, rowid LIMIT ?",
+            (expression, *([collection] if where else []), *parameters, limit),
+        ).fetchall()
+        ids = np.array([chunk for chunk, _ in found], dtype=np.int64)
+        return ids, np.array([score for _, score in found], dtype=np.float64)
+
+    def chunk_names(self, chunks: Ids) -> dict[int, str]:
+        """Return the public ids of chunks; unknown ones are absent."""
+        found = self._by_chunk("k.id, d.name, k.ordinal", chunks)
+        return {number: rows.chunk_name(name, ordinal) for number, name, ordinal in found}
+
+    def passages(self, chunks: Ids) -> dict[int, Passage]:
+        """Return what is stored about chunks; unknown ones are absent."""
+        return {row[0]: rows.passage(row) for row in self._by_chunk(rows.PASSAGE_COLUMNS, chunks)}
+
+    def vectors(self, collection: int) -> Iterator[tuple[Ids, Vector]]:
+        """Yield a collection's vectors in blocks of ascending ids; raises DataLoss on one of a wrong size."""
+        (dimension,) = self._connection.execute(
+            "SELECT dimension FROM collections WHERE id = ?", (collection,)
+        ).fetchone()
+        with translated():
+            found = self._connection.execute(
+                "SELECT chunk, vector FROM vectors WHERE collection = ? ORDER BY chunk", (collection,)
+            )
+            while block := found.fetchmany(_VECTOR_BLOCK):
+                if any(len(blob) != 4 * dimension for _, blob in block):
+                    raise DataLoss("a stored vector has a wrong size: Restore the store from a snapshot")
+                ids = np.array([chunk for chunk, _ in block], dtype=np.int64)
+                joined = b"".join(blob for _, blob in block)
+                yield ids, rows.blob_to_vector(joined).reshape(len(block), dimension)
+
+    def totals(self) -> Totals:
+        """Return measures of the store; the size counts the write-ahead log."""
+        collections, documents, chunks = self._connection.execute(
+            "SELECT count(*), coalesce(sum(document_count), 0), coalesce(sum(chunk_count), 0)"
+            " FROM collections"
+        ).fetchone()
+        return Totals(
+            collection_count=collections,
+            document_count=documents,
+            chunk_count=chunks,
+            disk_bytes=disk_bytes(self._path),
+            last_lsn=self.lsn,
+            schema_version=schema.version_of(self._connection),
+        )
+
+    def _text(self, number: int) -> str:
+        (text,) = self._connection.execute("SELECT text FROM documents WHERE id = ?", (number,)).fetchone()
+        return str(text)
+
+    def _chunks(self, number: int, *, vectors: bool) -> tuple[Chunk, ...]:
+        column = "v.vector" if vectors else "NULL"
+        found = self._connection.execute(
+            f"SELECT k.text, k.start_byte, k.end_byte, {column} FROM chunks k"
+            " LEFT JOIN vectors v ON v.chunk = k.id WHERE k.document = ? ORDER BY k.ordinal",
+            (number,),
+        )
+        return tuple(
+            Chunk(text, start, end, None if blob is None else rows.blob_to_vector(blob))
+            for text, start, end, blob in found
+        )
+
+    def _by_chunk(self, columns: str, chunks: Ids) -> Iterator[rows.Row]:
+        numbers = [int(chunk) for chunk in chunks]
+        for start in range(0, len(numbers), _ID_BLOCK):
+            block = numbers[start : start + _ID_BLOCK]
+            yield from self._connection.execute(
+                f"SELECT {columns} FROM chunks k JOIN documents d ON d.id = k.document"
+                f" WHERE k.id IN ({', '.join('?' * len(block))})",
+                block,
+            )
+
+
+def disk_bytes(path: Path) -> int:
+    """Return the size of the database and its write-ahead log."""
+    files = (path, path.with_name(path.name + "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())

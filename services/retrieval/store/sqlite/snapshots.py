@@ -1,0 +1,104 @@
+"""Copies of the store: a database file that stands alone, and beside it its SHA-256."""
+
+import hashlib
+import os
+import sqlite3
+from pathlib import Path
+
+from serving.errors import AlreadyExists, DataLoss, NotFound
+
+from retrieval.domain import SnapshotInfo
+from retrieval.store.sqlite import schema
+from retrieval.store.sqlite.connection import (
+    make_private_directory,
+    make_private_file,
+    open_copy,
+    sync_directory,
+)
+from retrieval.store.sqlite.documents import last_lsn
+from retrieval.validation import check_name
+
+_PARTIAL = ".partial"
+
+
+class Snapshots:
+    """A directory of copies, `<name>.sqlite3` with `<name>.sha256`; a copy exists once it has its name."""
+
+    def __init__(self, directory: Path) -> None:
+        make_private_directory(directory)
+        self._directory = directory
+        for leftover in directory.glob(f"*{_PARTIAL}"):  # of a process that was killed
+            leftover.unlink()
+
+    def write(self, source: sqlite3.Connection, name: str) -> SnapshotInfo:
+        """Copy the database while it serves; raises AlreadyExists. One at a time."""
+        final, digest = self._paths(name)
+        if final.exists():
+            raise AlreadyExists("snapshot", name)
+        partial = self._directory / f"{name}{_PARTIAL}"
+        try:
+            lsn = _copy(source, partial)
+            sha256 = _sha256(partial)
+            _write_durably(digest, f"{sha256}  {final.name}\n")
+            partial.rename(final)
+            sync_directory(self._directory)
+        finally:
+            partial.unlink(missing_ok=True)
+        return SnapshotInfo(name, final.stat().st_size, sha256, lsn)
+
+    def open_verified(self, name: str) -> sqlite3.Connection:
+        """Open a copy after checking every byte; raises NotFound, or DataLoss when it is damaged."""
+        path, digest = self._paths(name)
+        if not path.exists():
+            raise NotFound("snapshot", name)
+        if not digest.exists() or digest.read_text().split()[:1] != [_sha256(path)]:
+            raise DataLoss(
+                f"snapshot {name!r} is damaged: its SHA-256 is not the one noted when it was written"
+            )
+        connection = open_copy(path)
+        try:
+            if not 1 <= schema.version_of(connection) <= schema.VERSION:
+                raise DataLoss(f"snapshot {name!r} has a schema that this program does not know")
+            if connection.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+                raise DataLoss(f"snapshot {name!r} is damaged")
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise DataLoss(f"snapshot {name!r} is damaged") from error
+        except DataLoss:
+            connection.close()
+            raise
+        return connection
+
+    def _paths(self, name: str) -> tuple[Path, Path]:
+        check_name(name, "name")
+        return self._directory / f"{name}.sqlite3", self._directory / f"{name}.sha256"
+
+
+def _copy(source: sqlite3.Connection, path: Path) -> int:
+    make_private_file(path)
+    copy = sqlite3.connect(path, isolation_level=None)
+    try:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # no log beside it: the file is all there is
+        lsn = last_lsn(copy)
+    finally:
+        copy.close()
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return lsn
+
+
+def _write_durably(path: Path, text: str) -> None:
+    make_private_file(path)
+    with path.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""What every server needs, and knows no service: config, bootstrap, health, errors, auth, telemetry."""

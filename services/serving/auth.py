@@ -1,0 +1,107 @@
+"""API keys: kept as SHA-256 digests in a TOML file, each with a tenant and scopes.
+
+    [[keys]]
+    name = "alice"
+    sha256 = "<hex digest of the key>"
+    tenant = "acme"
+    scopes = ["text", "image", "retrieval", "gateway"]
+
+A digest needs no salt or stretching here, because keys are random and long, never chosen by people.
+"""
+
+import hashlib
+import secrets
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from serving.call import SCOPES, Principal
+from serving.errors import PermissionDenied, Unauthenticated
+
+TENANT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+class ApiKey(BaseModel):
+    """One entry of the key file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=128)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    tenant: str = Field(default="default", pattern=TENANT_PATTERN)
+    scopes: frozenset[str] = frozenset({"text", "image", "retrieval", "gateway"})
+    revoked: bool = False
+
+    @field_validator("scopes")
+    @classmethod
+    def _known(cls, scopes: frozenset[str]) -> frozenset[str]:
+        if unknown := scopes - SCOPES:
+            raise ValueError(f"unknown scopes {sorted(unknown)}; there are {sorted(SCOPES)}")
+        return scopes
+
+
+class _KeyFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    keys: list[ApiKey]
+
+
+class KeyStore:
+    """The keys that a server accepts; with none configured every caller is anonymous and may do all."""
+
+    def __init__(self, keys: list[ApiKey] | None = None) -> None:
+        self.enabled = keys is not None
+        self._by_digest = {key.sha256: key for key in keys or []}
+
+    @classmethod
+    def load(cls, path: Path | None) -> "KeyStore":
+        """Read a key file; None makes a store that asks for no key. Raises ValueError or OSError."""
+        if path is None:
+            return cls()
+        return cls(_KeyFile.model_validate(tomllib.loads(path.read_text())).keys)
+
+    def authenticate(self, token: str | None, tenant: str | None = None) -> Principal:
+        """Who holds this token. `tenant` is acted for by keys with the scope "delegate" only.
+
+        Raises Unauthenticated, and PermissionDenied for a tenant that the key may not act for.
+        """
+        if not self.enabled:
+            return Principal(tenant=tenant or "default")
+        key = self._by_digest.get(digest(token)) if token else None
+        if key is None or key.revoked:
+            raise Unauthenticated("a valid API key is needed: send metadata 'authorization: Bearer <key>'")
+        if tenant and tenant != key.tenant and "delegate" not in key.scopes:
+            raise PermissionDenied("this key may not act for another tenant")
+        return Principal(name=key.name, tenant=tenant or key.tenant, scopes=key.scopes)
+
+
+def require(principal: Principal, scope: str) -> None:
+    """Raise PermissionDenied unless the principal has the scope."""
+    if scope not in principal.scopes:
+        raise PermissionDenied(f"this key lacks the scope {scope!r}")
+
+
+def scope_of(method: str) -> str:
+    """The scope that a method needs: its package, e.g. "text" for /quadrille.text.v1.TextService/Embed."""
+    service = method.removeprefix("/").partition("/")[0]
+    if service == "quadrille.retrieval.v1.AdminService":
+        return "admin"
+    parts = service.split(".")
+    return parts[1] if parts[0] == "quadrille" and len(parts) > 2 else "admin"
+
+
+def bearer(authorization: str | None) -> str | None:
+    """The token of an Authorization value, or None."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def digest(token: str) -> str:
+    """What the key file holds of a key."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def new_key() -> str:
+    """A new random key of 256 bits."""
+    return f"qd-{secrets.token_urlsafe(32)}"

@@ -1,0 +1,105 @@
+"""One interceptor for all four kinds of rpc: it runs a call inside a stack of context managers.
+
+A concern (errors, metrics, auth …) is an async context manager around the call, so each is written once
+and covers unary calls and streams alike. Streams are run as coroutines that write, never as generators:
+a cancelled call then unwinds inside its own task, at once.
+"""
+
+import contextlib
+import inspect
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from serving.call import REQUEST_ID_KEY
+
+# Probes and tools must work without a key, while draining and under load.
+EXEMPT = ("/grpc.health.v1.Health/", "/grpc.reflection.")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A call before anything is known of its caller. `deadline` is in seconds of `time.monotonic()`."""
+
+    method: str
+    metadata: dict[str, str]
+    request_id: str
+    deadline: float | None
+    context: Any  # grpc.aio.ServicerContext
+
+
+Handler = Any  # a grpc.RpcMethodHandler of any message types
+Concern = Callable[[Incoming], AbstractAsyncContextManager[None]]
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
+    """Runs every call inside the given concerns, the first outermost."""
+
+    def __init__(self, concerns: Sequence[Concern]) -> None:
+        self._concerns = tuple(concerns)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Wrap the handler; unknown methods have none and fail with UNIMPLEMENTED."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or method.startswith(EXEMPT):
+            return handler
+        sides = (
+            "stream" if side else "unary" for side in (handler.request_streaming, handler.response_streaming)
+        )
+        kind = "_".join(sides)
+        behavior = getattr(handler, kind)
+        wrapped = (
+            self._stream(method, behavior) if handler.response_streaming else self._unary(method, behavior)
+        )
+        make = getattr(grpc, f"{kind}_rpc_method_handler")
+        return make(wrapped, handler.request_deserializer, handler.response_serializer)
+
+    def _unary(self, method: str, behavior: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def call(request: Any, context: Any) -> Any:
+            async with self._around(method, context):
+                return await behavior(request, context)
+
+        return call
+
+    def _stream(self, method: str, behavior: Callable[..., Any]) -> Callable[..., Awaitable[None]]:
+        async def call(request: Any, context: Any) -> None:
+            async with self._around(method, context):
+                responses = behavior(request, context)
+                if inspect.isawaitable(responses):  # a handler that writes by itself
+                    await responses
+                    return
+                async with contextlib.aclosing(responses):
+                    async for response in responses:
+                        await context.write(response)
+
+        return call
+
+    @contextlib.asynccontextmanager
+    async def _around(self, method: str, context: Any) -> AsyncIterator[None]:
+        incoming = _incoming(method, context)
+        async with contextlib.AsyncExitStack() as stack:
+            for concern in self._concerns:
+                await stack.enter_async_context(concern(incoming))
+            yield
+
+
+def _incoming(method: str, context: Any) -> Incoming:
+    metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+    remaining = context.time_remaining()
+    return Incoming(
+        method=method,
+        metadata=metadata,
+        request_id=metadata.get(REQUEST_ID_KEY, "")[:128] or str(uuid.uuid4()),
+        deadline=None if remaining is None else time.monotonic() + remaining,
+        context=context,
+    )

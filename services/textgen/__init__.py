@@ -1,0 +1,1 @@
+"""textgen serves language models: generation, chat, likelihoods, embeddings, reranking, mask filling, tokens."""

@@ -1,0 +1,114 @@
+"""Puts a model's parts together: runners of `models`, lanes on the device worker, a codec."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from textgen.admission import Admission
+from textgen.batching import BatchLane
+from textgen.chat import ChatTemplate
+from textgen.codec import TokenCodec
+from textgen.continuous import ContinuousGenerator
+from textgen.domain import Capability
+from textgen.energy import RaplMeter
+from textgen.generation import GenerationLane
+from textgen.metrics import ModelMetrics, TextMetrics
+from textgen.models.decoder import TorchDecoder
+from textgen.models.encoder import TorchEmbedder, TorchMaskFiller, TorchReranker
+from textgen.models.loading import Checkpoint
+from textgen.models.seq2seq import TorchSeq2Seq
+from textgen.scheduler import Limits, Scheduler
+from textgen.served import ServedModel
+from textgen.structured import StructuredCompiler
+from textgen.worker import DeviceWorker
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Assembler:
+    """What models share: the worker, the limits, the metrics, the meter."""
+
+    worker: DeviceWorker
+    limits: Limits
+    max_waiting: int
+    metrics: TextMetrics
+    meter: RaplMeter | None
+
+    def assemble(self, checkpoint: Checkpoint) -> ServedModel:
+        """A served model; its lanes are given to the worker, which must not have started."""
+        info, codec = checkpoint.info, TokenCodec(checkpoint.fast_tokenizer)
+        metrics = self.metrics.model(info.id)
+        has = info.capabilities.__contains__
+        served = {
+            "info": info,
+            "codec": codec,
+            "metrics": metrics,
+            "max_request_tokens": self.limits.max_batch_tokens,
+            "shares_context": not checkpoint.is_encoder_decoder,
+        }
+        if has(Capability.CHAT):
+            served["chat"] = ChatTemplate(checkpoint.tokenizer, codec)
+        if has(Capability.GENERATE):
+            runner: TorchDecoder | TorchSeq2Seq
+            if checkpoint.is_encoder_decoder:
+                runner = TorchSeq2Seq(checkpoint.model, empty_prompt=codec.wrap([]) or [0])
+            else:
+                runner = TorchDecoder(checkpoint.model, start_token=checkpoint.start_token)
+            served["generator"] = self._generator(checkpoint, runner, codec, metrics)
+            served["scorer"] = self._lane(runner.score, lambda item: len(item[0]) + len(item[1]), metrics)
+        if has(Capability.EMBED):
+            embedder = TorchEmbedder(checkpoint.model, pooling=checkpoint.pooling)
+            served["embedder"] = self._lane(embedder.rows, len, metrics)
+        if has(Capability.RERANK):
+            reranker = TorchReranker(checkpoint.model)
+            served["reranker"] = self._lane(reranker.rerank, lambda item: len(item[0]), metrics)
+        if has(Capability.FILL_MASK):
+            filler = TorchMaskFiller(checkpoint.model)
+            served["mask_filler"] = self._lane(filler.fill, lambda item: len(item[0]), metrics)
+        return ServedModel(**served)  # type: ignore[arg-type]
+
+    def _lane(
+        self, run: Callable[[Sequence[T]], Sequence[R]], length: Callable[[T], int], metrics: ModelMetrics
+    ) -> BatchLane[T, R]:
+        lane = BatchLane[T, R](
+            run,
+            length,
+            worker=self.worker,
+            admission=Admission(self.max_waiting),
+            metrics=metrics,
+            max_rows=max(64, self.limits.max_batch_size),
+            max_tokens=self.limits.max_batch_tokens,
+            meter=self.meter,
+        )
+        self.worker.add(lane)
+        return lane
+
+    def _generator(
+        self,
+        checkpoint: Checkpoint,
+        runner: TorchDecoder | TorchSeq2Seq,
+        codec: TokenCodec,
+        metrics: ModelMetrics,
+    ) -> ContinuousGenerator:
+        lane = GenerationLane(
+            runner,
+            Scheduler(self.limits),
+            metrics,
+            max_batch_tokens=self.limits.max_batch_tokens,
+            meter=self.meter,
+        )
+        self.worker.add(lane)
+        return ContinuousGenerator(
+            worker=self.worker,
+            lane=lane,
+            admission=Admission(self.max_waiting),
+            compiler=StructuredCompiler(
+                codec.state, checkpoint.info.vocabulary_size, sorted(checkpoint.end_ids)
+            ),
+            codec=codec,
+            end_ids=checkpoint.end_ids,
+            metrics=metrics,
+            starts_text=checkpoint.is_encoder_decoder,
+        )

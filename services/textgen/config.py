@@ -1,0 +1,63 @@
+"""Options of the text service."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from serving.config import CommaList, ServiceSettings
+
+
+class TextgenSettings(ServiceSettings, service="textgen"):
+    """Environment QUADRILLE_TEXTGEN_*, TOML table [textgen]."""
+
+    port: int = Field(50051, ge=0, le=65535, description="Port of gRPC; 0 picks a free one.")
+    metrics_port: int = Field(
+        9101, ge=0, le=65535, description="Port of the Prometheus endpoint; 0 picks a free one."
+    )
+    models: CommaList = Field(
+        ("starter=starter/text/model", "minilm"),
+        min_length=1,
+        description=(
+            "Models to load, each [id=]reference: a directory, a hub name, or minilm (an embedding model that is "
+            "installed with the service). For each capability the first that has it is the default."
+        ),
+    )
+    engine: Literal["auto", "torch"] = Field("auto", description="What runs the models; auto picks torch.")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="Number type of the weights."
+    )
+    device: str = Field("auto", description="Where models run: auto, cpu, cuda or cuda:N.")
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads of a forward pass. None: torch's own choice."
+    )
+    max_batch_size: int = Field(16, ge=1, le=1024, description="Sequences in the running batch of a model.")
+    max_batch_tokens: int = Field(
+        16384,
+        ge=16,
+        description="Tokens, prompts and answers, that the running batch of a model may come to hold.",
+    )
+    max_prefill_tokens: int = Field(
+        2048, ge=16, description="Prompt tokens read in one step, by at least one row."
+    )
+    max_waiting: int = Field(256, ge=1, description="Requests that may wait for one model; more are refused.")
+    stall_seconds: float = Field(
+        120.0,
+        gt=0,
+        description="Seconds without progress, while work waits, after which health is NOT_SERVING.",
+    )
+
+    @field_validator("models")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        pairs = [split_reference(item) for item in value]
+        if not all(model_id and reference for model_id, reference in pairs):
+            raise ValueError("must be [id=]reference")
+        if len({model_id for model_id, _ in pairs}) < len(pairs):
+            raise ValueError("names an id twice")
+        return value
+
+
+def split_reference(item: str) -> tuple[str, str]:
+    """Id and reference of "[id=]reference"; without an id, the reference's last part."""
+    model_id, equals, reference = item.partition("=")
+    return (model_id.strip(), reference.strip()) if equals else (Path(item).name, item.strip())

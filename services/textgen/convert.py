@@ -1,0 +1,198 @@
+"""Protobuf to domain and back."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from quadrille.text.v1 import text_pb2 as pb
+from serving.errors import InvalidInput
+
+from textgen import domain
+
+_ROLES = {
+    pb.ROLE_SYSTEM: domain.Role.SYSTEM,
+    pb.ROLE_USER: domain.Role.USER,
+    pb.ROLE_ASSISTANT: domain.Role.ASSISTANT,
+}
+_REASONS = {
+    domain.FinishReason.STOP: pb.FINISH_REASON_STOP,
+    domain.FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
+}
+_SCALARS = (
+    *(
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "frequency_penalty",
+        "presence_penalty",
+        "repetition_penalty",
+    ),
+    *("max_tokens", "n", "logprobs", "seed", "ignore_eos"),
+)
+
+
+def sampling(message: pb.SamplingParameters) -> domain.Sampling:
+    """Sampling parameters; what is absent takes the contract's default."""
+    present: Any = message.HasField  # its type lists every name it takes
+    given: dict[str, Any] = {name: getattr(message, name) for name in _SCALARS if present(name)}
+    return domain.Sampling(
+        **given,
+        stop=tuple(message.stop),
+        stop_token_ids=frozenset(message.stop_token_ids),
+        logit_bias=dict(message.logit_bias),
+        structured_output=_structured(message) if message.HasField("structured_output") else None,
+    )
+
+
+def _structured(message: pb.SamplingParameters) -> domain.StructuredOutput:
+    structured = message.structured_output
+    kind = structured.WhichOneof("kind")
+    if kind is None:
+        raise InvalidInput("sampling.structured_output", "must have one kind set")
+    if kind == "choice":
+        return domain.StructuredOutput(domain.StructuredKind.CHOICE, choices=tuple(structured.choice.choices))
+    return domain.StructuredOutput(domain.StructuredKind(kind), getattr(structured, kind))
+
+
+def prompt(message: pb.Prompt) -> domain.Prompt:
+    """A prompt; InvalidInput unless one form is set."""
+    form = message.WhichOneof("form")
+    if form is None:
+        raise InvalidInput("prompt", "must be text or token_ids")
+    if form == "text":
+        return domain.Prompt(text=message.text)
+    return domain.Prompt(token_ids=tuple(message.token_ids.ids))
+
+
+def generate_request(message: pb.GenerateRequest) -> domain.GenerateRequest:
+    """A request to continue a prompt."""
+    return domain.GenerateRequest(
+        model=message.model,
+        prompt=prompt(message.prompt),
+        sampling=sampling(message.sampling),
+        request_id=message.request_id,
+        priority=message.priority,
+        lora=message.lora,
+    )
+
+
+def chat_request(message: pb.ChatRequest) -> domain.ChatRequest:
+    """A conversation to continue."""
+    turns = []
+    for place, turn in enumerate(message.messages):
+        if turn.role not in _ROLES:
+            raise InvalidInput(f"messages[{place}].role", "must be system, user or assistant")
+        turns.append(domain.ChatMessage(_ROLES[turn.role], turn.content))
+    return domain.ChatRequest(
+        model=message.model,
+        messages=tuple(turns),
+        documents=tuple(domain.ChatDocument(item.title, item.text) for item in message.documents),
+        sampling=sampling(message.sampling),
+        request_id=message.request_id,
+        priority=message.priority,
+        lora=message.lora,
+    )
+
+
+def event(item: domain.GenerationEvent, number: int) -> dict[str, Any]:
+    """One event as the field of GenerateResponse or ChatResponse that it sets; `number` counts deltas."""
+    if isinstance(item, domain.Started):
+        started = pb.GenerationStarted(
+            request_id=item.request_id,
+            model=item.model,
+            prompt_token_count=item.prompt_token_count,
+            seed=item.seed,
+        )
+        return {"started": started}
+    if isinstance(item, domain.Delta):
+        delta = pb.GenerationDelta(
+            index=item.index,
+            text=item.text,
+            token_ids=item.token_ids,
+            logprobs=[logprob(entry) for entry in item.logprobs],
+            sequence_number=number,
+        )
+        return {"delta": delta}
+    results = [
+        pb.SequenceResult(
+            index=each.index,
+            finish_reason=_REASONS[each.finish_reason],
+            stop=each.stop,
+            cumulative_logprob=each.cumulative_logprob,
+        )
+        for each in item.sequences
+    ]
+    finished = pb.GenerationFinished(
+        sequences=results, usage=usage(item.usage), timings=timings(item.timings)
+    )
+    return {"finished": finished}
+
+
+def logprob(entry: domain.TokenLogprob) -> pb.TokenLogprob:
+    """A token's log-probability."""
+    top = [logprob(other) for other in entry.top]
+    return pb.TokenLogprob(token_id=entry.token_id, token=entry.token, logprob=entry.logprob, top=top)
+
+
+def usage(counts: domain.Usage) -> pb.Usage:
+    """Token counts."""
+    return pb.Usage(
+        prompt_token_count=counts.prompt_token_count,
+        completion_token_count=counts.completion_token_count,
+        cached_prompt_token_count=counts.cached_prompt_token_count,
+    )
+
+
+def timings(times: domain.Timings) -> pb.Timings:
+    """Times of phases."""
+    return pb.Timings(
+        queue_ms=times.queue_ms,
+        prefill_ms=times.prefill_ms,
+        decode_ms=times.decode_ms,
+        device_ms=times.device_ms,
+        energy_joules=times.energy_joules,
+    )
+
+
+def answered(facts: domain.Answered) -> dict[str, Any]:
+    """The fields that unary answers share."""
+    return {"model": facts.model, "usage": usage(facts.usage), "timings": timings(facts.timings)}
+
+
+def score(item: domain.ContinuationScore, *, details: bool) -> pb.ContinuationScore:
+    """A likelihood: nats, perplexity exp(-l / tokens), bits per byte -l / ln 2 / bytes."""
+    total = math.fsum(token.logprob for token in item.tokens)
+    count = len(item.tokens)
+    return pb.ContinuationScore(
+        logprob=total,
+        token_count=count,
+        perplexity=math.exp(min(-total / count, 700.0)) if count else 1.0,
+        bits_per_byte=-total / math.log(2) / item.byte_count,
+        tokens=[logprob(token) for token in item.tokens] if details else (),
+    )
+
+
+def tokens(spans: Sequence[domain.TokenSpan]) -> list[pb.Token]:
+    """Tokens with the bytes that they cover."""
+    return [pb.Token(id=s.token_id, text=s.text, start_byte=s.start_byte, end_byte=s.end_byte) for s in spans]
+
+
+def model(info: domain.ModelInfo) -> pb.Model:
+    """A model's facts."""
+    return pb.Model(
+        id=info.id,
+        architecture=info.architecture,
+        capabilities=sorted(pb.Capability.Value(f"CAPABILITY_{item.name}") for item in info.capabilities),
+        context_length=info.context_length,
+        vocabulary_size=info.vocabulary_size,
+        embedding_dimension=info.embedding_dimension,
+        parameter_count=info.parameter_count,
+        dtype=info.dtype,
+        device=info.device,
+        engine=info.engine,
+        engine_reason=info.engine_reason,
+        stamp=info.stamp,
+        mask_token=info.mask_token,
+        loras=info.loras,
+    )

@@ -1,0 +1,116 @@
+"""Encoder-decoder models of transformers (T5, BART): the prompt goes to the encoder, the answer to the decoder.
+
+Simple and exact: a prompt is encoded once, alone, and each step runs the decoder over all of the answer so far,
+rows padded on the right. It keeps no decoder cache, so a step's cost grows with the answer.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers.modeling_outputs import BaseModelOutput
+
+from textgen.models.base import RowKey, RowSpec, Sampled
+from textgen.models.memory import out_of_memory_refused
+from textgen.models.sampling import RowSampler, sample
+
+
+@dataclass(slots=True)
+class _Row:
+    states: Tensor  # (prompt tokens, width): the encoder's output
+    answer: list[int]  # the decoder's start token and what was chosen
+    sampler: RowSampler
+
+
+class TorchSeq2Seq:
+    """Implements DecoderRunner and Scorer."""
+
+    def __init__(self, model: Any, *, empty_prompt: Sequence[int]) -> None:
+        self._model = model
+        self._device: torch.device = model.device
+        self._empty_prompt = list(empty_prompt)
+        self._rows: dict[RowKey, _Row] = {}
+
+    def prefill(self, rows: Sequence[RowSpec]) -> Mapping[RowKey, Sampled | Exception]:
+        """Encode the prompts of newcomers and choose each one's first token."""
+        new = {
+            row.key: _Row(
+                self._encode(row.prompt),
+                [self._start()],
+                RowSampler(row.sampling, row.seed, (), row.constraint),
+            )
+            for row in rows
+        }
+        results = self._step(new)
+        self._rows.update(new)
+        return results
+
+    def decode(self) -> Mapping[RowKey, Sampled | Exception]:
+        """One step of the whole batch."""
+        return self._step(self._rows) if self._rows else {}
+
+    def drop(self, keys: Collection[RowKey]) -> None:
+        """Forget rows."""
+        for key in keys:
+            self._rows.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        self._rows.clear()
+
+    @torch.inference_mode()
+    def score(self, items: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[list[float]]:
+        """Log-probabilities in nats of target tokens, given the encoded condition and the targets before them."""
+        logits = self._decode(
+            [self._encode(condition or self._empty_prompt) for condition, _ in items],
+            [[self._start(), *targets[:-1]] for _, targets in items],
+        )
+        answers: list[list[float]] = []
+        for row, (_, targets) in zip(logits, items, strict=True):
+            wanted = torch.tensor(list(targets), device=self._device)[:, None]
+            answers.append(row[: len(targets)].float().log_softmax(-1).gather(1, wanted)[:, 0].tolist())
+        return answers
+
+    @torch.inference_mode()
+    def _step(self, rows: Mapping[RowKey, _Row]) -> Mapping[RowKey, Sampled | Exception]:
+        logits = self._decode([row.states for row in rows.values()], [row.answer for row in rows.values()])
+        ends = torch.tensor([len(row.answer) - 1 for row in rows.values()], device=self._device)
+        last = logits[torch.arange(len(rows), device=self._device), ends]  # (rows, vocabulary)
+        results = dict(zip(rows, sample(last, [row.sampler for row in rows.values()]), strict=True))
+        for key, result in results.items():
+            if isinstance(result, Sampled):
+                rows[key].answer.append(result.token_id)
+        return results
+
+    def _start(self) -> int:
+        return int(self._model.config.decoder_start_token_id)
+
+    @torch.inference_mode()
+    def _encode(self, prompt: Sequence[int]) -> Tensor:
+        with out_of_memory_refused():
+            states: Tensor = self._model.get_encoder()(
+                input_ids=torch.tensor([list(prompt)], device=self._device)
+            ).last_hidden_state[0]
+        return states
+
+    def _decode(self, states: Sequence[Tensor], answers: Sequence[Sequence[int]]) -> Tensor:
+        """Logits (rows, longest answer, vocabulary)."""
+        mask = pad_sequence(
+            [torch.ones(len(each), device=self._device).long() for each in states], batch_first=True
+        )
+        ids = pad_sequence(
+            [torch.tensor(list(answer), device=self._device) for answer in answers], batch_first=True
+        )
+        with out_of_memory_refused():
+            logits: Tensor = self._model(
+                encoder_outputs=BaseModelOutput(
+                    last_hidden_state=pad_sequence(list(states), batch_first=True)
+                ),
+                attention_mask=mask,
+                decoder_input_ids=ids,
+                use_cache=False,
+            ).logits
+        return logits

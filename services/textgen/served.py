@@ -1,0 +1,35 @@
+"""A loaded model with what runs it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from numpy.typing import NDArray
+
+from textgen.batching import BatchLane
+from textgen.chat import ChatTemplate
+from textgen.codec import TokenCodec
+from textgen.domain import ModelInfo
+from textgen.metrics import ModelMetrics
+from textgen.models.base import Generator
+
+Ids = Sequence[int]
+ScoreItem = tuple[Ids, Ids]
+PairItem = tuple[Ids, Ids]
+MaskItem = tuple[Ids, Ids, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """Parts that a model lacks are None; `info.capabilities` says the same to callers."""
+
+    info: ModelInfo
+    codec: TokenCodec
+    metrics: ModelMetrics
+    max_request_tokens: int
+    shares_context: bool = True  # prompt and answer lie in one context; not so for encoder-decoders
+    chat: ChatTemplate | None = None
+    generator: Generator | None = None
+    scorer: BatchLane[ScoreItem, list[float]] | None = None
+    embedder: BatchLane[Ids, NDArray] | None = None  # type: ignore[type-arg]
+    reranker: BatchLane[PairItem, float] | None = None
+    mask_filler: BatchLane[MaskItem, list[list[tuple[int, float]]]] | None = None

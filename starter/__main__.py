@@ -1,0 +1,62 @@
+"""Retrains both starter models from nothing: `python -m starter` at the repository's root.
+
+Interrupted, it goes on from its last checkpoint in `starter/.work` (`--fresh` forgets it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+import torch
+
+from starter.image import denoiser, models, vae
+from starter.image import evaluate as image_evaluation
+from starter.text import evaluate as text_evaluation
+from starter.text import model as text_model
+from starter.text import tokenizer, train
+
+HERE = Path(__file__).parent
+
+
+def train_text(work: Path, out: Path, seed: int) -> None:
+    """Vocabulary and language model, into `out`."""
+    # The vocabulary depends on the seed alone, so a resumed run makes the same one again.
+    vocabulary = tokenizer.train(train.corpus(seed))
+    text_model.save(train.train(work, vocabulary, seed=seed), vocabulary, out)
+
+
+def train_image(work: Path, out: Path, seed: int) -> None:
+    """Autoencoder, then text encoder and denoiser, as one pipeline into `out`."""
+    captions = models.build_tokenizer(out / "tokenizer")
+    autoencoder = vae.train(work, seed=seed)
+    encoder, unet = denoiser.train(work, autoencoder, captions, seed=seed)
+    models.assemble(captions, encoder, autoencoder, unet).save_pretrained(out)
+
+
+def main() -> None:
+    """Train what is asked for, measure it, and write weights and figures beside their recipes."""
+    parser = argparse.ArgumentParser(prog="python -m starter", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="text|image", help="default: both")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--work", type=Path, default=HERE / ".work", help="where checkpoints are kept")
+    parser.add_argument("--fresh", action="store_true", help="forget the checkpoints first")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if options.fresh:
+        shutil.rmtree(options.work, ignore_errors=True)
+    parts = options.parts or ["image", "text"]
+    if unknown := set(parts) - {"image", "text"}:
+        parser.error(f"unknown part: {', '.join(sorted(unknown))}")
+    if "image" in parts:
+        train_image(options.work, HERE / "image" / "model", options.seed)
+        image_evaluation.write(HERE / "image" / "model", HERE / "image" / "evaluation.json")
+    if "text" in parts:
+        train_text(options.work, HERE / "text" / "model", options.seed)
+        text_evaluation.write(HERE / "text" / "model", HERE / "text" / "evaluation.json")
+
+
+if __name__ == "__main__":
+    main()

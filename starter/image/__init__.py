@@ -1,0 +1,1 @@
+"""The starter image model: captioned shapes, in the layout of a Stable Diffusion checkpoint."""

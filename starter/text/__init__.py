@@ -1,0 +1,1 @@
+"""The starter language model: quotes passages with citations, in the layout of a Llama checkpoint."""

@@ -1,0 +1,78 @@
+"""The byte-level BPE tokenizer of the language model, and its chat template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+VOCABULARY_SIZE = 2048
+CONTEXT_LENGTH = 1024  # tokens
+PAD, END, SYSTEM, USER, ASSISTANT, DOCUMENTS = (
+    "<|pad|>",
+    "<|end|>",
+    "<|system|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|documents|>",
+)
+SPECIAL_TOKENS = (PAD, END, SYSTEM, USER, ASSISTANT, DOCUMENTS)
+
+# Passages follow the last question, so that each of their tokens can look back at what was asked.
+CHAT_TEMPLATE = """\
+{%- set roles = {'system': '<|system|>', 'user': '<|user|>', 'assistant': '<|assistant|>'} -%}
+{%- set place = namespace(last_user=-1) -%}
+{%- for message in messages -%}
+{%- if message['role'] not in roles -%}
+{{- raise_exception('unknown role: ' + message['role']) -}}
+{%- endif -%}
+{%- if message['role'] == 'user' -%}{%- set place.last_user = loop.index0 -%}{%- endif -%}
+{%- endfor -%}
+{%- for message in messages -%}
+{{- roles[message['role']] + message['content'] | trim + '<|end|>' -}}
+{%- if documents and loop.index0 == place.last_user -%}
+{{- '<|documents|>' -}}
+{%- for document in documents -%}
+{{- '[' ~ loop.index ~ '] ' + (document['title'] | default('', true) | trim) + '\\n' -}}
+{{- document['text'] | trim + '\\n' -}}
+{%- endfor -%}
+{{- '<|end|>' -}}
+{%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}
+"""
+
+
+def train(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    """A byte-level BPE vocabulary learned from `texts`; every byte is a token, so any text round-trips."""
+    tokenizer = Tokenizer(models.BPE())
+    # Digits apart: a number that was never seen is then copied one digit at a time.
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY_SIZE,
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=END,
+        eos_token=END,
+        pad_token=PAD,
+        additional_special_tokens=list(SPECIAL_TOKENS[2:]),
+        chat_template=CHAT_TEMPLATE,
+        model_max_length=CONTEXT_LENGTH,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def load(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of a saved model."""
+    tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
+    return tokenizer

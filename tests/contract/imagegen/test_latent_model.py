@@ -1,0 +1,78 @@
+"""What every adapter of LatentModel keeps."""
+
+import pytest
+import torch
+from imagegen.domain import Capability
+from imagegen.models.base import DiffusionModel, LatentModel
+
+
+@pytest.fixture(autouse=True)
+def no_gradients():  # type: ignore[no-untyped-def]
+    with torch.inference_mode():
+        yield
+
+
+def pixels(model: LatentModel, rows: int, seed: int = 0) -> torch.Tensor:
+    shape = (rows, 3, model.description.default_height, model.description.default_width)
+    levels = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(seed))
+    return levels.float() / 127.5 - 1
+
+
+def latents(model: LatentModel, rows: int, seed: int = 0) -> torch.Tensor:
+    shape = (rows, *model.description.latent_shape)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(model.device)
+
+
+def test_description_is_consistent(model: LatentModel) -> None:
+    about = model.description
+    channels, height, width = about.latent_shape
+    assert channels > 0
+    assert (about.default_height, about.default_width) == (height * model.cell_size, width * model.cell_size)
+    assert about.default_width % about.size_granularity == 0 and about.default_width <= about.max_size
+    assert about.max_size % about.size_granularity == 0
+    generates = Capability.GENERATE in about.capabilities
+    assert generates == isinstance(model, DiffusionModel) == bool(about.samplers)
+    if generates:
+        assert set(about.max_steps) == set(about.samplers)
+        assert 1 <= about.default_steps <= min(about.max_steps.values())
+    assert about.parameter_count > 0 and about.dtype and about.device
+
+
+def test_shapes_and_range(model: LatentModel) -> None:
+    images = pixels(model, 2)
+    encoded = model.encode(images)
+    assert encoded.shape == (2, *model.description.latent_shape) and encoded.dtype == torch.float32
+    decoded = model.decode(encoded)
+    assert decoded.shape == images.shape and decoded.dtype == torch.float32
+    assert decoded.min() >= -1 and decoded.max() <= 1
+
+
+def test_smallest_and_oblong_sizes(model: LatentModel) -> None:
+    step, channels = model.description.size_granularity, model.description.latent_shape[0]
+    for height, width in ((step, step), (step * 3, model.description.max_size)):
+        shape = (1, channels, height // model.cell_size, width // model.cell_size)
+        assert model.decode(torch.zeros(shape)).shape == (1, 3, height, width)
+
+
+def test_rows_do_not_depend_on_their_neighbours(model: LatentModel) -> None:
+    images, points = pixels(model, 3), latents(model, 3)
+    torch.testing.assert_close(model.encode(images)[1:2], model.encode(images[1:2]), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(model.decode(points)[1:2], model.decode(points[1:2]), atol=1e-4, rtol=1e-4)
+    drawn = model.encode(images, [1, 2, 3])
+    torch.testing.assert_close(drawn[1:2], model.encode(images[1:2], [2]), atol=1e-4, rtol=1e-4)
+
+
+def test_seeds_decide_draws(model: LatentModel) -> None:
+    images = pixels(model, 1)
+    assert torch.equal(model.encode(images, [5]), model.encode(images, [5]))
+    assert not torch.equal(model.encode(images, [5]), model.encode(images, [6]))
+
+
+def test_bound_terms(model: LatentModel) -> None:
+    image = pixels(model, 1)
+    first = model.elbo_terms(image, 3, torch.Generator().manual_seed(1))
+    again = model.elbo_terms(image, 3, torch.Generator().manual_seed(1))
+    assert first.reconstruction.shape == (3,) and first.reconstruction.dtype == torch.float64
+    assert torch.equal(first.reconstruction, again.reconstruction)
+    assert (first.reconstruction < 0).all() and first.kl_divergence >= 0
+    assert model.score_method

@@ -1,0 +1,338 @@
+"""What every store must do."""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import wait
+from pathlib import Path
+
+import numpy as np
+import pytest
+from retrieval.domain import Chunk, Collection, CollectionSpec, Document, Metric
+from retrieval.filters import AnyOf, Exists, Not
+from retrieval.index.set import IndexSet
+from retrieval.lexical import match_expression
+from retrieval.store.base import Store
+from serving.errors import AlreadyExists, DataLoss, InvalidInput, NotFound, Unavailable, VersionConflict
+
+SPEC = CollectionSpec("books", 2, Metric.L2, embedding_model="m")
+
+
+def document(name: str, *texts: str, **metadata: object) -> Document:
+    chunks = tuple(
+        Chunk(text, 0, len(text), np.array([i, len(text)], dtype=np.float32)) for i, text in enumerate(texts)
+    )
+    return Document(name, "Title", "file:x", " ".join(texts), dict(metadata), chunks)
+
+
+@pytest.fixture
+def books(store: Store) -> Collection:
+    return store.create_collection("acme", SPEC).result(10)
+
+
+def found(store: Store, collection: Collection, words: str) -> list[str]:
+    with store.reading() as reader:
+        ids, _ = reader.lexical(collection.id, match_expression(words), None, 100)
+        return sorted(reader.chunk_names(ids).values())
+
+
+def names(store: Store, collection: Collection) -> list[str]:
+    with store.reading() as reader:
+        return [d.id for d in reader.documents(collection.id, None, "", 1000, content=False).documents]
+
+
+def test_a_new_collection_is_empty(store: Store, books: Collection) -> None:
+    with store.reading() as reader:
+        seen = reader.collection("acme", "books")
+    assert seen == books
+    assert (seen.spec, seen.document_count, seen.chunk_count, seen.aliases) == (SPEC, 0, 0, ())
+    assert seen.last_lsn == reader.lsn == 1
+
+
+def test_names_are_taken_once_per_tenant(store: Store, books: Collection) -> None:
+    with pytest.raises(AlreadyExists):
+        store.create_collection("acme", SPEC).result(10)
+    store.create_collection("other", SPEC).result(10)
+    store.swap_alias("acme", "alias", "books").result(10)
+    with pytest.raises(AlreadyExists):
+        store.create_collection("acme", CollectionSpec("alias", 2)).result(10)
+
+
+def test_a_tenant_is_part_of_the_address(store: Store, books: Collection) -> None:
+    with store.reading() as reader, pytest.raises(NotFound):
+        reader.collection("other", "books")
+    for attempt in (
+        lambda: store.delete_collection("other", "books"),
+        lambda: store.swap_alias("other", "alias", "books"),
+    ):
+        with pytest.raises(NotFound):
+            attempt().result(10)
+    with store.reading() as reader:
+        assert reader.collections("other") == []
+        assert [c.id for c in reader.collections(None)] == [books.id]
+
+
+def test_aliases(store: Store, books: Collection) -> None:
+    store.create_collection("acme", CollectionSpec("more", 2)).result(10)
+    assert store.swap_alias("acme", "live", "books").result(10) == ""
+    assert store.swap_alias("acme", "live", "more").result(10) == "books"
+    with store.reading() as reader:
+        assert reader.collection("acme", "live").spec.name == "more"
+        assert reader.collection("acme", "more").aliases == ("live",)
+        with pytest.raises(NotFound):
+            reader.collection("acme", "live", alias=False)
+    with pytest.raises(InvalidInput, match="alias"):
+        store.swap_alias("acme", "books", "more").result(10)
+    with pytest.raises(NotFound):
+        store.delete_collection("acme", "live").result(10)
+    assert store.swap_alias("acme", "live", "").result(10) == "more"
+    with pytest.raises(NotFound):
+        store.swap_alias("acme", "live", "").result(10)
+
+
+def test_deleting_a_collection_takes_all_it_holds(store: Store, books: Collection) -> None:
+    store.swap_alias("acme", "live", "books").result(10)
+    store.upsert(books, [document("a", "one", x=1.0)], None).result(10)
+    assert store.delete_collection("acme", "books").result(10) == 1
+    with store.reading() as reader:
+        for name in ("books", "live"):
+            with pytest.raises(NotFound):
+                reader.collection("acme", name)
+        assert reader.totals().chunk_count == 0
+    with pytest.raises(NotFound):
+        store.upsert(books, [document("b", "two")], None).result(10)
+    again = store.create_collection("acme", SPEC).result(10)
+    assert again.id != books.id
+    assert found(store, again, "one") == []
+
+
+def test_a_write_is_read_back_whole(store: Store, books: Collection) -> None:
+    sent = document("a", "one fox", "two foxes", tags=["x", "y"], deep={"n": 1.5, "t": True, "z": None})
+    written = store.upsert(books, [sent], None).result(10)
+    with store.reading() as reader:
+        assert reader.lsn == written.lsn
+        read = reader.document(books.id, "a", vectors=True)
+        assert (read.title, read.source_uri, read.text, read.metadata) == (
+            sent.title,
+            sent.source_uri,
+            sent.text,
+            sent.metadata,
+        )
+        assert (read.version, read.lsn) == (1, written.lsn)
+        assert read.content_sha256 == hashlib.sha256(b"one fox two foxes").hexdigest()
+        assert [(c.text, c.start_byte, c.end_byte) for c in read.chunks] == [
+            ("one fox", 0, 7),
+            ("two foxes", 0, 9),
+        ]
+        for chunk, expected in zip(read.chunks, sent.chunks, strict=True):
+            assert np.array_equal(chunk.vector, expected.vector)  # type: ignore[arg-type]
+        assert reader.document(books.id, "a", vectors=False).chunks[0].vector is None
+        counted = reader.collection("acme", "books")
+        assert (counted.document_count, counted.chunk_count, counted.last_lsn) == (1, 2, written.lsn)
+        with pytest.raises(NotFound):
+            reader.document(books.id, "b", vectors=False)
+
+
+def test_a_rewrite_replaces_words_vectors_and_metadata(
+    store: Store, books: Collection, indexes: IndexSet
+) -> None:
+    store.upsert(books, [document("a", "red", "green", x="old")], None).result(10)
+    again = store.upsert(books, [document("a", "blue", x="new")], None).result(10)
+    assert again.versions == (2,)
+    assert (found(store, books, "red green"), found(store, books, "blue")) == ([], ["a#0"])
+    assert len(indexes.get(books.id)) == 1
+    with store.reading() as reader:
+        assert len(reader.matching_chunks(books.id, AnyOf("x", ("old",)))) == 0
+        assert len(reader.matching_chunks(books.id, AnyOf("x", ("new",)))) == 1
+    assert store.verify([books]).result(10) == []
+
+
+def test_expected_versions(store: Store, books: Collection) -> None:
+    assert store.upsert(books, [document("a", "1")], 0).result(10).versions == (1,)
+    with pytest.raises(VersionConflict, match="version 1"):
+        store.upsert(books, [document("b", "1"), document("a", "2")], 0).result(10)
+    assert names(store, books) == ["a"]
+    assert store.upsert(books, [document("a", "2")], 1).result(10).versions == (2,)
+    with pytest.raises(VersionConflict):
+        store.upsert(books, [document("a", "3")], 1).result(10)
+    with pytest.raises(VersionConflict):
+        store.upsert(books, [document("new", "3")], 5).result(10)
+
+
+def test_of_racing_writers_exactly_one_wins(store: Store, books: Collection) -> None:
+    races = [store.upsert(books, [document("a", str(i))], 0) for i in range(20)]
+    wait(races, 10)
+    assert sum(race.exception() is None for race in races) == 1
+
+
+def test_deletes(store: Store, books: Collection, indexes: IndexSet) -> None:
+    docs = [document(f"d{i}", f"word{i}", even=i % 2 == 0) for i in range(6)]
+    last = store.upsert(books, docs, None).result(10).lsn
+    nothing = store.delete(books, ["missing"]).result(10)
+    assert (nothing.count, nothing.lsn) == (0, last)
+    some = store.delete(books, ["d1", "d1", "missing"]).result(10)
+    assert (some.count, some.lsn) == (1, last + 1)
+    assert store.delete(books, AnyOf("even", (True,))).result(10).count == 3
+    assert names(store, books) == ["d3", "d5"]
+    assert len(indexes.get(books.id)) == 2
+    assert found(store, books, "word0 word1 word3") == ["d3#0"]
+    assert store.upsert(books, [document("d1", "back")], 0).result(10).versions == (1,)
+    assert store.verify([books]).result(10) == []
+
+
+def test_listing_pages_and_filters(store: Store, books: Collection) -> None:
+    docs = [document(f"d{i:02}", "t", n=float(i)) for i in range(25)]
+    store.upsert(books, list(reversed(docs)), None).result(10)
+    seen, after = [], ""
+    while True:
+        with store.reading() as reader:
+            page = reader.documents(books.id, Not(AnyOf("n", (3.0,))), after, 7, content=False)
+        seen += [d.id for d in page.documents]
+        if page.last is None:
+            break
+        after = page.last
+    assert seen == [d.id for d in docs if d.id != "d03"]
+    assert page.documents[0].chunks == ()
+
+
+def test_a_page_of_full_documents_ends_early(store: Store, books: Collection) -> None:
+    big = "x" * 2_000_000
+    store.upsert(books, [Document(f"d{i}", text=big) for i in range(4)], None).result(10)
+    with store.reading() as reader:
+        page = reader.documents(books.id, None, "", 100, content=True)
+        assert (len(page.documents), page.last) == (2, "d1")
+        assert page.documents[0].text == big
+        assert len(reader.documents(books.id, None, "", 100, content=False).documents) == 4
+
+
+def test_bm25_counts_over_one_collection_alone(store: Store, books: Collection) -> None:
+    docs = [document("a", "common rare"), *(document(f"b{i}", "common words") for i in range(5))]
+    store.upsert(books, docs, None).result(10)
+    with store.reading() as reader:
+        before = reader.lexical(books.id, match_expression("rare"), None, 10)
+    other = store.create_collection("other", SPEC).result(10)
+    store.upsert(other, [document(f"c{i}", "rare rare") for i in range(50)], None).result(10)
+    with store.reading() as reader:
+        after = reader.lexical(books.id, match_expression("rare"), None, 10)
+        assert len(reader.lexical(books.id, match_expression("rare"), Exists("x", True), 10)[0]) == 0
+    assert before[1].tolist() == after[1].tolist()
+    assert before[1][0] > 0
+
+
+def test_a_reader_sees_one_point_in_time(store: Store, books: Collection) -> None:
+    with store.reading() as reader:
+        lsn = reader.lsn
+        written = store.upsert(books, [document("a", "one")], None)
+        assert written.result(10).lsn == lsn + 1
+        assert reader.totals().document_count == 0
+        assert reader.lsn == lsn
+    assert names(store, books) == ["a"]
+
+
+def test_what_was_acknowledged_survives_reopening(reopen: Callable[[], Store], indexes: IndexSet) -> None:
+    store = reopen()
+    books = store.create_collection("acme", SPEC).result(10)
+    store.upsert(books, [document("a", "one", "two"), document("b", "three")], None).result(10)
+    store.delete(books, ["a"]).result(10)
+    before = indexes.get(books.id).ids().tolist()
+    with store.reading() as reader:
+        seen = reader.collection("acme", "books"), reader.document(books.id, "b", vectors=False)
+    store = reopen()
+    with store.reading() as reader:
+        assert (reader.collection("acme", "books"), reader.document(books.id, "b", vectors=False)) == seen
+        assert reader.lsn == 3
+    assert indexes.get(books.id).ids().tolist() == before
+    assert store.upsert(seen[0], [document("c", "four")], None).result(10).lsn == 4
+    assert store.verify([books]).result(10) == []
+
+
+def test_snapshot_and_restore(store: Store, books: Collection, indexes: IndexSet) -> None:
+    store.upsert(books, [document("a", "one")], None).result(10)
+    info = store.snapshot("first")
+    assert info.lsn == 2
+    with pytest.raises(AlreadyExists):
+        store.snapshot("first")
+    store.upsert(books, [document("b", "two")], None).result(10)
+    store.create_collection("acme", CollectionSpec("late", 2)).result(10)
+    totals = store.restore("first").result(30)
+    assert (totals.last_lsn, totals.collection_count, totals.document_count) == (2, 1, 1)
+    assert names(store, books) == ["a"]
+    assert len(indexes.get(books.id)) == 1
+    assert found(store, books, "one two") == ["a#0"]
+    assert store.verify([books]).result(10) == []
+    store.upsert(books, [document("c", "three")], None).result(10)
+    with pytest.raises(NotFound):
+        store.restore("missing").result(10)
+
+
+def test_a_number_used_again_after_a_restore_is_not_the_same_collection(
+    store: Store, books: Collection
+) -> None:
+    store.snapshot("first")
+    stale = store.create_collection("acme", CollectionSpec("late", 2)).result(10)
+    store.restore("first").result(30)
+    fresh = store.create_collection("other", CollectionSpec("late", 2)).result(10)
+    assert fresh.id == stale.id
+    with pytest.raises(NotFound):
+        store.upsert(stale, [document("a", "one")], None).result(10)
+    assert names(store, fresh) == []
+
+
+def test_rebuilding_changes_nothing_that_is_right(store: Store, books: Collection) -> None:
+    store.upsert(books, [document("a", "one", x=1.0), document("b", "two", x=2.0)], None).result(10)
+    store.rebuild([books]).result(10)
+    assert store.verify([books]).result(10) == []
+    assert found(store, books, "one") == ["a#0"]
+    with store.reading() as reader:
+        assert len(reader.matching_chunks(books.id, AnyOf("x", (2.0,)))) == 1
+
+
+def test_compaction_gives_space_back(store: Store, books: Collection) -> None:
+    docs = [Document(f"d{i}", text="some words " * 5000) for i in range(40)]
+    store.upsert(books, docs, None).result(30)
+    store.delete(books, [d.id for d in docs[1:]]).result(30)
+    done = store.compact().result(30)
+    assert done.after_bytes < done.before_bytes / 4
+    with store.reading() as reader:
+        assert reader.totals().disk_bytes == done.after_bytes
+    assert names(store, books) == ["d0"]
+
+
+def test_no_commit_happens_between_writes(store: Store, books: Collection) -> None:
+    started, go = threading.Event(), threading.Event()
+
+    def work(reader: object) -> int:
+        started.set()
+        go.wait(10)
+        with_names = names(store, books)
+        return len(with_names)
+
+    running = store.between_writes(work)
+    assert started.wait(10)
+    written = store.upsert(books, [document("a", "one")], None)
+    go.set()
+    assert running.result(10) == 0
+    written.result(10)
+    assert names(store, books) == ["a"]
+
+
+def test_a_closed_store_says_so(reopen: Callable[[], Store]) -> None:
+    store = reopen()
+    books = store.create_collection("acme", SPEC).result(10)
+    queued = [store.upsert(books, [document(f"d{i}", "x")], None) for i in range(50)]
+    store.close()
+    assert all(write.result(10).versions == (1,) for write in queued)
+    with pytest.raises(Unavailable):
+        store.upsert(books, [document("late", "x")], None)
+
+
+def test_a_damaged_snapshot_is_refused(store: Store, books: Collection, tmp_path: Path) -> None:
+    store.upsert(books, [document("a", "one")], None).result(10)
+    store.snapshot("first")
+    (path,) = tmp_path.rglob("first.sqlite3")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DataLoss, match="damaged"):
+        store.restore("first").result(10)
+    assert names(store, books) == ["a"]

@@ -1,0 +1,73 @@
+"""Tiny models with random weights, one of each family that a port's adapters serve."""
+
+import functools
+
+import pytest
+import torch
+import transformers as t
+
+VOCABULARY = 61
+SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+LLAMA = {**SHAPE, "num_key_value_heads": 2, "max_position_embeddings": 96, "vocab_size": VOCABULARY}
+ENDS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+BERT = {**SHAPE, "vocab_size": VOCABULARY, "max_position_embeddings": 40, "pad_token_id": 0}
+T5 = {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": 0}
+BART = {
+    **{
+        f"{side}_{name}": size
+        for side in ("encoder", "decoder")
+        for name, size in (("layers", 2), ("ffn_dim", 48))
+    },
+    **{f"{side}_attention_heads": 4 for side in ("encoder", "decoder")},
+    "d_model": 32,
+    "max_position_embeddings": 96,
+    "decoder_start_token_id": 2,
+}
+KINDS = {
+    "llama": (t.LlamaForCausalLM, t.LlamaConfig, {**LLAMA, **ENDS}),
+    "qwen2": (t.Qwen2ForCausalLM, t.Qwen2Config, {**LLAMA, **ENDS}),
+    "mixtral": (
+        t.MixtralForCausalLM,
+        t.MixtralConfig,
+        {**LLAMA, **ENDS, "num_local_experts": 4, "num_experts_per_tok": 2},
+    ),
+    # Prompts and answers are longer than the window, so the mask has to cut.
+    "mistral": (t.MistralForCausalLM, t.MistralConfig, {**LLAMA, **ENDS, "sliding_window": 5}),
+    "gpt2": (
+        t.GPT2LMHeadModel,
+        t.GPT2Config,
+        {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 96, "vocab_size": VOCABULARY, **ENDS},
+    ),
+    "t5": (t.T5ForConditionalGeneration, t.T5Config, {**T5, "vocab_size": VOCABULARY, **ENDS}),
+    "bart": (
+        t.BartForConditionalGeneration,
+        t.BartConfig,
+        {**BART, "vocab_size": VOCABULARY, **ENDS, "forced_eos_token_id": None},
+    ),
+    "bert": (t.BertModel, t.BertConfig, BERT),
+    "roberta": (t.RobertaModel, t.RobertaConfig, {**BERT, "type_vocab_size": 1}),
+    "one-label": (t.BertForSequenceClassification, t.BertConfig, {**BERT, "num_labels": 1}),
+    "two-label": (t.BertForSequenceClassification, t.BertConfig, {**BERT, "num_labels": 2}),
+    "one-type": (
+        t.RobertaForSequenceClassification,
+        t.RobertaConfig,
+        {**BERT, "num_labels": 1, "type_vocab_size": 1},
+    ),
+    "masked": (t.BertForMaskedLM, t.BertConfig, BERT),
+}
+
+
+@pytest.fixture(scope="session")
+def model_of():
+    """A family's model by its name; made once."""
+
+    @functools.cache
+    def make(name):
+        kind, config, options = KINDS[name]
+        torch.manual_seed(0)
+        model = kind(config(**options)).eval().requires_grad_(False)
+        for parameter in model.parameters():  # initial weights are too alike for greedy to mean anything
+            torch.nn.init.normal_(parameter, std=0.3)
+        return model
+
+    return make

@@ -1,0 +1,114 @@
+"""The true stack as processes, driven through its one door as users do."""
+
+import json
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import openai
+import pytest
+from quadrille_cli.stack import Ports, local_stack
+from quadrille_client import Client
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    ports = Ports.free()
+    with local_stack(tmp_path_factory.mktemp("stack"), ports=ports) as running:
+        running.ports = ports
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(stack):
+    with Client(stack.address, timeout=120) as client:
+        list(client.ingest("docs", [ROOT / "docs"]))
+        yield client
+
+
+def test_an_answer_rests_on_the_documents(client):
+    answer = client.ask("docs", "Where does the truth about documents live?", max_tokens=48)
+    assert answer.passages
+    for passage in answer.passages:
+        document = client.documents.get("docs", passage.hit.document_id)
+        span = document.text.encode()[passage.hit.start_byte : passage.hit.end_byte]
+        assert span.decode() == passage.hit.text
+    assert 0 <= answer.finished.groundedness.score <= 1
+
+
+def test_search_finds_by_meaning_and_by_words(client):
+    dense = client.search("docs", "graceful shutdown", mode="dense", top_k=3)
+    lexical = client.search("docs", "safetensors", mode="lexical", top_k=3)
+    assert len(dense.hits) == 3
+    assert all("safetensors" in hit.text.lower() for hit in lexical.hits)
+
+
+def test_meaning_is_near(client):
+    cats, kittens, stocks = client.embed(["cats purr", "kittens meow", "shares fell on the market"]).vectors
+    near, far = (sum(a * b for a, b in zip(cats, other, strict=True)) for other in (kittens, stocks))
+    assert near > far
+
+
+def test_images_are_the_same_for_the_same_seed(client):
+    first, second = (client.images.generate("a red circle", seed=3, steps=4)[0] for _ in range(2))
+    assert first.image.data == second.image.data
+    assert (first.image.width, first.image.height) == (64, 64)
+
+
+def test_text_is_seeded_scored_and_constrained(client):
+    one, two = (client.generate("Once", max_tokens=8, seed=5).text for _ in range(2))
+    assert one == two
+    assert client.score(["the cat", "zq xv"], prompt="")[0].logprob < 0
+    assert re.fullmatch(r"[0-9]{3}", client.generate("A number:", regex="[0-9]{3}", max_tokens=8).text)
+
+
+def test_the_official_openai_client_is_served(stack):
+    base = f"http://127.0.0.1:{stack.ports.http}/v1"
+    with openai.OpenAI(base_url=base, api_key="none", max_retries=0) as client:
+        stream = client.chat.completions.create(
+            model="starter",
+            messages=[{"role": "user", "content": "What is Quadrille?"}],
+            stream=True,
+            max_tokens=16,
+        )
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+        assert len(client.embeddings.create(model="minilm", input="x").data[0].embedding) == 384
+        assert client.images.generate(model="starter", prompt="a blue square", n=1).data[0].b64_json
+
+
+def test_every_service_counts(stack):
+    prefixes = {"textgen": "text", "imagegen": "image", "retrieval": "retrieval", "gateway": "gateway"}
+    for service in stack.services:
+        page = urllib.request.urlopen(service.metrics_url).read().decode()
+        assert "quadrille_rpc_handled_total" in page
+        assert f"quadrille_{prefixes[service.name]}_" in page
+
+
+def test_the_command_line_speaks_json(stack):
+    command = [
+        str(Path(sys.executable).with_name("quadrille")),
+        "--address",
+        stack.address,
+        "models",
+        "--json",
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert "minilm" in json.dumps(
+        [json.loads(line) for line in result.stdout.splitlines()] or json.loads(result.stdout)
+    )
+
+
+def test_what_is_stored_outlives_the_process(tmp_path):
+    for attempt in range(2):
+        with local_stack(tmp_path, ports=Ports.free()) as stack, Client(stack.address, timeout=60) as client:
+            if attempt == 0:
+                list(client.ingest("kept", [ROOT / "docs" / "adr"]))
+            hits = client.search("kept", "FAISS is derived", mode="hybrid").hits
+            assert hits[0].document_id.endswith("0003-sqlite-is-the-truth.md")
+            assert client.admin.verify()["consistent"]
+        assert set(stack.stop().values()) == {0}

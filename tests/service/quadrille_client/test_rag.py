@@ -1,0 +1,138 @@
+import pytest
+from google.protobuf import json_format
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from quadrille.gateway.v1 import rag_pb2 as pb
+from quadrille.gateway.v1 import rag_pb2_grpc
+from quadrille.retrieval.v1 import search_pb2, search_pb2_grpc
+from quadrille.text.v1 import text_pb2, text_pb2_grpc
+from quadrille_client import NotFoundError, UnavailableError
+from quadrille_client.types.rag import FileRefused, FilesFinished, FileStored
+from serving.errors import NotFound, Unavailable
+
+HIT = search_pb2.Hit(chunk_id="d#0", document_id="d", text="Sky is blue.", end_byte=12, dense_score=0)
+
+
+class Rag(rag_pb2_grpc.RagServiceServicer):
+    def Ask(self, request, context):
+        yield pb.AskResponse(retrieved=pb.Retrieved(passages=[pb.Passage(number=1, hit=HIT)], request_id="r"))
+        told = json_format.MessageToDict(request, preserving_proto_field_name=True)
+        for piece in (f"{sorted(told)} ", f"{len(request.history)} [1]"):
+            yield pb.AskResponse(delta=pb.AnswerDelta(text=piece))
+        yield pb.AskResponse(citation=pb.Citation(number=1, chunk_id="d#0", answer_end_byte=4))
+        support = pb.Groundedness(score=0.5, sentence_count=2, method="words")
+        timings = pb.AskTimings(search_ms=3)
+        yield pb.AskResponse(finished=pb.AskFinished(groundedness=support, timings=timings, model="m"))
+
+    def IngestDocuments(self, requests, context):
+        start = next(requests).start
+        if start.collection == "lost":
+            raise Unavailable("the store is gone")
+        end = pb.IngestDocumentsFinished(collection=f"{start.collection} {start.chunk_size}")
+        for request in requests:
+            file = request.file
+            if not file.data:
+                refused = pb.FileRefused(id=file.id, reason="INVALID_INPUT", field="file.data")
+                yield pb.IngestDocumentsResponse(refused=refused)
+                continue
+            end.stored_count += 1
+            yield pb.IngestDocumentsResponse(stored=pb.FileStored(id=file.id, chunk_count=len(file.data)))
+        yield pb.IngestDocumentsResponse(finished=end)
+
+
+class Search(search_pb2_grpc.SearchServiceServicer):
+    def __init__(self):
+        self.requests = []
+
+    def Search(self, request, context):
+        self.requests.append(request)
+        plan = search_pb2.SearchPlan(dense="flat") if request.explain else None
+        return search_pb2.SearchResponse(hits=[HIT], lsn=4, plan=plan)
+
+
+class Text(text_pb2_grpc.TextServiceServicer):
+    def Embed(self, request, context):
+        vectors = [text_pb2.Embedding(values=[1.0, 2.0]) for _ in request.inputs]
+        return text_pb2.EmbedResponse(embeddings=vectors, model_stamp="m@sha256:0")
+
+
+class Health(health_pb2_grpc.HealthServicer):
+    def Check(self, request, context):
+        if request.service not in ("", "down"):
+            raise NotFound("service", request.service)
+        return health_pb2.HealthCheckResponse(status=2 if request.service else 1)
+
+
+@pytest.fixture
+def search():
+    return Search()
+
+
+@pytest.fixture
+def call(serve, driver, search):
+    address = serve(
+        (rag_pb2_grpc.add_RagServiceServicer_to_server, Rag()),
+        (search_pb2_grpc.add_SearchServiceServicer_to_server, search),
+        (text_pb2_grpc.add_TextServiceServicer_to_server, Text()),
+        (health_pb2_grpc.add_HealthServicer_to_server, Health()),
+    )
+    return lambda use: driver.call(address, use)
+
+
+def test_an_answer_is_collected(call):
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    answer = call(lambda c: c.ask("docs", "why?", history=turns))
+    assert answer.text == "['collection', 'history', 'question'] 2 [1]", "what is not given is not sent"
+    assert answer.passages[0].hit.text == "Sky is blue."
+    assert answer.citations[0].chunk_id == "d#0"
+    assert answer.finished.groundedness.score == 0.5
+    assert (answer.finished.search_ms, answer.finished.finish_reason) == (3, None)
+
+
+def test_an_answer_streams(call):
+    kinds = [type(event).__name__ for event in call(lambda c: c.stream_ask("docs", "why?", passages=2))]
+    assert kinds == ["Retrieved", "AnswerDelta", "AnswerDelta", "Citation", "AskFinished"]
+
+
+def test_files_are_ingested(call, tmp_path):
+    (tmp_path / "a.md").write_text("abc")
+    (tmp_path / "b.txt").touch()
+    stored, refused, finished = call(lambda c: c.ingest("docs", [tmp_path], chunk_size=64))
+    assert stored == FileStored(f"{tmp_path.name}/a.md", 3, 0, False)
+    assert isinstance(refused, FileRefused)
+    assert refused.field == "file.data"
+    assert finished == FilesFinished("docs 64", 1, 0, 0, 0)
+
+
+def test_a_lost_store_ends_the_ingest(call, tmp_path):
+    (tmp_path / "a.md").write_text("abc")
+    with pytest.raises(UnavailableError, match="the store is gone"):
+        call(lambda c: c.ingest("lost", [tmp_path]))
+
+
+def test_a_text_is_embedded_and_the_stamp_goes_along(call, search):
+    result = call(
+        lambda c: c.search("docs", "sky", top_k=1, filter={"field": "a", "exists": True}, explain=True)
+    )
+    (request,) = search.requests
+    assert list(request.query.vector) == [1.0, 2.0]
+    assert request.embedding_model == "m@sha256:0"
+    assert (request.query.text, request.query.top_k) == ("sky", 1)
+    assert request.query.filter.condition.exists
+    (hit,) = result.hits
+    assert (hit.dense_score, hit.lexical_score) == (0.0, None), "a score of zero is a score"
+    assert (result.lsn, result.plan) == (4, {"dense": "flat"})
+
+
+def test_words_and_vectors_are_not_embedded(call, search, calls):
+    call(lambda c: c.search("docs", "sky", mode="lexical"))
+    call(lambda c: c.search("docs", vector=[3.0]))
+    assert [method for method, _ in calls] == ["Search", "Search"]
+    assert list(search.requests[1].query.vector) == [3.0]
+    assert search.requests[0].query.mode == search_pb2.SEARCH_MODE_LEXICAL
+
+
+def test_health(call):
+    assert call(lambda c: c.is_serving()) is True
+    assert call(lambda c: c.is_serving("down")) is False
+    with pytest.raises(NotFoundError):
+        call(lambda c: c.is_serving("no.such.Service"))

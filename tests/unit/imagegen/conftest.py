@@ -1,0 +1,62 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+import structlog
+from imagegen.metrics import ImagegenMetrics
+from imagegen.models.loading import LoadOptions, load_model
+from imagegen.models.stable_diffusion import StableDiffusionModel
+from imagegen.models.vae import VaeModel
+from imagegen.prompts import PromptCache
+from imagegen.testing import save_tiny_pipeline, save_tiny_vae
+from prometheus_client import CollectorRegistry
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # diffusers 0.42 hands torch tensors to numpy 2 in a way that numpy deprecates.
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_log() -> Iterator[None]:
+    # Unconfigured, structlog draws tracebacks with every local tensor in them.
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def pipeline_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_pipeline(tmp_path_factory.mktemp("pipeline"))
+
+
+@pytest.fixture(scope="session")
+def vae_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_vae(tmp_path_factory.mktemp("vae"))
+
+
+@pytest.fixture(scope="session")
+def pipeline(pipeline_path: Path) -> StableDiffusionModel:
+    return cast(StableDiffusionModel, load_model("tiny", str(pipeline_path), LoadOptions()))
+
+
+@pytest.fixture(scope="session")
+def vae(vae_path: Path) -> VaeModel:
+    return cast(VaeModel, load_model("vae", str(vae_path), LoadOptions()))
+
+
+@pytest.fixture
+def metrics() -> ImagegenMetrics:
+    return ImagegenMetrics(CollectorRegistry())
+
+
+@pytest.fixture
+def prompts(metrics: ImagegenMetrics) -> PromptCache:
+    return PromptCache(8, metrics)

@@ -1,0 +1,16 @@
+import torch
+from imagegen.metrics import ImagegenMetrics
+from imagegen.models.stable_diffusion import StableDiffusionModel
+from imagegen.prompts import PromptCache
+
+
+def count(metrics: ImagegenMetrics) -> tuple[float, float]:
+    hits = metrics.prompt_cache_hits_total._value.get()
+    return hits, metrics.prompt_cache_queries_total._value.get()
+
+
+def test_least_recently_used_goes_first(pipeline: StableDiffusionModel, metrics: ImagegenMetrics) -> None:
+    cache = PromptCache(2, metrics)
+    for text in ("a", "b", "a", "c", "a", "b"):
+        assert torch.equal(cache.embed(pipeline, text), pipeline.encode_prompt(text))
+    assert count(metrics) == (2, 6)  # "a" twice; "b" had to go for "c"

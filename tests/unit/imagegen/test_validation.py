@@ -1,0 +1,120 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from imagegen.domain import Capability, DiffusionParameters, ModelDescription, Sampler
+from imagegen.validation import (
+    Limits,
+    check_envelope,
+    check_latent,
+    check_pixels,
+    check_seed,
+    check_strength,
+    resolve,
+)
+from serving.errors import InvalidInput
+
+MODEL = ModelDescription(
+    id="m",
+    architecture="StableDiffusionPipeline",
+    capabilities=frozenset(Capability),
+    samplers=(Sampler.EULER, Sampler.DPM_SOLVER_PP),
+    max_steps={Sampler.EULER: 1000, Sampler.DPM_SOLVER_PP: 999},
+    default_width=64,
+    default_height=32,
+    max_size=128,
+    size_granularity=8,
+    default_steps=20,
+    default_guidance_scale=5.0,
+    latent_shape=(4, 4, 8),
+    parameter_count=1,
+    dtype="float32",
+    device="cpu",
+)
+LIMITS = Limits(max_request_pixels=16 * 64 * 64)
+
+
+def test_defaults_are_the_models() -> None:
+    resolved = resolve(DiffusionParameters(), MODEL, LIMITS)
+    assert (resolved.width, resolved.height, resolved.steps, resolved.count) == (64, 32, 20, 1)
+    assert (resolved.sampler, resolved.guidance_scale) == (Sampler.EULER, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"width": 100_000}, "parameters.width"),
+        ({"height": 10_000}, "parameters.height"),
+        ({"width": 65}, "parameters.width"),
+        ({"width": 0}, "parameters.width"),
+        ({"height": -8}, "parameters.height"),
+        ({"steps": 10**6}, "parameters.steps"),
+        ({"steps": 0}, "parameters.steps"),
+        ({"steps": -3}, "parameters.steps"),
+        ({"steps": 1000, "sampler": Sampler.DPM_SOLVER_PP}, "parameters.steps"),
+        ({"count": 10**9}, "parameters.count"),
+        ({"count": 0}, "parameters.count"),
+        ({"count": 16, "width": 128, "height": 128}, "parameters.count"),
+        ({"guidance_scale": math.nan}, "parameters.guidance_scale"),
+        ({"guidance_scale": math.inf}, "parameters.guidance_scale"),
+        ({"guidance_scale": 50.1}, "parameters.guidance_scale"),
+        ({"guidance_scale": -0.1}, "parameters.guidance_scale"),
+        ({"seed": -1}, "parameters.seed"),
+        ({"seed": 2**63}, "parameters.seed"),
+        ({"preview_every_steps": -1}, "parameters.preview_every_steps"),
+        ({"preview_every_steps": 1001}, "parameters.preview_every_steps"),
+        ({"negative_prompt": "é" * 2049}, "parameters.negative_prompt"),
+        ({"sampler": Sampler.DDPM}, "parameters.sampler"),
+    ],
+)
+def test_bad_parameters_are_named(changes: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        resolve(replace(DiffusionParameters(), **changes), MODEL, LIMITS)  # type: ignore[arg-type]
+    assert caught.value.field == field
+
+
+def test_bounds_themselves_are_accepted() -> None:
+    good = DiffusionParameters(
+        steps=1000, guidance_scale=50.0, seed=2**63 - 1, count=16, width=128, height=32
+    )
+    assert resolve(good, MODEL, LIMITS).count == 16
+    assert resolve(replace(good, steps=1, guidance_scale=0.0, seed=0, count=1), MODEL, LIMITS).steps == 1
+
+
+def test_operators_step_limit() -> None:
+    with pytest.raises(InvalidInput, match=r"parameters\.steps"):
+        resolve(DiffusionParameters(steps=51), MODEL, Limits(max_steps=50))
+
+
+@pytest.mark.parametrize("strength", [0.0, -0.5, 1.01, math.nan, math.inf])
+def test_strength(strength: float) -> None:
+    check_strength(1.0)
+    with pytest.raises(InvalidInput, match="strength"):
+        check_strength(strength)
+
+
+def test_envelope_and_seed() -> None:
+    check_envelope("r" * 128, 100)
+    check_seed("seed", None)
+    with pytest.raises(InvalidInput, match="request_id"):
+        check_envelope("r" * 129)
+    with pytest.raises(InvalidInput, match="priority"):
+        check_envelope("", 101)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 4, 8), (4, 17, 8), (4, 4, 17), (1, 4, 4, 8)])
+def test_latents_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check_latent("latents[0]", np.zeros(shape, dtype=np.float32), MODEL)
+    assert caught.value.field == "latents[0].shape"
+
+
+def test_size_of_a_latents_image() -> None:
+    assert check_latent("x", np.zeros((4, 4, 16), dtype=np.float32), MODEL) == (128, 32)
+
+
+def test_product_of_rows_and_pixels() -> None:
+    check_pixels("frame_count", 16, 64, 64, LIMITS)
+    with pytest.raises(InvalidInput, match="frame_count"):
+        check_pixels("frame_count", 17, 64, 64, LIMITS)

@@ -1,0 +1,133 @@
+import json
+
+import pytest
+from quadrille_cli.app import app
+from typer.testing import CliRunner
+
+
+@pytest.fixture
+def quadrille(address):
+    def invoke(*arguments, to=address, stdin=None):
+        return CliRunner().invoke(app, ["--address", to, *arguments], input=stdin, env={"COLUMNS": "200"})
+
+    return invoke
+
+
+def lines(result):
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_chat_streams_the_answer(quadrille):
+    result = quadrille("chat", "hello there", "--system", "be kind")
+    assert result.stdout == "you said hello there\n"
+
+
+def test_chat_without_a_message_is_a_conversation(quadrille):
+    result = quadrille("chat", stdin="one\n\ntwo\n")
+    assert result.stdout == "you said one\nyou said two\n"
+
+
+def test_chat_as_json_is_the_stream_and_nothing_else(quadrille):
+    events = lines(quadrille("chat", "hi", "--max-tokens", "5", "--json"))
+    assert [event["event"] for event in events] == ["started", "delta", "delta", "delta", "finished"]
+    assert events[0]["model"] == "echo"
+    assert events[-1]["usage"]["prompt_tokens"] == 1
+
+
+def test_an_error_is_one_sentence_and_status_1(quadrille):
+    result = quadrille("chat", "hi", "--temperature", "9.5")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.strip() == "INVALID_ARGUMENT: too hot (field sampling.temperature) [request r-1]"
+
+
+def test_bad_usage_is_status_2(quadrille):
+    assert quadrille("chat", "hi", "--temperature", "99").exit_code == 2
+    assert quadrille("search", "x", "--mode", "psychic").exit_code == 2
+    assert quadrille("ingest", "/no/such/file").exit_code == 2
+
+
+def test_no_server_is_said_so(quadrille):
+    result = quadrille("models", to="127.0.0.1:9")
+    assert result.exit_code == 1
+    assert "no server answers at 127.0.0.1:9" in result.stderr
+
+
+def test_ask_shows_passages_answer_citations_and_support(quadrille):
+    result = quadrille("ask", "why?", "-c", "docs")
+    assert "[1] a.md bytes 0-5: Grass…" in result.stdout
+    assert "Because [1]." in result.stdout
+    assert "[1] answer bytes 0-7 rest on a.md bytes 0-5" in result.stdout
+    assert "grounded 1.00: 1 of 1 sentences" in result.stdout
+
+
+def test_ask_as_json(quadrille):
+    events = lines(quadrille("ask", "why?", "--json"))
+    assert [item["event"] for item in events] == [
+        "retrieved",
+        "answer_delta",
+        "answer_delta",
+        "citation",
+        "ask_finished",
+    ]
+
+
+def test_ingest_walks_folders_and_tells_of_refusals(quadrille, tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.md").write_text("good")
+    (tmp_path / "sub" / "b.txt").write_text("good")
+    (tmp_path / "c.bin").write_bytes(b"\0")
+    result = quadrille("ingest", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert "2 files (2 chunks written) in collection docs" in result.stdout
+    (tmp_path / "d.md").write_text("bad")
+    result = quadrille("ingest", str(tmp_path), "--json")
+    assert result.exit_code == 1
+    kinds = [json.loads(line)["event"] for line in result.stdout.splitlines()]
+    assert kinds == ["file_stored", "file_refused", "file_stored", "files_finished"]
+    assert "1 files were refused" in result.stderr
+
+
+def test_ingest_of_nothing_fails(quadrille, tmp_path):
+    result = quadrille("ingest", str(tmp_path))
+    assert result.exit_code == 1
+    assert "no file to ingest" in result.stderr
+
+
+def test_search(quadrille):
+    assert "a.md#0" in quadrille("search", "grass", "--mode", "lexical").stdout
+    (found,) = lines(quadrille("search", "grass", "--top-k", "1", "--json"))
+    assert found["hits"][0]["chunk_id"] == "a.md#0"
+
+
+def test_image_writes_files_named_by_seed(quadrille, tmp_path):
+    result = quadrille("image", "a cat", "--out", str(tmp_path), "-n", "2", "--seed", "7")
+    assert result.stdout.split() == [str(tmp_path / "7.png"), str(tmp_path / "8.png")]
+    assert (tmp_path / "8.png").read_bytes() == b"a cat 8"
+    events = lines(quadrille("image", "a cat", "--out", str(tmp_path), "--json"))
+    assert [item["event"] for item in events] == ["queued", "progress", "image_result", "images_finished"]
+    assert events[2]["path"] == str(tmp_path / "0.png")
+
+
+def test_models(quadrille):
+    assert [item["id"] for item in lines(quadrille("models", "--json"))] == ["echo", "paint"]
+    assert "EchoForCausalLM" in quadrille("models").stdout
+
+
+def test_status_tells_health_and_models(quadrille, health):
+    (told,) = lines(quadrille("status", "--json"))
+    assert told["services"]["quadrille.text.v1.TextService"] is True
+    assert "quadrille.retrieval.v1.AdminService" not in told["services"], "this server does not know it"
+    assert [model["id"] for model in told["models"]] == ["echo", "paint"]
+    health["quadrille.text.v1.TextService"] = False
+    result = quadrille("status")
+    assert result.exit_code == 1
+    assert "NOT_SERVING" in result.stdout
+    assert "not serving: quadrille.text.v1.TextService" in result.stderr
+
+
+def test_the_key_goes_along(address):
+    result = CliRunner().invoke(app, ["--address", address, "--api-key", "wrong", "models"])
+    assert result.exit_code == 1
+    assert "UNAUTHENTICATED" in result.stderr

@@ -1,0 +1,58 @@
+"""The shipped image model is an ordinary Stable Diffusion folder, and it draws what is asked."""
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from starter.image.evaluate import draw, read
+from starter.image.models import MAX_TOKENS, build_tokenizer
+from starter.image.scenes import WORDS, sample_scene
+
+FOLDER = Path(__file__).parents[3] / "starter" / "image" / "model"
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> StableDiffusionPipeline:
+    pipeline = StableDiffusionPipeline.from_pretrained(FOLDER, use_safetensors=True, local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def test_it_is_a_stable_diffusion_folder_in_safetensors_only(pipeline: StableDiffusionPipeline) -> None:
+    assert type(pipeline) is StableDiffusionPipeline
+    assert isinstance(pipeline.tokenizer, CLIPTokenizer)
+    assert isinstance(pipeline.text_encoder, CLIPTextModel)
+    assert pipeline.safety_checker is None
+    assert not [path for path in FOLDER.rglob("*") if path.suffix in {".bin", ".pt", ".pkl", ".ckpt", ".py"}]
+
+
+def test_every_caption_word_is_one_token(tmp_path: Path) -> None:
+    tokenizer = build_tokenizer(tmp_path)
+    for word in WORDS:
+        assert tokenizer.tokenize(word) == [f"{word}</w>"]
+    rng = random.Random(0)
+    captions = [sample_scene(rng, held_out=None).caption(rng) for _ in range(100)]
+    assert max(len(ids) for ids in tokenizer(captions).input_ids) <= MAX_TOKENS
+
+
+def test_unknown_words_fall_back_to_bytes(pipeline: StableDiffusionPipeline) -> None:
+    ids = pipeline.tokenizer("zebra 日本").input_ids
+    assert pipeline.tokenizer.unk_token_id not in ids[1:-1]
+
+
+@pytest.mark.parametrize("caption", ["a large red circle", "a large blue square on a yellow background"])
+def test_it_draws_the_colours_it_is_asked_for(pipeline: StableDiffusionPipeline, caption: str) -> None:
+    said = caption.split()
+    seen = read(draw(pipeline, [caption])[0])
+    assert seen.colour == said[2]
+    assert seen.background == (said[6] if len(said) > 4 else "white")
+
+
+def test_the_autoencoder_keeps_the_picture(pipeline: StableDiffusionPipeline) -> None:
+    x = torch.full((1, 3, 64, 64), 0.9)
+    with torch.no_grad():
+        assert (pipeline.vae(x).sample - x).abs().mean() < 0.1

@@ -1,0 +1,52 @@
+"""The links that guide the attention point where the tokens say."""
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from starter.text.data import sample_quote
+from starter.text.encoding import COPY, PASSAGE_NUMBER, QUESTION_WORD, Encoded, collate, encode, guidance
+
+FOLDER = Path(__file__).parents[3] / "starter" / "text" / "model"
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return AutoTokenizer.from_pretrained(FOLDER)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_links_join_equal_tokens_and_look_back(tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
+    example = sample_quote(random.Random(seed))
+    encoded = encode(example, tokenizer)
+    assert len(encoded.ids) == len(encoded.weights)
+    for links in encoded.links.values():
+        assert all(0 <= key <= query < len(encoded.ids) for query, key in links)
+    assert all(encoded.ids[query] == encoded.ids[key] for query, key in encoded.links[QUESTION_WORD])
+    numbers = {tokenizer.decode([encoded.ids[key]]) for _, key in encoded.links[PASSAGE_NUMBER]}
+    assert numbers == {str(i + 1) for i in range(len(example.passages))}
+    if example.source:
+        copied = [
+            tokenizer.decode([encoded.ids[query + 1]]).strip() == tokenizer.decode([encoded.ids[key]]).strip()
+            for query, key in sorted(encoded.links[COPY])[:-1]
+        ]
+        # The first word may be cut into other pieces than after a space.
+        assert sum(copied) >= len(copied) - 4
+
+
+def test_padding_has_no_weight() -> None:
+    ids, weights = collate([Encoded([5, 6, 7], [1.0, 1.0, 1.0]), Encoded([8], [1.0])], pad=0)
+    assert ids.tolist() == [[5, 6, 7], [8, 0, 0]]
+    assert weights.tolist() == [[1, 1, 1], [1, 0, 0]]
+
+
+def test_guidance_is_least_where_the_attention_is_on_the_links() -> None:
+    encoded = Encoded([1, 2, 3], [1.0] * 3)
+    encoded.links[(0, 0)] = {(2, 0), (2, 1)}
+    spread = torch.tensor([[[[1, 0, 0], [0.5, 0.5, 0], [0.2, 0.2, 0.6]]]])
+    right = torch.tensor([[[[1, 0, 0], [0.5, 0.5, 0], [0.1, 0.9, 0.0]]]])
+    assert guidance((right,), [encoded]).item() == pytest.approx(0, abs=1e-4)
+    assert guidance((spread,), [encoded]).item() == pytest.approx(-torch.tensor(0.4).log().item(), abs=1e-4)

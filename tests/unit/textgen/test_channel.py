@@ -1,0 +1,66 @@
+import asyncio
+
+import pytest
+from serving.errors import Overloaded
+from textgen.channel import EventChannel, merged
+from textgen.domain import Delta, Finished, Timings, TokenLogprob, Usage
+
+DONE = Finished((), Usage(1), Timings())
+
+
+async def collect(channel):
+    return [event async for event in channel.events()]
+
+
+async def test_events_come_in_order_and_end_with_finished() -> None:
+    channel = EventChannel(asyncio.get_running_loop())
+    reader = asyncio.create_task(collect(channel))
+    for place in range(3):
+        channel.send([Delta(0, str(place), (place,))])
+        await asyncio.sleep(0.01)
+    channel.send(finished=DONE)
+    assert await reader == [*(Delta(0, str(place), (place,)) for place in range(3)), DONE]
+
+
+async def test_a_reader_that_lags_gets_one_delta_a_sequence() -> None:
+    channel = EventChannel(asyncio.get_running_loop())
+    for place in range(100):
+        channel.send([Delta(0, "a", (place,)), Delta(1, "b", (place,))])
+    channel.send(finished=DONE)
+    await asyncio.sleep(0)
+    first, second, last = await collect(channel)
+    assert (first.text, first.token_ids) == ("a" * 100, tuple(range(100)))
+    assert (second.index, second.text) == (1, "b" * 100)
+    assert last is DONE
+
+
+async def test_what_came_before_an_error_is_still_read() -> None:
+    channel = EventChannel(asyncio.get_running_loop())
+    channel.send([Delta(0, "a", (1,))])
+    channel.send(error=Overloaded("full", 1.0))
+    await asyncio.sleep(0)
+    seen = []
+    with pytest.raises(Overloaded):
+        async for event in channel.events():
+            seen.append(event)  # noqa: PERF401 - the error must come after it
+    assert [event.text for event in seen] == ["a"]
+
+
+async def test_the_device_thread_may_send() -> None:
+    channel = EventChannel(asyncio.get_running_loop())
+    reader = asyncio.create_task(collect(channel))
+    await asyncio.to_thread(lambda: channel.send([Delta(0, "x", (1,))], finished=DONE))
+    assert [type(event) for event in await reader] == [Delta, Finished]
+
+
+def test_after_the_loop_events_go_nowhere() -> None:
+    loop = asyncio.new_event_loop()
+    channel = EventChannel(loop)
+    loop.close()
+    channel.send([Delta(0, "x", (1,))])
+
+
+def test_merging_keeps_tokens_and_logprobs_in_order() -> None:
+    entries = [TokenLogprob(place, str(place), -1.0) for place in range(2)]
+    both = merged([Delta(2, "a", (0,), (entries[0],)), Delta(2, "b", (1,), (entries[1],))])
+    assert both == Delta(2, "ab", (0, 1), tuple(entries))
