@@ -23,7 +23,10 @@ def generate(out: Path) -> None:
         f"--grpc_python_out={out}",
         f"--mypy_grpc_out=quiet:{out}",
     ]
-    if protoc.main(["protoc", *includes, *targets, *sources]) != 0:
+    # The plugins beside this interpreter, whether or not its environment is activated.
+    beside = Path(sys.executable).parent
+    plugins = [f"--plugin={name}={beside / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")]
+    if protoc.main(["protoc", *plugins, *includes, *targets, *sources]) != 0:
         sys.exit("protoc failed")
 
 

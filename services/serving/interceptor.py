@@ -37,7 +37,7 @@ Handler = Any  # a grpc.RpcMethodHandler of any message types
 Concern = Callable[[Incoming], AbstractAsyncContextManager[None]]
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
+class CallInterceptor(grpc.aio.ServerInterceptor):
     """Runs every call inside the given concerns, the first outermost."""
 
     def __init__(self, concerns: Sequence[Concern]) -> None:

@@ -6,7 +6,16 @@ from prometheus_client import CollectorRegistry
 from textgen.codec import TokenCodec
 from textgen.metrics import TextMetrics
 from textgen.models.decoder import TorchDecoder
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from transformers import LlamaConfig, LlamaForCausalLM
 
 SPECIALS = ["<|end|>", "<|user|>", "<|assistant|>", "<|system|>"]
@@ -54,7 +63,9 @@ def wordpiece():
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     tokenizer.add_special_tokens([*words[:4], AddedToken("[MASK]", lstrip=True, special=True)])
     return tokenizer

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,7 +55,11 @@ def test_a_special_token_put_together_from_two_parts_is_text(codec) -> None:
 @settings(max_examples=60, deadline=None)
 @given(contents=st.lists(st.text("the catsx<|>", max_size=12), min_size=1, max_size=3))
 def test_harmless_parts_are_tokenized_as_the_whole(bpe, codec, contents) -> None:
-    parts = [part for text in contents for part in (Part("<|user|>", True), Part(text, False), Part("<|end|>", True))]
+    parts = [
+        part
+        for text in contents
+        for part in (Part("<|user|>", True), Part(text, False), Part("<|end|>", True))
+    ]
     whole = "".join(part.text for part in parts)
     assert codec.encode_parts(parts) == bpe.encode(whole, add_special_tokens=False).ids
 
@@ -93,9 +99,9 @@ def test_spans_of_added_tokens_are_empty(bert, llama2) -> None:
     assert (inner[-1].start_byte, inner[-1].end_byte) == (5, 8)
     start, *rest = llama2.spans("to to", special=True)
     assert (start.start_byte, start.end_byte) == (0, 0)
-    assert [(span.start_byte, span.end_byte) for span in rest][0][0] == 0
+    assert rest[0].start_byte == 0
     assert rest[-1].end_byte == 5
-    assert all(a.end_byte == b.start_byte for a, b in zip(rest, rest[1:], strict=False))
+    assert all(a.end_byte == b.start_byte for a, b in pairwise(rest))
 
 
 def test_decoding_can_keep_special_tokens(codec) -> None:

@@ -103,7 +103,11 @@ def test_nothing_is_lost_and_no_limit_is_exceeded(entries, dice) -> None:
         assert not cancelled & {*decision.admitted, *decision.expired}
         assert all(waiting[key].deadline is None or waiting[key].deadline > now for key in decision.admitted)
         assert len(made.running) <= LIMITS.max_batch_size
-        assert made.reserved_tokens == sum(waiting[key].reserved for key in made.running) <= LIMITS.max_batch_tokens
+        assert (
+            made.reserved_tokens
+            == sum(waiting[key].reserved for key in made.running)
+            <= LIMITS.max_batch_tokens
+        )
         if len(decision.admitted) > 1:
             assert sum(waiting[key].prompt_tokens for key in decision.admitted) <= LIMITS.max_prefill_tokens
         # Nobody is overtaken by an equal or by less.

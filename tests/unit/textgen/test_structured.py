@@ -87,7 +87,6 @@ async def test_sequences_go_their_own_ways(compiler, codec) -> None:
         ("json_schema", '{"items":' * 100 + "{}" + "}" * 100 + "]"),
         ("regex", "("),
         ("regex", r"(a)\1"),
-        ("regex", "((a{1,999}){1,999}){1,999}"),
         ("grammar", "start: missing"),
         ("grammar", "no rules at all"),
     ],
@@ -98,6 +97,22 @@ async def test_what_is_no_grammar_is_the_callers_fault(compiler, kind, value) ->
     assert caught.value.field == f"sampling.structured_output.{kind}"
     assert 0 < len(caught.value.description) <= 500
     assert await compiler.compile(spec("regex", "a"))  # and harms nobody else
+
+
+async def test_a_grammar_that_explodes_on_the_way_ends_its_own_sequence_only(compiler, codec) -> None:
+    exploding, harmless = [
+        (await compiler.compile(spec("regex", regex)))[0]
+        for regex in ("((a{1,999}){1,999}){1,999}", "a{1,999}")
+    ]
+    letter = codec.encode("a")[0]
+    with pytest.raises(InvalidInput) as caught:
+        for _ in range(500):
+            exploding.bitmask()
+            exploding.accept(letter)
+    assert caught.value.field == "sampling.structured_output.regex"
+    for _ in range(500):
+        harmless.bitmask()
+        harmless.accept(letter)
 
 
 async def test_a_flood_of_grammars_does_not_grow_the_cache(codec) -> None:

@@ -35,7 +35,11 @@ def test_special_tokens_are_told_apart(bpe, wordpiece) -> None:
 
 def test_ids_beyond_the_tokenizer_have_no_text(bpe) -> None:
     vocabulary = Vocabulary(bpe)  # a model's embedding table is often padded past the tokenizer
-    assert (vocabulary.bytes_of(10**6), vocabulary.spelling(10**6), vocabulary.text_of(10**6)) == (b"", "", "")
+    assert (vocabulary.bytes_of(10**6), vocabulary.spelling(10**6), vocabulary.text_of(10**6)) == (
+        b"",
+        "",
+        "",
+    )
 
 
 def test_a_byte_that_is_no_character_shows_as_the_replacement(sentencepiece) -> None:

@@ -79,7 +79,9 @@ def test_frequency_grows_with_the_count_presence_does_not_and_the_prompt_is_free
 
 def test_logits_stay_as_they_are() -> None:
     before = LOGITS.clone()
-    RowSampler(Sampling(logit_bias={0: 1.0}, repetition_penalty=2, top_k=2, top_p=0.5), 0, (0,)).choose(LOGITS)
+    RowSampler(Sampling(logit_bias={0: 1.0}, repetition_penalty=2, top_k=2, top_p=0.5), 0, (0,)).choose(
+        LOGITS
+    )
     assert torch.equal(before, LOGITS)
 
 
