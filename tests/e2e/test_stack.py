@@ -8,26 +8,10 @@ import urllib.request
 from pathlib import Path
 
 import openai
-import pytest
 from quadrille_cli.stack import Ports, local_stack
 from quadrille_client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    ports = Ports.free()
-    with local_stack(tmp_path_factory.mktemp("stack"), ports=ports) as running:
-        running.ports = ports
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(stack):
-    with Client(stack.address, timeout=120) as client:
-        list(client.ingest("docs", [ROOT / "docs"]))
-        yield client
 
 
 def test_an_answer_rests_on_the_documents(client):
