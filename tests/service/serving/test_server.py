@@ -125,19 +125,6 @@ async def test_keys_and_scopes(make_server):
         assert health.status == SERVING
 
 
-async def test_watch_streams_every_change(make_server):
-    server, _ = make_server()
-    async with running(server, services=[SERVICE]) as address, open_channel(address) as channel:
-        watch = aiter(
-            health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=SERVICE))
-        )
-        assert (await anext(watch)).status == SERVING
-        await server.set_serving(False)
-        assert (await anext(watch)).status == NOT_SERVING
-        await server.set_serving(True)
-        assert (await anext(watch)).status == SERVING
-
-
 async def test_drain_finishes_running_calls_and_refuses_new_ones(make_server):
     server, servicer = make_server(drain_grace_s=10)
     await server.start([SERVICE])
