@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-compose check format protos docs bench load starter clean
+.PHONY: help setup demo up test test-all test-compose check check-prometheus format protos docs bench load starter clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,9 @@ check: setup $(BUF)  ## format, lint, types, layers, stubs, docs, contracts, lic
 	$(BIN)/python scripts/licences.py
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	cd protos && node_modules/.bin/buf lint && node_modules/.bin/buf breaking --against released.binpb
+
+check-prometheus: setup  ## Prometheus' configuration, rules and dashboards; needs promtool
+	$(BIN)/python scripts/check_prometheus.py
 
 format: setup  ## format and mend what can be mended
 	$(BIN)/ruff format
