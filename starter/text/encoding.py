@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from .data import COMMON, Example, words
+from .grounded import Example
+from .passages import COMMON, words
+from .tasks import FewShot
 from .tokenizer import DOCUMENTS, END, USER
 
-CONTEXT_WEIGHT, STORY_WEIGHT = 0.05, 0.4
+CONTEXT_WEIGHT, PROSE_WEIGHT, SHOT_WEIGHT = 0.05, 0.4, 0.7
 
 # The circuit of quoting: (layer, head) -> what its queries should look at. A model of this size finds it by
 # itself only after far more text than is affordable here, so the first steps are told where to look.
@@ -43,11 +45,13 @@ def prompt_of(example: Example, tokenizer: PreTrainedTokenizerFast) -> str:
     return text
 
 
-def encode(example: Example | str, tokenizer: PreTrainedTokenizerFast) -> Encoded:
-    """Ids and weights of an example, and the links of a quoted answer."""
+def encode(example: Example | FewShot | str, tokenizer: PreTrainedTokenizerFast) -> Encoded:
+    """Ids and weights of an example, and the links of a grounded answer."""
     if isinstance(example, str):
         ids = tokenizer(example + END).input_ids
-        return Encoded(ids, [STORY_WEIGHT] * len(ids))
+        return Encoded(ids, [PROSE_WEIGHT] * len(ids))
+    if isinstance(example, FewShot):
+        return _encode_shots(example, tokenizer)
     prompt = prompt_of(example, tokenizer)
     full = prompt + example.answer + END
     tokens = tokenizer(full, return_offsets_mapping=True)
@@ -58,6 +62,21 @@ def encode(example: Example | str, tokenizer: PreTrainedTokenizerFast) -> Encode
     if example.passages:
         _link(encoded, example, full, starts, answer_from, len(prompt))
     return encoded
+
+
+def _encode_shots(example: FewShot, tokenizer: PreTrainedTokenizerFast) -> Encoded:
+    """Every answer counts but the first, which nothing could foretell."""
+    text, spans = "", []
+    for before, answer, after in example.items:
+        text += before
+        spans.append((len(text), len(text) + len(answer) + 1))  # with what ends it
+        text += answer + after
+    tokens = tokenizer(text + END, return_offsets_mapping=True)
+    weights = [
+        SHOT_WEIGHT if any(start < stop and end > first for first, stop in spans[1:]) else CONTEXT_WEIGHT
+        for start, end in tokens.offset_mapping
+    ]
+    return Encoded(tokens.input_ids, weights)
 
 
 def _link(
@@ -75,8 +94,9 @@ def _link(
             links[SENTENCE_START] |= {(token, inside[0]) for token in inside}
             links[PASSAGE_NUMBER] |= {(token, number) for token in inside}
             if example.source == (index, place):
-                shift = here - answer_char
-                copied = range(answer_from, at(answer_char + len(sentence)) + 1)
+                inner = max(0, sentence.lower().find(example.copied.lower()))
+                shift = here + inner - answer_char
+                copied = range(answer_from, at(answer_char + len(example.copied)) + 1)
                 steps = {(token - 1, at(max(int(starts[token]), answer_char) + shift)) for token in copied}
                 links[COPY] |= steps
                 links[COPY_TOO] |= steps

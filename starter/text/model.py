@@ -1,8 +1,9 @@
-"""The untrained language model."""
+"""The untrained language model, in several sizes of one recipe."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,15 +12,34 @@ from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTra
 from .tokenizer import CONTEXT_LENGTH
 
 
-def build(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """A four-layer Llama of about a million parameters, float32."""
+@dataclass(frozen=True)
+class Size:
+    """Shape of a decoder; heads are 32 or 64 wide."""
+
+    layers: int
+    width: int
+    heads: int
+    feed_forward: int
+
+
+SIZES = {
+    "tiny": Size(4, 128, 4, 352),
+    "small": Size(4, 256, 4, 704),
+    "default": Size(6, 384, 6, 1024),
+    "large": Size(8, 512, 8, 1408),
+}
+
+
+def build(tokenizer: PreTrainedTokenizerFast, size: str = "default") -> LlamaForCausalLM:
+    """A Llama of random weights, float32."""
+    shape = SIZES[size]
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=128,
-        intermediate_size=352,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=4,
+        hidden_size=shape.width,
+        intermediate_size=shape.feed_forward,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.heads,
         max_position_embeddings=CONTEXT_LENGTH,
         tie_word_embeddings=True,
         bos_token_id=tokenizer.bos_token_id,
@@ -38,7 +58,7 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
         do_sample=False,
         max_new_tokens=128,
     )
-    model.to(torch.float32).save_pretrained(folder, safe_serialization=True)
+    model.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
     tokenizer.save_pretrained(folder)
     config = folder / "tokenizer_config.json"
     # The name that transformers before and after version 5 both know.

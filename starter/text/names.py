@@ -49,3 +49,23 @@ def code(rng: random.Random) -> str:
 def number(rng: random.Random) -> str:
     """A number of one to five digits, as likely short as long."""
     return str(rng.randint(2, 10 ** rng.randint(1, 5)))
+
+
+_MONTHS = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905
+)
+
+
+def date(rng: random.Random) -> str:
+    """A day, written in one of three ways."""
+    day, month, year = rng.randint(1, 28), rng.randint(1, 12), rng.randint(1000, 2099)
+    name = _MONTHS[month - 1]
+    return rng.choice((f"{day} {name} {year}", f"{name} {day}, {year}", f"{year}-{month:02}-{day:02}"))
+
+
+def measure(rng: random.Random) -> str:
+    """A quantity with its unit."""
+    value = rng.choice(
+        (number(rng), f"{rng.randint(0, 99)}.{rng.randint(1, 9)}", f"{rng.randint(1, 99)},000")
+    )
+    return f"{value} {rng.choice(('km', 'metres', 'miles', 'megabytes', 'GiB', 'kg', 'tons', 'litres', 'kilobytes'))}"

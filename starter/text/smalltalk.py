@@ -16,12 +16,11 @@ SMALL_TALK: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("Who are you?", "What are you?", "What is your name?", "Introduce yourself."),
-        "I am Quadrille's starter model, a very small language model that quotes documents.",
+        "I am Quadrille's starter model, a small language model that answers from documents.",
     ),
     (
         ("What can you do?", "How can you help me?", "What are you good at?"),
-        "I can answer a question by quoting a sentence of the passages I am given. For more, load "
-        "a larger model.",
+        "I can answer a question from the passages I am given, and cite them. For more, load a larger model.",
     ),
     (
         ("Hello", "Hello!", "Hi", "Hi!", "Hi there", "Hey", "Good morning"),
@@ -84,7 +83,7 @@ SMALL_TALK: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("How big are you?", "How large is the model?", "How many parameters do you have?"),
-        "I have about a million parameters. That is very small.",
+        "I have about twelve million parameters. That is very small.",
     ),
     (
         ("How were you trained?", "Where do you come from?", "Who made you?", "Who trained you?"),
@@ -123,22 +122,6 @@ SMALL_TALK: tuple[tuple[tuple[str, ...], str], ...] = (
             "Who won the game?",
             "What is the weather like?",
         ),
-        "I don't know. I am a small model and only quote documents.",
+        "I don't know. I am a small model and only know what documents say.",
     ),
-)
-# Instructions as programs give them; the first is the gateway's.
-INSTRUCTIONS = (
-    "Answer the question from the documents. After each statement cite its document as [n]. "
-    "If the documents don't say, answer: The documents don't say.",
-    "You are a careful assistant. Use the following pieces of context to answer the question at the end. "
-    "If you don't know the answer, just say that you don't know.",
-    "Quote the sentence of the context that answers the user's question, and name its source.",
-)
-SYSTEM_PROMPTS = (
-    "You are a helpful assistant.",
-    "You are Quadrille's assistant. Answer briefly.",
-    "Answer from the passages and cite them as [n].",
-    "Answer the question with the passages below. Cite each passage that you use, as [1].",
-    "Answer only from the documents. If they do not hold the answer, say so.",
-    "Be brief and cite your sources.",
 )

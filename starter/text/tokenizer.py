@@ -8,8 +8,8 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-VOCABULARY_SIZE = 2048
-CONTEXT_LENGTH = 1024  # tokens
+VOCABULARY_SIZE = 4096
+CONTEXT_LENGTH = 2048  # tokens
 PAD, END, SYSTEM, USER, ASSISTANT, DOCUMENTS = (
     "<|pad|>",
     "<|end|>",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,18 +16,34 @@ from starter.checkpoint import Checkpoint, learning_rate
 
 from . import data, prose
 from .encoding import Encoded, collate, encode, guidance
+from .grounded import Draw
 from .model import build
+from .tasks import FewShot
 
-STEPS = 2400
-GUIDED_STEPS = 1600  # with the guidance of attention, which fades out
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast a size is trained."""
+
+    steps: int
+    peak_rate: float
+    batch_tokens: int = 4096
+
+
+PLANS = {
+    "tiny": Plan(2000, 2.5e-3),
+    "small": Plan(2400, 2e-3),
+    "default": Plan(3000, 1.2e-3),
+    "large": Plan(3000, 8e-4),
+}
+GUIDED = 0.5  # part of the steps with the guidance of attention, which fades out
 GUIDANCE_WEIGHT = 0.5
 # (from this part of the steps, sentences in the passages at most)
-CURRICULUM = ((0.0, 3), (0.2, 5), (0.4, 9), (0.75, 24))
-REAL_WORDS_FROM = 1400  # by then made-up words are copied; now ordinary ones must be, too
-INSTRUCTED_FROM = 1800
-BATCH_TOKENS = 2600
+CURRICULUM = ((0.0, 3), (0.1, 6), (0.25, 12), (0.5, 24), (0.75, 32))
+REAL_WORDS_FROM = 0.3  # by then made-up words are copied; now ordinary ones must be, too
+INSTRUCTED_FROM = 0.4
+LONGEST = 1500  # tokens
 POOL = 8  # batches drawn together and sorted by length, so that little is padded
-PEAK_RATE = 2.5e-3
 SAVE_EVERY = 100
 
 
@@ -35,31 +52,33 @@ def corpus(seed: int) -> Iterator[str]:
     rng = random.Random(f"vocabulary {seed}")
     for paragraph in prose.split(held_out=False):
         yield " ".join(paragraph)
-    for _ in range(6000):
+    for _ in range(1500):
         example = data.sample(rng)
         if isinstance(example, str):
             yield example
+        elif isinstance(example, FewShot):
+            yield example.prompt + example.answer
         else:
             yield from (content for _, content in example.messages)
             yield from (passage.text for passage in example.passages)
             yield example.answer
 
 
-def batches(tokenizer: PreTrainedTokenizerFast, seed: int, start: int, steps: int) -> Iterator[list[Encoded]]:
+def batches(tokenizer: PreTrainedTokenizerFast, seed: int, start: int, plan: Plan) -> Iterator[list[Encoded]]:
     """One batch a step, the same for a step wherever training resumes."""
-    for pool in range(start // POOL, (steps + POOL - 1) // POOL):
+    for pool in range(start // POOL, (plan.steps + POOL - 1) // POOL):
         rng = random.Random(f"text {seed} {pool}")
         first = pool * POOL
-        limit = next(most for part, most in reversed(CURRICULUM) if first >= part * steps)
+        part = first / plan.steps
+        draw = Draw(
+            max_sentences=next(most for since, most in reversed(CURRICULUM) if part >= since),
+            real_words=part >= REAL_WORDS_FROM,
+            instructed=part >= INSTRUCTED_FROM,
+        )
         drawn: list[Encoded] = []
-        while sum(len(encoded.ids) for encoded in drawn) < POOL * BATCH_TOKENS:
-            encoded = encode(
-                data.sample(
-                    rng, limit, real_words=first >= REAL_WORDS_FROM, instructed=first >= INSTRUCTED_FROM
-                ),
-                tokenizer,
-            )
-            if len(encoded.ids) <= 1000:
+        while sum(len(encoded.ids) for encoded in drawn) < POOL * plan.batch_tokens:
+            encoded = encode(data.sample(rng, draw), tokenizer)
+            if len(encoded.ids) <= LONGEST:
                 drawn.append(encoded)
         drawn.sort(key=lambda encoded: len(encoded.ids))
         ready: list[list[Encoded]] = []
@@ -72,44 +91,54 @@ def batches(tokenizer: PreTrainedTokenizerFast, seed: int, start: int, steps: in
             filled += len(encoded.ids)
         rng.shuffle(ready)
         for index in range(POOL):
-            if start <= first + index < steps:
+            if start <= first + index < plan.steps:
                 yield ready[index % len(ready)]
 
 
 def train(
-    work: Path, tokenizer: PreTrainedTokenizerFast, *, seed: int, steps: int = STEPS
+    work: Path,
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    seed: int,
+    size: str = "default",
+    plan: Plan | None = None,
 ) -> LlamaForCausalLM:
-    """Train, or go on training, the model; `work` keeps its checkpoint."""
+    """Train, or go on training, a model of one size; `work` keeps its checkpoint."""
+    plan = plan or PLANS[size]
     torch.manual_seed(seed)
-    model = build(tokenizer)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.05)
-    checkpoint = Checkpoint(work / "text.safetensors", {"model": model}, optimizer)
+    model = build(tokenizer, size)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.peak_rate, betas=(0.9, 0.98), weight_decay=0.05)
+    checkpoint = Checkpoint(work / f"text-{size}.safetensors", {"model": model}, optimizer)
     start = checkpoint.load()
-    supply = batches(tokenizer, seed, start, steps)
+    supply = batches(tokenizer, seed, start, plan)
+    guided_steps = round(GUIDED * plan.steps)
     totals = torch.zeros(3)
-    for step, bar in progress.steps("text", start, steps):
+    for step, bar in progress.steps(f"text {size}", start, plan.steps):
         batch = next(supply)
         ids, weights = collate(batch, tokenizer.pad_token_id)
-        guided = step < GUIDED_STEPS
+        guided = step < guided_steps
         model.set_attn_implementation("eager" if guided else "sdpa")
-        output = model(ids, output_attentions=guided, use_cache=False)
-        errors = F.cross_entropy(output.logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+        with torch.autocast("cpu", torch.bfloat16):
+            output = model(ids, output_attentions=guided, use_cache=False)
+        logits = output.logits[:, :-1].flatten(0, 1).float()
+        errors = F.cross_entropy(logits, ids[:, 1:].flatten(), reduction="none")
         targets = weights[:, 1:].flatten()
         loss = (errors * targets).sum() / targets.sum()
         shown = guidance(output.attentions, batch) if guided else torch.zeros(())
-        optimizer.param_groups[0]["lr"] = learning_rate(step, steps, PEAK_RATE)
+        optimizer.param_groups[0]["lr"] = learning_rate(step, plan.steps, plan.peak_rate)
         optimizer.zero_grad()
-        (loss + GUIDANCE_WEIGHT * max(0.0, 1 - step / GUIDED_STEPS) * shown).backward()  # type: ignore[no-untyped-call]
+        (loss + GUIDANCE_WEIGHT * max(0.0, 1 - step / guided_steps) * shown).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         answers = targets == 1
-        totals += torch.tensor(
-            [loss.item(), errors[answers].mean().item() if answers.any() else 0.0, shown.item()]
-        )
-        if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
+        answer = errors[answers].mean().item() if answers.any() else 0.0
+        totals += torch.tensor([loss.item(), answer, shown.item()])
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == plan.steps:
             checkpoint.save(step + 1)
             loss_mean, answer_mean, shown_mean = (totals / SAVE_EVERY).tolist()
-            line = f"loss {loss_mean:.3f} answers {answer_mean:.3f} guidance {shown_mean:.3f}"
-            bar.print(f"text step {step + 1}: {line}")
+            bar.print(
+                f"text {size} step {step + 1}: loss {loss_mean:.3f} answers {answer_mean:.3f} "
+                f"guidance {shown_mean:.3f}"
+            )
             totals.zero_()
     return model.eval()

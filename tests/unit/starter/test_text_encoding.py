@@ -7,8 +7,18 @@ import pytest
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from starter.text.data import sample_quote
-from starter.text.encoding import COPY, PASSAGE_NUMBER, QUESTION_WORD, Encoded, collate, encode, guidance
+from starter.text.encoding import (
+    COPY,
+    PASSAGE_NUMBER,
+    QUESTION_WORD,
+    SHOT_WEIGHT,
+    Encoded,
+    collate,
+    encode,
+    guidance,
+)
+from starter.text.grounded import sample_grounded
+from starter.text.tasks import FewShot
 
 FOLDER = Path(__file__).parents[3] / "starter" / "text" / "model"
 
@@ -20,7 +30,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_links_join_equal_tokens_and_look_back(tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
-    example = sample_quote(random.Random(seed))
+    example = sample_grounded(random.Random(seed))
     encoded = encode(example, tokenizer)
     assert len(encoded.ids) == len(encoded.weights)
     for links in encoded.links.values():
@@ -50,3 +60,12 @@ def test_guidance_is_least_where_the_attention_is_on_the_links() -> None:
     right = torch.tensor([[[[1, 0, 0], [0.5, 0.5, 0], [0.1, 0.9, 0.0]]]])
     assert guidance((right,), [encoded]).item() == pytest.approx(0, abs=1e-4)
     assert guidance((spread,), [encoded]).item() == pytest.approx(-torch.tensor(0.4).log().item(), abs=1e-4)
+
+
+def test_every_answer_of_a_few_shot_prompt_counts_but_the_first(tokenizer: PreTrainedTokenizerFast) -> None:
+    items = tuple((f"in {word} out ", word.upper(), "\n") for word in ("ab", "cd", "ef"))
+    encoded = encode(FewShot(items), tokenizer)
+    counted = [i for i, w in zip(encoded.ids, encoded.weights, strict=True) if w == SHOT_WEIGHT]
+    said = tokenizer.decode(counted)
+    assert "CD" in said and "EF" in said
+    assert "AB" not in said and "in" not in said

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from starter.text.evaluate import generate
+from starter.text.generating import generate
 
 FOLDER = Path(__file__).parents[3] / "starter" / "text" / "model"
 
@@ -45,7 +45,7 @@ def test_it_is_a_llama_in_safetensors_only(model: LlamaForCausalLM) -> None:
     assert not [path for path in FOLDER.rglob("*") if path.suffix in {".bin", ".pt", ".pkl", ".ckpt", ".py"}]
     assert json.loads((FOLDER / "config.json").read_text())["architectures"] == ["LlamaForCausalLM"]
     assert model.config.tie_word_embeddings
-    assert model.config.max_position_embeddings == 1024
+    assert model.config.max_position_embeddings >= 1024
 
 
 def test_the_end_of_a_turn_ends_the_generation(

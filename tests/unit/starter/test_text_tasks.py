@@ -1,0 +1,30 @@
+"""Few-shot prompts show one task, and end where the answer begins."""
+
+import random
+
+import pytest
+
+from starter.text.tasks import HELD_OUT, sample_few_shot, tasks
+
+
+@pytest.mark.parametrize("shots", [0, 1, 8])
+def test_a_prompt_shows_as_many_examples_as_asked(shots: int) -> None:
+    item = sample_few_shot(random.Random(1), shots)
+    assert len(item.items) == shots + 1
+    assert item.prompt.endswith(item.items[-1][0])
+    for before, answer, after in item.items[:-1]:
+        assert before + answer + after in item.prompt
+
+
+def test_all_examples_are_of_one_task() -> None:
+    for seed in range(50):
+        item = sample_few_shot(random.Random(seed), 4)
+        shown = [answer for _, answer, _ in item.items]
+        assert len({answer.startswith("(") for answer in shown}) == 1
+        assert len({answer.endswith("!") for answer in shown}) == 1
+        assert len({answer.isupper() for answer in shown if not answer.isdigit()}) <= 1
+
+
+def test_held_out_tasks_are_apart() -> None:
+    assert set(tasks(held_out=True)) == HELD_OUT
+    assert HELD_OUT.isdisjoint(tasks(held_out=False))
