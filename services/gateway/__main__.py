@@ -1,6 +1,7 @@
 """Composition root of the gateway: python -m gateway."""
 
 import asyncio
+import sys
 from collections.abc import Mapping
 
 import grpc
@@ -100,7 +101,9 @@ class Gateway:
             max_json_depth=settings.max_json_depth,
         )
         host = settings.http_host or settings.host
-        self.http = HttpServer(app, host, settings.http_port, grace_s=settings.drain_grace_s)
+        self.http = HttpServer(
+            app, host, settings.http_port, grace_s=settings.drain_grace_s, tls=settings.server_tls
+        )
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -139,7 +142,11 @@ def main() -> None:
     """Read the settings and serve."""
     settings = load_settings(GatewaySettings)
     configure_logging(settings.service, settings.log_level)
-    uvloop.run(_main(settings))
+    try:
+        uvloop.run(_main(settings))
+    except OSError as error:
+        sys.stderr.write(f"gateway cannot start: {error}\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Options of the gateway."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from serving.channel import TlsOptions
-from serving.config import CommaList, ServiceSettings
+from serving.config import Authority, CommaList, ServiceSettings
+from serving.tls import check_pair
 
 
 class GatewaySettings(ServiceSettings, service="gateway"):
@@ -22,7 +24,9 @@ class GatewaySettings(ServiceSettings, service="gateway"):
         ("127.0.0.1:50052",), min_length=1, description="imagegen servers; likewise."
     )
     retrieval_address: str = Field("127.0.0.1:50053", description="The retrieval server.")
-    backend_ca: Path | None = Field(None, description="PEM authority of the backends; turns TLS to them on.")
+    backend_ca: Authority | None = Field(
+        None, description="PEM authority of the backends; turns TLS to them on."
+    )
     backend_certificate: Path | None = Field(
         None, description="PEM certificate shown to the backends (mTLS)."
     )
@@ -37,6 +41,13 @@ class GatewaySettings(ServiceSettings, service="gateway"):
         16 * 1024 * 1024, ge=1024, description="Largest HTTP request body, in bytes."
     )
     max_json_depth: int = Field(64, ge=4, description="Deepest nesting of a JSON body.")
+
+    @model_validator(mode="after")
+    def _backends_consistent(self) -> Self:
+        check_pair(backend_certificate=self.backend_certificate, backend_key=self.backend_key)
+        if self.backend_certificate is not None and self.backend_ca is None:
+            raise ValueError("backend_certificate needs backend_ca")
+        return self
 
     @property
     def backend_tls(self) -> TlsOptions | None:

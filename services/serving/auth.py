@@ -14,7 +14,7 @@ import secrets
 import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from serving.call import SCOPES, Principal
 from serving.errors import PermissionDenied, Unauthenticated
@@ -56,10 +56,17 @@ class KeyStore:
 
     @classmethod
     def load(cls, path: Path | None) -> "KeyStore":
-        """Read a key file; None makes a store that asks for no key. Raises ValueError or OSError."""
+        """Read a key file; None makes a store that asks for no key. Raises ValueError that says what is wrong."""
         if path is None:
             return cls()
-        return cls(_KeyFile.model_validate(tomllib.loads(path.read_text())).keys)
+        try:
+            return cls(_KeyFile.model_validate(tomllib.loads(path.read_text())).keys)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ValueError(f"{path}: {place}: {first['msg']}") from error
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path} cannot be read: {error}") from error
 
     def authenticate(self, token: str | None, tenant: str | None = None) -> Principal:
         """Who holds this token. `tenant` is acted for by keys with the scope "delegate" only.

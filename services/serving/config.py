@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -20,6 +20,9 @@ from pydantic_settings import (
     SettingsConfigDict,
     SettingsError,
 )
+
+from serving.auth import KeyStore
+from serving.tls import ServerTls, check_authority, check_pair
 
 CONFIG_FILE_VARIABLE = "QUADRILLE_CONFIG"
 
@@ -30,6 +33,9 @@ def _split(value: Any) -> Any:
 
 # A list that the environment writes as "a,b".
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+# A PEM file of certificates that others' must come from.
+Authority = Annotated[Path, AfterValidator(check_authority)]
 
 
 class ServiceSettings(BaseSettings):
@@ -51,9 +57,11 @@ class ServiceSettings(BaseSettings):
     allow_anonymous: bool = Field(
         False, description="Listen beyond loopback although no API keys are configured."
     )
-    tls_certificate: Path | None = Field(None, description="PEM certificate chain; turns TLS on.")
+    tls_certificate: Path | None = Field(
+        None, description="PEM certificate chain; turns TLS on, at the gateway for HTTP too."
+    )
     tls_key: Path | None = Field(None, description="PEM private key of the certificate.")
-    tls_client_ca: Path | None = Field(
+    tls_client_ca: Authority | None = Field(
         None, description="PEM authority that clients' certificates must come from (mTLS)."
     )
     max_message_bytes: int = Field(
@@ -71,6 +79,13 @@ class ServiceSettings(BaseSettings):
     otlp_endpoint: str | None = Field(
         None, description="host:port of an OpenTelemetry collector (OTLP over gRPC)."
     )
+
+    @property
+    def server_tls(self) -> ServerTls | None:
+        """What the server shows and asks for; None without TLS."""
+        if self.tls_certificate is None or self.tls_key is None:
+            return None
+        return ServerTls(self.tls_certificate, self.tls_key, self.tls_client_ca)
 
     def __init_subclass__(cls, service: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -95,10 +110,15 @@ class ServiceSettings(BaseSettings):
         """Arguments, then the environment, then the TOML table."""
         return init_settings, env_settings, InitSettingsSource(settings_cls, _table(cls.service))
 
+    @field_validator("api_keys_file")
+    @classmethod
+    def _readable_keys(cls, path: Path | None) -> Path | None:
+        KeyStore.load(path)
+        return path
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key are set together")
+        check_pair(tls_certificate=self.tls_certificate, tls_key=self.tls_key)
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise ValueError("tls_client_ca needs tls_certificate and tls_key")
         if self.api_keys_file is None and not self.allow_anonymous and not is_loopback(self.host):
@@ -153,5 +173,7 @@ def _table(service: str) -> dict[str, Any]:
 def _sentence(prefix: str, item: Any) -> str:
     if not item["loc"]:
         return str(item["msg"]).removeprefix("Value error, ")
-    name = str(item["loc"][0])
-    return f"{prefix}{name.upper()} (or {name} in the config file): {item['msg']}, not {item['input']!r}"
+    name, said = str(item["loc"][0]), str(item["msg"])
+    if item["type"] != "value_error":  # that one tells what it was given
+        said = f"{said}, not {item['input']!r}"
+    return f"{prefix}{name.upper()} (or {name} in the config file): {said.removeprefix('Value error, ')}"

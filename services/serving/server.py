@@ -67,10 +67,12 @@ class GrpcServer:
         await self.health.set_all(self._services, serving)
 
     def start_metrics(self) -> None:
-        """Serve the registry on the metrics port."""
-        server, thread = start_http_server(
-            self.settings.metrics_port, self.settings.host, registry=self.registry
-        )
+        """Serve the registry on the metrics port. Raises OSError when it is taken."""
+        host, port = self.settings.host, self.settings.metrics_port
+        try:
+            server, thread = start_http_server(port, host, registry=self.registry)
+        except OSError as error:
+            raise OSError(f"cannot listen on {host}:{port} for metrics: {error.strerror}") from error
         self._metrics_server = (server, thread)
         self.metrics_port = server.server_port
 
@@ -92,11 +94,11 @@ class GrpcServer:
         await self.grpc.stop(0.5 if drained else 0)
 
     def _bind(self, address: str) -> int:
-        settings = self.settings
-        if settings.tls_certificate is None or settings.tls_key is None:
+        tls = self.settings.server_tls
+        if tls is None:
             return self.grpc.add_insecure_port(address)
-        authority = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
-        pair = (settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())
+        authority = tls.client_ca.read_bytes() if tls.client_ca else None
+        pair = (tls.key.read_bytes(), tls.certificate.read_bytes())
         credentials = grpc.ssl_server_credentials(
             [pair], authority, require_client_auth=authority is not None
         )
@@ -123,10 +125,10 @@ async def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, signalled.set)
     await server.start(services)
-    if metrics_endpoint:
-        server.start_metrics()
-    log.info("listening", port=server.port, metrics_port=server.metrics_port)
     try:
+        if metrics_endpoint:
+            server.start_metrics()
+        log.info("listening", port=server.port, metrics_port=server.metrics_port)
         if start is not None:
             await start()
         if announce:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from quadrille_client import Tls
 
 from quadrille_cli.commands import keys
 from quadrille_cli.commands.ask import ask
@@ -33,10 +34,22 @@ def connect(
     ca: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="PEM authority to trust; turns TLS on.")
     ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="PEM certificate to show (mTLS); goes with --key."),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="PEM private key of that certificate.")
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that a call may take.")] = 300.0,
 ) -> None:
     """Quadrille serves generative models over gRPC: text, images, retrieval, and answers from documents."""
-    context.obj = Connection(address, api_key, ca, timeout)
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("--certificate and --key go together")
+    if certificate is not None and ca is None:
+        raise typer.BadParameter("--certificate needs --ca")
+    tls = None if ca is None else Tls(ca, certificate, key)
+    context.obj = Connection(address, api_key, tls, timeout)
 
 
 for command in (up, demo, status, models, chat, ask, ingest, search, image):

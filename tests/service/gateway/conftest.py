@@ -21,8 +21,8 @@ _spec.loader.exec_module(backends)
 
 
 @contextlib.asynccontextmanager
-async def serve(register, services):
-    server = GrpcServer(ServiceSettings(), registry=CollectorRegistry())
+async def serve(register, services, options):
+    server = GrpcServer(ServiceSettings(**options), registry=CollectorRegistry())
     register(server.grpc)
     async with running(server, services=services) as address:
         yield address
@@ -43,7 +43,7 @@ async def make_doors(monkeypatch):
     monkeypatch.delenv("QUADRILLE_CONFIG", raising=False)
     async with contextlib.AsyncExitStack() as stack:
 
-        async def make(**options):
+        async def make(backend_options=None, **options):
             text, store = backends.TextService(), backends.Store()
 
             def retrieval(server):
@@ -56,7 +56,7 @@ async def make_doors(monkeypatch):
                 search_pb2_grpc.add_SearchServiceServicer_to_server(backends.SearchService(store), server)
 
             addresses = [
-                await stack.enter_async_context(serve(register, services))
+                await stack.enter_async_context(serve(register, services, backend_options or {}))
                 for register, services in (
                     (
                         lambda s: text_pb2_grpc.add_TextServiceServicer_to_server(text, s),

@@ -1,4 +1,5 @@
 import asyncio
+import socket
 import urllib.request
 
 import grpc
@@ -9,6 +10,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from quadrille.text.v1 import text_pb2, text_pb2_grpc
 from serving.auth import ApiKey, KeyStore, digest
 from serving.channel import open_channel, outgoing_metadata
+from serving.server import run
 from serving.status import DETAILS_KEY
 from serving.testing import running
 
@@ -189,3 +191,12 @@ async def test_a_taken_port_stops_the_start(make_server):
         with pytest.raises(OSError, match="cannot listen"):
             await second.start([SERVICE])
         await second.grpc.stop(0)
+
+
+async def test_a_taken_metrics_port_stops_the_start(make_server):
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        server, _ = make_server(metrics_port=port)
+        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port} for metrics"):
+            await run(server, services=[SERVICE])
+    assert server.draining

@@ -110,6 +110,24 @@ def test_image_writes_files_named_by_seed(quadrille, tmp_path):
     assert events[2]["path"] == str(tmp_path / "0.png")
 
 
+def test_a_single_image_may_be_a_file_whose_name_tells_its_format(quadrille, tmp_path):
+    path = tmp_path / "new" / "cat.png"
+    assert quadrille("image", "a cat", "--out", str(path), "--seed", "7").stdout.split() == [str(path)]
+    assert path.read_bytes() == b"a cat 7"
+    assert quadrille("image", "a cat", "--out", str(path), "-n", "2").exit_code == 2
+    (tmp_path / "folder.png").mkdir()
+    drawn = quadrille("image", "a cat", "--out", str(tmp_path / "folder.png"), "--seed", "7")
+    assert drawn.stdout.split() == [str(tmp_path / "folder.png" / "7.png")]
+
+
+def test_tls_options_go_together(quadrille, certificates):
+    ca, key = ("--ca", str(certificates.ca)), ("--key", str(certificates.client.key))
+    own = ("--certificate", str(certificates.client.certificate))
+    for given in ((*ca, *own), (*ca, *key), (*own, *key)):
+        assert quadrille(*given, "models").exit_code == 2
+    assert "no server answers" in quadrille(*ca, *own, *key, "models").stderr  # it serves clear text
+
+
 def test_models(quadrille):
     assert [item["id"] for item in lines(quadrille("models", "--json"))] == ["echo", "paint"]
     assert "EchoForCausalLM" in quadrille("models").stdout

@@ -68,7 +68,52 @@ def test_listening_beyond_loopback_needs_keys_or_intent(monkeypatch, capsys):
 
 def test_half_of_tls_is_refused(monkeypatch, capsys):
     monkeypatch.setenv("QUADRILLE_DEMO_TLS_CERTIFICATE", "cert.pem")
-    assert "tls_key" in failure(capsys)
+    assert "tls_certificate and tls_key are set together" in failure(capsys)
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_a_bad_pem_file_is_named_with_its_option(monkeypatch, capsys, tmp_path, content):
+    path = tmp_path / "bad.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("QUADRILLE_DEMO_TLS_CLIENT_CA", str(path))
+    sentence = failure(capsys)
+    assert "QUADRILLE_DEMO_TLS_CLIENT_CA" in sentence
+    assert str(path) in sentence
+    monkeypatch.delenv("QUADRILLE_DEMO_TLS_CLIENT_CA")
+    for option in ("CERTIFICATE", "KEY"):
+        monkeypatch.setenv(f"QUADRILLE_DEMO_TLS_{option}", str(path))
+    sentence = failure(capsys)
+    assert "tls_certificate and tls_key: " in sentence
+    assert str(path) in sentence
+
+
+def test_a_key_of_another_certificate_is_refused(monkeypatch, capsys, certificates):
+    monkeypatch.setenv("QUADRILLE_DEMO_TLS_CERTIFICATE", str(certificates.server.certificate))
+    monkeypatch.setenv("QUADRILLE_DEMO_TLS_KEY", str(certificates.client.key))
+    assert "are no PEM certificate and its key" in failure(capsys)
+    monkeypatch.setenv("QUADRILLE_DEMO_TLS_KEY", str(certificates.server.key))
+    assert load_settings(DemoSettings).server_tls.certificate == certificates.server.certificate
+
+
+KEY_FILES = {
+    "missing": None,
+    "toml": "[[keys",
+    "digest": '[[keys]]\nname = "a"\nsha256 = "zz"\n',
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("content", KEY_FILES.values(), ids=KEY_FILES)
+def test_a_bad_key_file_is_named_in_one_sentence(monkeypatch, capsys, tmp_path, content):
+    path = tmp_path / "keys.toml"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("QUADRILLE_DEMO_API_KEYS_FILE", str(path))
+    sentence = failure(capsys)
+    assert sentence.count("\n") == 1
+    assert "QUADRILLE_DEMO_API_KEYS_FILE" in sentence
+    assert str(path) in sentence
 
 
 def test_settings_are_frozen():

@@ -11,11 +11,16 @@ from quadrille_cli.connection import Connection
 from quadrille_cli.options import AsJson, Model, Seed, given
 from quadrille_cli.output import console, emit_event, progress
 
+_FORMATS = {".png": "png", ".jpeg": "jpeg", ".jpg": "jpeg", ".webp": "webp"}
+
 
 def image(
     context: typer.Context,
     prompt: Annotated[str, typer.Argument(help="What the images should show.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("out"),
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="Folder, or a .png, .jpeg or .webp file for a single image."),
+    ] = Path("out"),
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=16, help="Images to make.")] = 1,
     steps: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Denoising steps.", show_default=False)
@@ -33,7 +38,9 @@ def image(
     model: Model = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make images and write them as <out>/<seed>.png."""
+    """Make images and write them as <out>/<seed>.png, or one as the file <out>."""
+    if _format_of(out) is not None and count > 1:
+        raise typer.BadParameter(f"{count} images need a folder, not the file {out}")
     connection: Connection = context.obj
     options = given(
         steps=steps,
@@ -52,8 +59,12 @@ def image(
 
 
 def draw(client: Client, prompt: str, out: Path, *, as_json: bool = False, **options: Any) -> list[Path]:
-    """Make images with a bar; returns the files, named by seed."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Make images with a bar; returns the files: `out` itself when it is named as one, else named by seed."""
+    file_format = _format_of(out)
+    if file_format is not None:
+        options["format"] = file_format
+    folder = out if file_format is None else out.parent
+    folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
     with (
         progress(quiet=as_json) as bar,
@@ -65,10 +76,15 @@ def draw(client: Client, prompt: str, out: Path, *, as_json: bool = False, **opt
             if isinstance(event, Progress):
                 bar.update(task, completed=event.step, total=event.step_count)
             elif isinstance(event, ImageResult):
-                path = out / f"{event.seed}.{event.image.format}"
+                path = out if file_format else out / f"{event.seed}.{event.image.format}"
                 path.write_bytes(event.image.data)
                 paths.append(path)
                 more = {"path": str(path)}
             if as_json:
                 emit_event(event, **more)
     return paths
+
+
+def _format_of(out: Path) -> str | None:
+    """The format that a file's name asks for; None for a folder."""
+    return None if out.is_dir() else _FORMATS.get(out.suffix.lower())

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from quadrille_cli.connection import Connection
 from quadrille_cli.failures import Failed
 from quadrille_cli.loading import Loading
 from quadrille_cli.options import AsJson
@@ -18,6 +19,7 @@ from quadrille_cli.stack import Ports, Stack, local_stack
 
 
 def up(
+    context: typer.Context,
     data_dir: Annotated[Path, typer.Option(help="Folder that holds all that is kept.")] = Path("data"),
     port_base: Annotated[
         int | None,
@@ -31,7 +33,11 @@ def up(
     grace: Annotated[float, typer.Option(min=0, help="Seconds that draining may take.")] = 35.0,
     as_json: AsJson = False,
 ) -> None:
-    """Run the four services; print ready when all serve; Ctrl-C drains them."""
+    """Run the four services; print ready when all serve; Ctrl-C drains them.
+
+    Where the options give the gateway certificates, --ca (and --certificate, --key) before the command ask it.
+    """
+    connection: Connection = context.obj
     ports = Ports() if port_base is None else Ports.from_base(port_base)
     if taken := ports.taken():
         raise Failed(f"ports {', '.join(map(str, taken))} are taken; choose others with --port-base")
@@ -40,7 +46,14 @@ def up(
         with contextlib.ExitStack() as running:
             with Loading(quiet=as_json) as display:
                 stack = running.enter_context(
-                    local_stack(data_dir, ports=ports, config=config, grace_s=grace, report=display.update)
+                    local_stack(
+                        data_dir,
+                        ports=ports,
+                        config=config,
+                        tls=connection.tls,
+                        grace_s=grace,
+                        report=display.update,
+                    )
                 )
             _announce(stack, ports, as_json)
             stack.watch()
@@ -50,7 +63,7 @@ def up(
 
 
 def _announce(stack: Stack, ports: Ports, as_json: bool) -> None:
-    http = f"http://127.0.0.1:{ports.http}"
+    http = str(stack.door.ready_url).removesuffix("/readyz")
     if as_json:
         pids = {service.name: stack.process(service.name).pid for service in stack.services}
         emit(

@@ -5,24 +5,33 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from quadrille_client import Tls
+
 from quadrille_cli.stack.ports import HOST, Ports
 from quadrille_cli.stack.service import Service
 from quadrille_cli.stack.stack import Stack
 
 
 def local_stack(
-    data_dir: Path, *, ports: Ports | None = None, config: Path | None = None, **options: Any
+    data_dir: Path,
+    *,
+    ports: Ports | None = None,
+    config: Path | None = None,
+    tls: Tls | None = None,
+    **options: Any,
 ) -> Stack:
     """A stack of textgen, imagegen, retrieval and gateway; `options` are those of Stack.
 
     Ports, data directories and the gateway's backends are set here, whatever the config file says;
-    all else comes from the file and the environment.
+    all else comes from the file and the environment. `tls` is for a gateway that these give certificates.
     """
-    services = quadrille_services(data_dir.resolve(), ports or Ports(), config)
+    services = quadrille_services(data_dir.resolve(), ports or Ports(), config, tls)
     return Stack(services, data_dir / "logs", **options)
 
 
-def quadrille_services(data_dir: Path, ports: Ports, config: Path | None = None) -> tuple[Service, ...]:
+def quadrille_services(
+    data_dir: Path, ports: Ports, config: Path | None = None, tls: Tls | None = None
+) -> tuple[Service, ...]:
     """The services, and the environment that joins them."""
     text, image, retrieval = (f"{HOST}:{port}" for port in (ports.text, ports.image, ports.retrieval))
     shared = {} if config is None else {"QUADRILLE_CONFIG": str(config.resolve())}
@@ -33,7 +42,7 @@ def quadrille_services(data_dir: Path, ports: Ports, config: Path | None = None)
         "IMAGE_ADDRESSES": image,
         "RETRIEVAL_ADDRESS": retrieval,
     }
-    http = f"http://{HOST}:{ports.http}"
+    http = f"{'http' if tls is None else 'https'}://{HOST}:{ports.http}"
     return (
         _service("textgen", ports.text, data_dir, shared | _threads(), ports.text_metrics),
         _service("imagegen", ports.image, data_dir, shared | _threads(), ports.image_metrics),
@@ -46,6 +55,7 @@ def quadrille_services(data_dir: Path, ports: Ports, config: Path | None = None)
             ready_url=f"{http}/readyz",
             metrics_url=f"{http}/metrics",
             door=True,
+            tls=tls,
         ),
     )
 

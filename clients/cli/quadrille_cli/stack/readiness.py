@@ -1,16 +1,16 @@
 """Whether a service answers, and whether it says that it serves."""
 
+import ssl
 import urllib.error
 import urllib.request
 from enum import StrEnum
 
 import grpc
-from quadrille_client import health
+from quadrille_client import Tls, health
 
 from quadrille_cli.stack.service import Service
 
 _TIMEOUT_S = 1.0
-_HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback needs no proxy
 
 
 class State(StrEnum):
@@ -27,10 +27,13 @@ class Probe:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._channel = grpc.insecure_channel(
-            service.address,
-            [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)],
-        )
+        options = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
+        if service.tls is None:
+            self._channel = grpc.insecure_channel(service.address, options)
+        else:
+            self._channel = grpc.secure_channel(service.address, service.tls.credentials(), options)
+        # Loopback needs no proxy.
+        self._http = urllib.request.build_opener(urllib.request.ProxyHandler({}), *_https(service.tls))
         self._check = self._channel.unary_unary(health.CHECK, bytes, bytes)
 
     def state(self) -> State:
@@ -50,7 +53,16 @@ class Probe:
         if self._service.ready_url is None:
             return True
         try:
-            with _HTTP.open(self._service.ready_url, timeout=_TIMEOUT_S) as response:
+            with self._http.open(self._service.ready_url, timeout=_TIMEOUT_S) as response:
                 return bool(response.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+
+def _https(tls: Tls | None) -> list[urllib.request.HTTPSHandler]:
+    if tls is None:
+        return []
+    context = ssl.create_default_context(cafile=tls.ca)
+    if tls.certificate is not None:
+        context.load_cert_chain(tls.certificate, tls.key)
+    return [urllib.request.HTTPSHandler(context=context)]

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from quadrille_client import Tls
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """What to run, and where its health is asked for.
 
-    The `door` takes requests that the others help to answer, so it drains before they do.
+    The `door` takes requests that the others help to answer, so it drains before they do. `tls` is what it is
+    asked with.
     """
 
     name: str
@@ -22,6 +25,7 @@ class Service:
     ready_url: str | None = None
     metrics_url: str | None = None
     door: bool = False
+    tls: Tls | None = None
 
 
 class ServiceProcess:
