@@ -24,7 +24,11 @@ class ImagegenSettings(ServiceSettings, service="imagegen"):
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="Number type of weights and forward passes; latents stay float32."
     )
-    device: str = Field("auto", description="Where models run: auto, cpu, cuda or cuda:N.")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="Where models run: auto, cpu, cuda or cuda:N.",
+    )
     threads: int | None = Field(
         None, ge=1, description="CPU threads of a forward pass. None: torch's own choice."
     )

@@ -26,7 +26,11 @@ class TextgenSettings(ServiceSettings, service="textgen"):
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="Number type of the weights."
     )
-    device: str = Field("auto", description="Where models run: auto, cpu, cuda or cuda:N.")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="Where models run: auto, cpu, cuda or cuda:N.",
+    )
     threads: int | None = Field(
         None, ge=1, description="CPU threads of a forward pass. None: torch's own choice."
     )

@@ -29,6 +29,7 @@ def test_environment_lists_models_with_commas(monkeypatch: pytest.MonkeyPatch) -
         ("MODELS", "=x", "[id=]reference"),
         ("MODELS", "", "MODELS"),
         ("DTYPE", "int4", "QUADRILLE_IMAGEGEN_DTYPE"),
+        ("DEVICE", "toaster", "QUADRILLE_IMAGEGEN_DEVICE"),
         ("MAX_RUNNING_ROWS", "4", "max_running_rows must be at least max_batch_rows"),
         ("STALL_SECONDS", "0", "QUADRILLE_IMAGEGEN_STALL_SECONDS"),
     ],
