@@ -73,10 +73,13 @@ bench: setup  ## NAME=text|image|retrieval|gateway OUT=file.json
 load: .venv-load/.ready  ## USERS=8 SECONDS=30 against a running stack
 	.venv-load/bin/python tests/load/run.py --users $(or $(USERS),8) --seconds $(or $(SECONDS),30)
 
-.venv-load/.ready: tests/load/constraints.txt
-	$(PYTHON) -m venv .venv-load
-	.venv-load/bin/python -m pip install --disable-pip-version-check -q -r tests/load/constraints.txt -e protos -e clients/python
-	touch $@
+# An environment of its own: Locust's gevent patches ssl and sockets.
+.venv-load/.ready: tests/load/constraints.txt protos/pyproject.toml clients/python/pyproject.toml
+	@$(PYTHON) -m venv .venv-load
+	@.venv-load/bin/python -m pip install --disable-pip-version-check -q -r tests/load/constraints.txt
+	@.venv-load/bin/python -m pip install --disable-pip-version-check -q --no-build-isolation --no-deps -e protos -e clients/python
+	@.venv-load/bin/python -m pip check
+	@touch $@
 
 starter: setup  ## retrain the starter models from nothing
 	$(BIN)/python -m starter
