@@ -37,5 +37,6 @@ def test_every_metric_exists_under_its_name() -> None:
 def test_refusals_are_counted_from_zero() -> None:
     registry = CollectorRegistry()
     ImagegenMetrics(registry)
+    name = "quadrille_image_admission_rejections_total"
     for reason in ("queue_full", "deadline"):
-        assert registry.get_sample_value("quadrille_image_admission_rejections_total", {"reason": reason}) == 0
+        assert registry.get_sample_value(name, {"reason": reason}) == 0
