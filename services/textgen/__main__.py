@@ -66,7 +66,13 @@ async def serve(settings: TextgenSettings) -> None:
     limits = Limits(settings.max_batch_size, settings.max_batch_tokens, settings.max_prefill_tokens)
     metrics = TextMetrics(registry, has_meter=meter is not None)
     assembler = Assembler(worker, limits, settings.max_waiting, metrics, meter)
-    vllm = VllmAssembler(limits, settings.max_waiting, settings.vllm_memory_ratio, metrics)
+    vllm = VllmAssembler(
+        limits,
+        settings.max_waiting,
+        metrics,
+        memory_ratio=settings.vllm_memory_ratio,
+        eager=settings.vllm_eager,
+    )
     engine = Engine(ModelRegistry())
     server = GrpcServer(settings, registry=registry)
     text_pb2_grpc.add_TextServiceServicer_to_server(TextServicer(engine), server.grpc)
@@ -88,7 +94,7 @@ async def serve(settings: TextgenSettings) -> None:
         for task in watching:
             task.cancel()
         await asyncio.to_thread(worker.stop)
-        vllm.close()
+        await asyncio.to_thread(vllm.close)
 
     await run(server, services=[SERVICE], start=start, stop=stop)
 

@@ -35,6 +35,9 @@ class TextgenSettings(ServiceSettings, service="textgen"):
         le=1,
         description="Part of the device's memory that each model in vLLM takes for its weights and its cache.",
     )
+    vllm_eager: bool = Field(
+        False, description="Have vLLM compile and capture nothing: it starts sooner and runs slower."
+    )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="Number type of the weights."
     )

@@ -23,8 +23,9 @@ class VllmAssembler:
 
     limits: Limits
     max_waiting: int
-    memory_ratio: float
     metrics: TextMetrics
+    memory_ratio: float
+    eager: bool
     engines: list[VllmEngine] = field(default_factory=list)
 
     def assemble(self, files: ModelFiles, dtype: str, reason: str) -> ServedModel:
@@ -38,6 +39,7 @@ class VllmAssembler:
             max_batch_size=self.limits.max_batch_size,
             max_prefill_tokens=self.limits.max_prefill_tokens,
             memory_ratio=self.memory_ratio,
+            eager=self.eager,
         )
         engine = VllmEngine.start(files, options, EngineLoad(metrics))
         self.engines.append(engine)

@@ -22,14 +22,14 @@ def is_installed() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class VllmOptions:
-    """Limits of one engine: number type, tokens of a request, sequences and prompt tokens of a step, memory."""
+    """Limits of one engine: tokens of a request, sequences and prompt tokens of a step; eager compiles nothing."""
 
     dtype: str
     max_request_tokens: int
     max_batch_size: int
     max_prefill_tokens: int
     memory_ratio: float
-    eager: bool = False
+    eager: bool
 
 
 class VllmEngine:
@@ -55,6 +55,9 @@ class VllmEngine:
         from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
 
+        prompt_tokens = max(options.max_prefill_tokens, options.max_batch_size)
+        # A seeded request whose prompt is read in parts ends vLLM's process on CPUs: there it is read in one step.
+        in_parts = current_platform.device_type != "cpu"
         try:
             arguments = AsyncEngineArgs(
                 model=str(files.directory),
@@ -63,8 +66,10 @@ class VllmEngine:
                 trust_remote_code=False,
                 max_model_len=options.max_request_tokens,
                 max_num_seqs=options.max_batch_size,
-                max_num_batched_tokens=max(options.max_prefill_tokens, options.max_batch_size),
-                enable_chunked_prefill=True,
+                max_num_batched_tokens=prompt_tokens
+                if in_parts
+                else max(prompt_tokens, options.max_request_tokens),
+                enable_chunked_prefill=in_parts,
                 gpu_memory_utilization=options.memory_ratio,
                 scheduling_policy="priority",
                 structured_outputs_config={"backend": "guidance"},
@@ -135,11 +140,13 @@ class VllmEngine:
 
     def healthy(self, stall_seconds: float) -> bool:
         """False when the engine's process is gone, or has not answered for so long though work waits."""
-        return not self._llm.errored and not self.load.stalled(stall_seconds)
+        return self._llm is not None and not self._llm.errored and not self.load.stalled(stall_seconds)
 
     def close(self) -> None:
-        """End the engine's process."""
-        self._llm.shutdown(timeout=5)
+        """End the engine's process; blocks for seconds."""
+        llm, self._llm = self._llm, None
+        if llm is not None:
+            llm.shutdown(timeout=5)
 
 
 def parameter_count(files: ModelFiles) -> int:

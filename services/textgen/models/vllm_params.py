@@ -61,7 +61,7 @@ def arguments(task: GenerationTask, index: int, end_ids: frozenset[int]) -> dict
         "frequency_penalty": rules.frequency_penalty,
         "presence_penalty": rules.presence_penalty,
         "repetition_penalty": rules.repetition_penalty,
-        "seed": task.seed + index,
+        "seed": None if temperature == 0 else task.seed + index,  # a seed takes vLLM off its fastest path
         "max_tokens": task.max_tokens,
         "logprobs": rules.logprobs or 0,
         "logit_bias": dict(rules.logit_bias) or None,
@@ -97,11 +97,10 @@ def structured_arguments(spec: StructuredOutput) -> dict[str, str]:
     """
     if spec.kind is StructuredKind.REGEX:
         return {"regex": spec.value}
-    grammar = json.loads(grammar_of(spec))["grammars"][0]
+    grammar = grammar_of(spec)
     if spec.kind is StructuredKind.JSON_SCHEMA:
-        return {"json": json.dumps(grammar["json_schema"], ensure_ascii=False)}
-    text: str = grammar["lark_grammar"]
-    return {"grammar": text if "%llguidance" in text else "%llguidance {}\n" + text}
+        return {"json": json.dumps(json.loads(grammar)["grammars"][0]["json_schema"], ensure_ascii=False)}
+    return {"grammar": grammar if "%llguidance" in grammar else "%llguidance {}\n" + grammar}
 
 
 class Stamps(Protocol):
