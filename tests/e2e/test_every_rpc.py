@@ -277,3 +277,17 @@ def test_what_the_contract_lacks_is_unimplemented(stack, door):
             with pytest.raises(grpc.RpcError) as caught:
                 channel.unary_unary(path)(b"", timeout=30)
             assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize("door", ["text", "image", "retrieval", "gateway"])
+def test_what_is_over_the_limit_or_oddly_compressed_is_refused(stack, door):
+    path = f"/{next(name for name in METHODS if package_of(name) == door)}"
+    with grpc.insecure_channel(owners(stack.ports)[door]) as channel:
+        method = channel.stream_stream(path)  # any kind will do: both end before the handler
+        for data, compression, code in (
+            (bytes(33 * 1024 * 1024), None, grpc.StatusCode.RESOURCE_EXHAUSTED),
+            (bytes(1024), grpc.Compression.Deflate, grpc.StatusCode.UNIMPLEMENTED),
+        ):
+            with pytest.raises(grpc.RpcError) as caught:
+                list(method(iter([data]), timeout=60, compression=compression))
+            assert caught.value.code() is code
