@@ -112,7 +112,10 @@ class StructuredCompiler:
 
 
 def grammar_of(spec: StructuredOutput) -> str:
-    """The language as llguidance writes it: JSON, or Lark for choices and grammars. InvalidInput for a schema that is no JSON."""
+    """The language as llguidance writes it: JSON, or Lark for choices and grammars.
+
+    InvalidInput for a schema that is no JSON.
+    """
     match spec.kind:
         case StructuredKind.JSON_SCHEMA:
             try:

@@ -147,6 +147,7 @@ class VllmEngine:
         llm, self._llm = self._llm, None
         if llm is not None:
             llm.shutdown(timeout=5)
+            llm.shutdown = lambda: None  # its __del__ calls it again, perhaps when its modules are gone
 
 
 def parameter_count(files: ModelFiles) -> int:
