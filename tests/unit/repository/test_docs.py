@@ -120,7 +120,7 @@ def test_commands_named_in_passing_exist(page):
 
 @pytest.mark.parametrize("page", GUIDES)
 def test_variables_are_options(page):
-    known = set(OTHER_VARIABLES)
+    known = OTHER_VARIABLES | set(re.findall(r"\$\{(QUADRILLE_\w+)", text_of("docker-compose.yml")))
     for service in SERVICES:
         module = importlib.import_module(f"{service}.config")
         settings = getattr(module, f"{service.capitalize()}Settings")
