@@ -14,7 +14,7 @@ import typer
 from quadrille_cli.app import app
 
 ROOT = Path(__file__).resolve().parents[3]
-FOREIGN = {"node_modules", "out", "data", "shared", "__pycache__"}  # beside what begins with a dot
+FOREIGN = {"node_modules", "out", "data", "__pycache__"}  # beside what begins with a dot
 SERVICES = ("textgen", "imagegen", "retrieval", "gateway")
 OTHER_VARIABLES = {"QUADRILLE_CONFIG", "QUADRILLE_ADDRESS", "QUADRILLE_API_KEY"}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
