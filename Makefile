@@ -61,7 +61,7 @@ VLLM_INSTALL = $(VLLM_PIP) install --disable-pip-version-check -q -c deploy/dock
 	@# For images and sound; they have no CPU builds, and fail when they are imported.
 	@$(VLLM_PIP) uninstall -q -y torchvision torchaudio torchcodec
 	@$(VLLM_INSTALL) --no-build-isolation -e protos -e clients/python -e ".[textgen]" \
-	  jsonschema psutil pytest pytest-asyncio pytest-timeout
+	  jsonschema psutil pytest pytest-asyncio pytest-timeout trustme
 	@touch $@
 
 check: setup $(BUF)  ## format, lint, types, layers, stubs, docs, contracts, licences

@@ -56,7 +56,7 @@ class VllmGenerator:
         if task.deadline is not None and task.deadline <= arrived:
             self._metrics.refused("deadline")
             raise DeadlineUnreachable("the deadline has passed")
-        vllm_params.check(task.sampling, self._end_ids)
+        vllm_params.check(task.sampling)
         ticket = Ticket(self._admission, self._metrics, self._clock)
         try:
             constraints: list[Constraint | None] = [None] * task.sampling.n

@@ -22,17 +22,11 @@ MAX_TEMPERATURE = 2.0
 MIN_TEMPERATURE = 0.01
 
 
-def check(sampling: Sampling, end_ids: frozenset[int]) -> None:
+def check(sampling: Sampling) -> None:
     """InvalidInput for what the contract allows and vLLM does not take; before it sees any of it."""
     if sampling.temperature > MAX_TEMPERATURE:
         raise InvalidInput(
             "sampling.temperature", f"must be at most {MAX_TEMPERATURE:g}: vLLM runs this model"
-        )
-    if len(stop_ids(sampling, end_ids)) > MAX_STOP_TOKEN_IDS:
-        raise InvalidInput(
-            "sampling.stop_token_ids",
-            f"must be at most {MAX_STOP_TOKEN_IDS} with the model's own {len(end_ids)} end tokens: "
-            "vLLM runs this model",
         )
     if len(sampling.logit_bias) > MAX_LOGIT_BIAS:
         raise InvalidInput("sampling.logit_bias", f"must have at most {MAX_LOGIT_BIAS} entries")
@@ -41,8 +35,9 @@ def check(sampling: Sampling, end_ids: frozenset[int]) -> None:
 
 
 def stop_ids(sampling: Sampling, end_ids: frozenset[int]) -> list[int]:
-    """Tokens that end a sequence; the model's own unless the request ignores them."""
-    return sorted(sampling.stop_token_ids | (frozenset() if sampling.ignore_eos else end_ids))
+    """Tokens that end a sequence, the model's own first unless the request ignores them."""
+    ends = frozenset() if sampling.ignore_eos else end_ids
+    return [*sorted(ends), *sorted(sampling.stop_token_ids - ends)]
 
 
 def arguments(task: GenerationTask, index: int, end_ids: frozenset[int]) -> dict[str, Any]:
@@ -65,7 +60,8 @@ def arguments(task: GenerationTask, index: int, end_ids: frozenset[int]) -> dict
         "max_tokens": task.max_tokens,
         "logprobs": rules.logprobs or 0,
         "logit_bias": dict(rules.logit_bias) or None,
-        "stop_token_ids": stop_ids(rules, end_ids),
+        # Those beyond its limit end the sequence here, and then there.
+        "stop_token_ids": stop_ids(rules, end_ids)[:MAX_STOP_TOKEN_IDS],
         "ignore_eos": True,  # the end tokens are among the stop tokens, when they count
         "detokenize": False,
     }

@@ -1,6 +1,8 @@
 """The port Generator at engine height: every engine, on the starter model, against transformers' own."""
 
 import asyncio
+import contextlib
+import itertools
 import json
 import re
 import time
@@ -11,7 +13,7 @@ import pytest
 import pytest_asyncio
 import torch
 import transformers
-from serving.errors import DeadlineUnreachable, InvalidInput
+from serving.errors import DeadlineUnreachable, InvalidInput, Overloaded
 from textgen.domain import (
     Capability,
     Delta,
@@ -67,10 +69,10 @@ async def generate(served, prompt, **options):
     return text(deltas), tokens(deltas), finished
 
 
-async def running(served, count):
+async def running(served, count, metric="requests_running"):
     """Whether so many sequences come to run."""
     for _ in range(500):
-        if served.value("requests_running") == count:
+        if served.value(metric) == count:
             return True
         await asyncio.sleep(0.01)
     return False
@@ -150,6 +152,9 @@ async def test_stop_tokens_and_end_tokens_end_a_sequence(served):
     )
     assert fewer == ids[: place + 1]
     assert finished.sequences[0].finish_reason is FinishReason.STOP
+    others = (token for token in range(served.model.info.vocabulary_size) if token not in ids)
+    most = frozenset({ids[place], *itertools.islice(others, 127)})  # as many as the contract allows
+    assert (await generate(served, PROMPTS[0], temperature=0, stop_token_ids=most))[1] == fewer
     biased = {"temperature": 0, "logit_bias": {end: 100.0}}
     found, ids, finished = await generate(served, PROMPTS[0], **biased)
     assert (found, ids, finished.sequences[0].finish_reason) == ("", [end], FinishReason.STOP)
@@ -281,6 +286,35 @@ async def test_a_deadline_that_has_passed_is_refused(served):
     with pytest.raises(DeadlineUnreachable):
         await generate(served, "x", deadline=time.monotonic() - 1)
     assert served.value("admission_rejections_total", reason="deadline") >= 1
+
+
+@contextlib.asynccontextmanager
+async def crowded(served):
+    """A batch that is full and stays so for a while."""
+    requests = [task(served, "The", max_tokens=480, ignore_eos=True, seed=place) for place in range(8)]
+    async with contextlib.AsyncExitStack() as stack:
+        for request in requests:
+            events = await stack.enter_async_context(aclosing(served.model.generator.generate(request)))
+            await anext(events)
+        yield
+    assert await running(served, 0)
+
+
+async def test_a_deadline_that_passes_in_the_queue_is_refused(served):
+    async with crowded(served):
+        with pytest.raises(DeadlineUnreachable):
+            await generate(served, "x", deadline=time.monotonic() + 0.05)
+    assert served.value("requests_waiting") == 0
+
+
+async def test_more_than_may_wait_are_refused(served):
+    async with crowded(served):
+        waiting = [asyncio.create_task(generate(served, "x", max_tokens=1)) for _ in range(16)]
+        assert await running(served, 16, "requests_waiting")
+        with pytest.raises(Overloaded) as caught:
+            await generate(served, "x")
+        assert caught.value.retry_after_s > 0
+    assert all(len(ids) == 1 for _, ids, _ in await asyncio.gather(*waiting))
 
 
 async def test_the_whole_context_can_be_used(served):

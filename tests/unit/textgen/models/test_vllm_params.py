@@ -56,29 +56,26 @@ def test_greedy_needs_no_seed():
     ("rules", "field"),
     [
         ({"temperature": 2.1}, "sampling.temperature"),
-        ({"stop_token_ids": frozenset(range(10, 137))}, "sampling.stop_token_ids"),
         ({"logit_bias": dict.fromkeys(range(1025), 0.0)}, "sampling.logit_bias"),
         ({"logprobs": 21}, "sampling.logprobs"),
     ],
 )
 def test_what_vllm_does_not_take_is_refused_before_it_sees_it(rules, field):
     with pytest.raises(InvalidInput) as caught:
-        vllm_params.check(Sampling(**rules), ENDS)
+        vllm_params.check(Sampling(**rules))
     assert caught.value.field == field
 
 
 def test_what_is_at_the_limits_passes():
-    vllm_params.check(
-        Sampling(
-            temperature=2.0,
-            stop_token_ids=frozenset(range(10, 136)),
-            logit_bias=dict.fromkeys(range(1024), 0.0),
-            logprobs=20,
-        ),
-        ENDS,
-    )
-    ignored = Sampling(stop_token_ids=frozenset(range(10, 138)), ignore_eos=True)
-    vllm_params.check(ignored, ENDS)
+    vllm_params.check(Sampling(temperature=2.0, logit_bias=dict.fromkeys(range(1024), 0.0), logprobs=20))
+
+
+def test_vllm_never_gets_more_stop_tokens_than_it_holds():
+    listed = frozenset(range(10, 138))
+    sent = vllm_params.arguments(task(stop_token_ids=listed), 0, ENDS)["stop_token_ids"]
+    assert len(sent) == 128
+    assert set(sent) > ENDS
+    assert vllm_params.stop_ids(Sampling(stop_token_ids=listed), ENDS) == [1, 2, *range(10, 138)]
 
 
 def structured(kind, value="", choices=()):
