@@ -25,6 +25,8 @@ class EngineChoice:
 
 def choose_engine(wanted: str, *, device: str, has_vllm: bool, has_cuda: bool) -> EngineChoice:
     """Torch or vLLM for wanted = auto, torch or vllm on a configured device. Raises EngineUnavailable."""
+    if device.startswith("cuda") and not has_cuda:
+        raise EngineUnavailable(f"device is {device}, but torch finds no CUDA device here")
     if wanted == "torch":
         return EngineChoice("torch", "configured")
     if wanted == "vllm":

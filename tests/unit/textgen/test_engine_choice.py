@@ -43,6 +43,12 @@ def test_a_device_that_vllm_cannot_be_told_is_refused():
         choose_engine("vllm", device="cuda:1", has_vllm=True, has_cuda=True)
 
 
+@pytest.mark.parametrize("wanted", ["auto", "torch", "vllm"])
+def test_cuda_where_there_is_none_is_refused(wanted):
+    with pytest.raises(EngineUnavailable, match="no CUDA device"):
+        choose_engine(wanted, device="cuda", has_vllm=True, has_cuda=False)
+
+
 def test_a_missing_engine_stops_the_start_and_says_what_to_install():
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QUADRILLE_")}
     options = {"ENGINE": "vllm", "PORT": "0", "METRICS_PORT": "0"}
