@@ -18,12 +18,12 @@ from starter.checkpoint import Checkpoint, average, learning_rate
 from .models import build_scheduler, build_text_encoder, build_unet
 from .scenes import Scene, render, sample_scene
 
-STEPS = 2000
+STEPS = 8000
 BATCH = 64
-SCENES = 12_000
+SCENES = 16_000
 PEAK_RATE = 1.5e-3
 CAPTION_DROPOUT = 0.1  # so that guidance has an unconditional prediction to start from
-AVERAGE_DECAY = 0.995
+AVERAGE_DECAY = 0.999
 SAVE_EVERY = 100
 
 

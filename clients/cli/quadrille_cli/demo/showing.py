@@ -22,6 +22,7 @@ QUESTIONS = (
     "How does a call report an error?",
     "Where are documents and vectors kept?",
 )
+ABSTENTION = "The documents don't say."  # what the gateway tells models to answer then
 QUERY = "graceful shutdown of a server"
 PROMPT = "The gateway answers questions from"
 CONTINUATIONS = (" documents and cites them.", " purple bicycles under seventeen.")
@@ -54,6 +55,8 @@ class Showing:
             printer = AnswerPrinter(self._console)
             for event in stream:
                 printer.show(event)
+        if not printer.citations and printer.answer.strip() != ABSTENTION:
+            raise Failed("the answer cites no passage")
 
     def search(self) -> None:
         """Embed a query, then search by meaning, by words and by both."""
