@@ -76,8 +76,7 @@ class Rag(rag_pb2_grpc.RagServiceServicer):
         for piece in ("Because ", "[1]."):
             yield rag_pb2.AskResponse(delta=rag_pb2.AnswerDelta(text=piece))
         citation = rag_pb2.Citation(number=1, document_id="a.md", end_byte=5, answer_end_byte=7)
-        if request.question != "What cites nothing?":
-            yield rag_pb2.AskResponse(citation=citation)
+        yield rag_pb2.AskResponse(citation=citation)
         support = rag_pb2.Groundedness(score=1, sentence_count=1, supported_sentence_count=1, method="words")
         yield rag_pb2.AskResponse(finished=rag_pb2.AskFinished(groundedness=support, finish_reason=1))
 

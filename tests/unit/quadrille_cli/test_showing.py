@@ -42,11 +42,6 @@ def test_every_step_shows_what_it_did(show, tmp_path):
     assert "quadrille_image_images" in screen
 
 
-def test_an_answer_without_a_citation_fails_the_step(show):
-    with pytest.raises(Failed, match="cites no passage"):
-        show("ask", "What cites nothing?")
-
-
 def test_a_refused_file_fails_the_step(show, tmp_path):
     (tmp_path / "README.md").write_text("bad")
     with pytest.raises(Failed, match="1 files were refused"):

@@ -60,8 +60,7 @@ class AnswerPrinter:
 
     def __init__(self, to: Console) -> None:
         self._console = to
-        self.citations: list[Citation] = []
-        self.answer = ""
+        self._citations: list[Citation] = []
 
     def show(self, event: Retrieved | AnswerDelta | Citation | AskFinished) -> None:
         """Show one event."""
@@ -72,16 +71,15 @@ class AnswerPrinter:
                 place = f"{hit.document_id} bytes {hit.start_byte}-{hit.end_byte}"
                 self._console.print(Text(f"[{passage.number}] {place}: {opening}…", style="dim"))
         elif isinstance(event, AnswerDelta):
-            self.answer += event.text
             self._console.out(event.text, end="", highlight=False)
         elif isinstance(event, Citation):
-            self.citations.append(event)
+            self._citations.append(event)
         else:
             self._end(event)
 
     def _end(self, event: AskFinished) -> None:
         self._console.out("")
-        for item in self.citations:
+        for item in self._citations:
             said = f"answer bytes {item.answer_start_byte}-{item.answer_end_byte}"
             rests = f"{item.document_id} bytes {item.start_byte}-{item.end_byte}"
             self._console.print(Text(f"  [{item.number}] {said} rest on {rests}", style="cyan"))
