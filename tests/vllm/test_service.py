@@ -33,7 +33,7 @@ def test_greedy_equals_transformers(client):
     answer = client.generate("Quadrille is", temperature=0, max_tokens=24)
     tokenizer = transformers.AutoTokenizer.from_pretrained(STARTER)
     ids = tokenizer("Quadrille is", return_tensors="pt").input_ids
-    model = transformers.AutoModelForCausalLM.from_pretrained(STARTER).eval()
+    model = transformers.AutoModelForCausalLM.from_pretrained(STARTER, dtype="float32").eval()
     with torch.inference_mode():
         output = model.generate(ids, max_new_tokens=24, do_sample=False)
     assert answer.text == tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True)

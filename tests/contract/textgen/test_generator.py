@@ -40,7 +40,7 @@ async def served(request):
 
 @pytest.fixture(scope="module")
 def reference():
-    return transformers.AutoModelForCausalLM.from_pretrained(STARTER).eval()
+    return transformers.AutoModelForCausalLM.from_pretrained(STARTER, dtype="float32").eval()
 
 
 def task(served, prompt, *, max_tokens=12, seed=0, priority=0, deadline=None, **rules):
