@@ -92,15 +92,16 @@ class ContinuousGenerator:
                 self._worker.post(lambda: self._lane.cancel(number))
 
     def _sequence(self, task: GenerationTask, row: RowSpec) -> SequenceState:
-        rules = task.sampling
+        rules, vocabulary = task.sampling, self._codec.vocabulary
+        starts_text = self._starts_text or vocabulary.begins_text(task.prompt)
         return SequenceState(
             row.key[1],
             max_tokens=task.max_tokens,
             end_ids=rules.stop_token_ids | (frozenset() if rules.ignore_eos else self._end_ids),
             stops=StopMatcher(rules.stop),
-            detokenizer=Detokenizer(self._codec.vocabulary, starts_text=self._starts_text),
+            detokenizer=Detokenizer(vocabulary, starts_text=starts_text),
             constraint=row.constraint,
-            describe=None if rules.logprobs is None else self._codec.vocabulary.text_of,
+            describe=None if rules.logprobs is None else vocabulary.text_of,
         )
 
 

@@ -5,6 +5,7 @@ write a space as U+2581 and unknown bytes as <0xNN>; WordPiece marks a continued
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,10 @@ class Vocabulary:
         spaced = "Metaspace" in kinds or any(
             part.get("pattern") == {"String": _SPACE} for part in kinds.values() if part["type"] == "Replace"
         )
+        # Such a tokenizer puts a space before a text's first word, and takes it away again.
+        self._strips = kinds.get("Strip", {}).get("start", 0) > 0 or (
+            kinds.get("Metaspace", {}).get("prepend_scheme", "never") != "never"
+        )
         # Without a decoder, tokens are words that a space keeps apart; WordPiece glues continuations.
         joined = kinds.get("WordPiece", {}).get("prefix", "") if "WordPiece" in kinds else None
         words = not kinds
@@ -79,6 +84,13 @@ class Vocabulary:
         if len(token) == 6 and token.startswith("<0x") and token.endswith(">"):
             return bytes([int(token[3:5], 16)])
         return token.replace(_SPACE, " ").encode()
+
+    def begins_text(self, before: Sequence[int]) -> bool:
+        """Whether what follows `before` is a text of its own, whose first space is only its spelling.
+
+        So it is after a control token, as in a chat, if the tokenizer spells texts that way.
+        """
+        return self._strips and bool(before) and before[-1] in self.special_ids
 
     def spelling(self, token_id: int) -> str:
         """The token as the vocabulary spells it; empty for an id without a token."""

@@ -113,6 +113,7 @@ class VllmGenerator:
         self, task: GenerationTask, index: int, constraint: Constraint | None, channel: EventChannel
     ) -> VllmSequence:
         rules, structured = task.sampling, task.sampling.structured_output
+        vocabulary = self._codec.vocabulary
         outputs = self._engine.stream(
             task.prompt,
             vllm_params.arguments(task, index, self._end_ids),
@@ -125,9 +126,9 @@ class VllmGenerator:
             max_tokens=task.max_tokens,
             end_ids=frozenset(vllm_params.stop_ids(rules, self._end_ids)),
             stops=StopMatcher(rules.stop),
-            detokenizer=Detokenizer(self._codec.vocabulary),
+            detokenizer=Detokenizer(vocabulary, starts_text=vocabulary.begins_text(task.prompt)),
             constraint=constraint,  # a copy of the one in vLLM, that says when nothing more may follow
-            describe=None if rules.logprobs is None else self._codec.vocabulary.text_of,
+            describe=None if rules.logprobs is None else vocabulary.text_of,
         )
         return VllmSequence(
             outputs,

@@ -1,6 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from textgen.vocabulary import Vocabulary
+from tokenizers import Tokenizer, decoders
 
 
 @settings(max_examples=100, deadline=None)
@@ -48,3 +49,21 @@ def test_a_byte_that_is_no_character_shows_as_the_replacement(sentencepiece) -> 
     assert vocabulary.bytes_of(euro) == b"\xe2"
     assert vocabulary.text_of(euro) == "\ufffd"
     assert vocabulary.spelling(euro) == "<0xE2>"
+
+
+def test_a_text_begins_after_a_control_token_where_spelling_puts_a_space_before_it(
+    bpe, sentencepiece, wordpiece
+) -> None:
+    spaced = Vocabulary(sentencepiece)
+    (word,) = sentencepiece.encode("t", add_special_tokens=False).ids
+    assert spaced.begins_text((word, 1))
+    assert not spaced.begins_text((1, word))
+    assert not spaced.begins_text(())
+    assert not Vocabulary(bpe).begins_text((0,))
+    assert not Vocabulary(wordpiece).begins_text((2,))
+
+
+def test_byte_level_tokenizers_may_spell_texts_with_a_space_too(bpe) -> None:
+    spaced = Tokenizer.from_str(bpe.to_str())
+    spaced.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
+    assert Vocabulary(spaced).begins_text((0,))
