@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from .scenes import COLOURS, DEFAULT_BACKGROUND, POSITIONS, RELATIONS, SHAPES, SIZES, Scene, Thing
 
@@ -28,26 +29,37 @@ WORDS = tuple(
 
 def caption(scene: Scene, rng: random.Random, *, complete: bool = False) -> str:
     """A caption; sizes, place and the default background may be left unsaid unless it is `complete`."""
+    return describe(scene, rng, complete=complete)[0]
+
+
+def describe(scene: Scene, rng: random.Random, *, complete: bool = False) -> tuple[str, Scene]:
+    """A caption and the scene as it is said: in its order, sizes and place empty where they are unsaid."""
     things, place = scene.things, scene.place
     if len(things) == 2 and rng.random() < 0.5:
         things, place = things[::-1], RELATIONS[place]
-    said = [_thing(thing, complete or rng.random() >= UNSAID["size"], rng) for thing in things]
-    if len(said) == 1:
-        text = said[0]
-        if complete or rng.random() >= UNSAID["position"]:
-            text += " " + _position(place, rng)
-    elif complete or rng.random() >= UNSAID["relation"]:
-        text = f"{said[0]} {rng.choice(_PHRASES[place])} {said[1]}"
-    else:
-        text = f"{said[0]} and {said[1]}"
+    unsaid = [not complete and rng.random() < UNSAID["size"] for _ in things]
+    things = tuple(
+        replace(thing, size="" if hidden else thing.size)
+        for thing, hidden in zip(things, unsaid, strict=True)
+    )
+    if not complete and rng.random() < UNSAID["position" if len(things) == 1 else "relation"]:
+        place = ""
+    phrases = [_thing(thing, rng) for thing in things]
+    if len(phrases) == 2:
+        phrases.insert(1, rng.choice(_PHRASES[place]) if place else "and")
+    elif place:
+        phrases.append(_position(place, rng))
+    text = " ".join(phrases)
     ground = scene.background
     if complete or ground != DEFAULT_BACKGROUND or rng.random() >= UNSAID["background"]:
         text += " " + rng.choice(_GROUNDS).format(ground).replace("a orange", "an orange")
-    return rng.choice(("a picture of ", "an image of ")) + text if rng.random() < 0.1 else text
+    if rng.random() < 0.1:
+        text = rng.choice(("a picture of ", "an image of ")) + text
+    return text, Scene(things, place, ground)
 
 
-def _thing(thing: Thing, sized: bool, rng: random.Random) -> str:
-    words = [*([thing.size] if sized else []), thing.colour, thing.shape]
+def _thing(thing: Thing, rng: random.Random) -> str:
+    words = [word for word in (thing.size, thing.colour, thing.shape) if word]
     article = "an" if words[0] == "orange" else "a"
     return " ".join([article if rng.random() < 0.8 else "the", *words])
 

@@ -111,11 +111,22 @@ def place(things: Sequence[Reading]) -> str:
 def score(scene: Scene, picture: Array) -> dict[str, bool]:
     """Whether each attribute is right, of every thing at once; of things, the best pairing counts."""
     background, seen = read(picture)
-    right = {"count": len(seen) == len(scene.things), "background": background == scene.background}
+    right: dict[str, bool] = {
+        "count": len(seen) == len(scene.things),
+        "background": background == scene.background,
+    }
     orders = [seen, seen[::-1]] if len(seen) == 2 else [seen]
-    found = [_compare(scene, order) for order in orders] if right["count"] else [dict.fromkeys(ATTRIBUTES[2:6], False)]
-    right |= max(found, key=lambda checks: sum(checks.values()))
-    return right | {"joint": all(right.values())}
+    found: list[dict[str, bool]] = [dict.fromkeys(ATTRIBUTES[2:6], False)]
+    if right["count"]:
+        found = [_compare(scene, order) for order in orders]
+    best: dict[str, bool] = max(found, key=_count)
+    right.update(best)
+    right["joint"] = all(right.values())
+    return right
+
+
+def _count(checks: dict[str, bool]) -> int:
+    return sum(checks.values())
 
 
 def _compare(scene: Scene, seen: Sequence[Reading]) -> dict[str, bool]:

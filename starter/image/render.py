@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +13,18 @@ from .scenes import COLOURS, SHAPES, SIZE, Scene, layout
 
 Array = npt.NDArray[np.float32]
 BATCH = 256  # pictures drawn at once; more would leave the processor's cache
-PALETTE: Array = np.array(list(COLOURS.values()), dtype=np.float32) / 255  # shape (colours, 3)
+# shape (colours, 3)
+PALETTE: Array = np.array([[level / 255 for level in rgb] for rgb in COLOURS.values()], dtype=np.float32)
 SQUARE, ARM, RING = 0.9, 0.35, 0.56  # half side, half arm and inner radius, in radii
 
 
 def distance(shape: str, dx: Array, dy: Array, radius: Array) -> Array:
-    """Pixels outside (positive) or inside the edge of `shape` around the origin; all shapes broadcast."""
+    """Pixels outside (positive) or inside the edge of `shape` around the origin; arrays broadcast."""
+    outside: Array = np.asarray(_distance(shape, dx, dy, radius), dtype=np.float32)
+    return outside
+
+
+def _distance(shape: str, dx: Array, dy: Array, radius: Array) -> Any:
     across = np.abs(dx)
     if shape == "circle":
         return np.hypot(dx, dy) - radius
@@ -41,7 +48,8 @@ def masks(shape: str, x: Array, y: Array, radius: Array, size: int = SIZE) -> Ar
     centres = np.arange(size, dtype=np.float32) + 0.5
     dx = centres[None, None, :] - x[:, None, None]
     dy = centres[None, :, None] - y[:, None, None]
-    return np.clip(0.5 - distance(shape, dx, dy, radius[:, None, None]), 0, 1)
+    coverage: Array = np.clip(0.5 - distance(shape, dx, dy, radius[:, None, None]), 0, 1)
+    return coverage
 
 
 def render(scenes: Sequence[Scene], rng: random.Random) -> Array:
@@ -64,8 +72,8 @@ def _render(scenes: Sequence[Scene], rng: random.Random) -> Array:
             if not part:
                 continue
             indices, colours, *numbers = zip(*part, strict=True)
-            x, y, radius = (np.array(values, dtype=np.float32) for values in numbers)
-            coverage = masks(shape, x, y, radius)[:, None]
+            columns, rows, radii = [np.array(values, dtype=np.float32) for values in numbers]
+            coverage = masks(shape, columns, rows, radii)[:, None]
             ink = PALETTE[[names.index(colour) for colour in colours]][:, :, None, None]
             pictures[list(indices)] += coverage * (ink - pictures[list(indices)])
     return pictures.transpose(0, 2, 3, 1)

@@ -1,0 +1,119 @@
+"""The image model's training in stages: each goes on from its checkpoint, and first completes those it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+from torch import nn
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from . import classifier, denoiser, denoising, evaluate, gan, latents, models, reader, transformer, vae
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where checkpoints are kept, where models go (`model`, `flow` and `gan`), and the seed."""
+
+    work: Path
+    out: Path = HERE
+    seed: int = 0
+
+
+def _tokenizer(run: Run) -> CLIPTokenizer:
+    return models.build_tokenizer(run.work / "tokenizer")
+
+
+def train_vae(run: Run) -> AutoencoderKL:
+    """The autoencoder."""
+    return vae.train(run.work, seed=run.seed)
+
+
+def train_readers(run: Run) -> tuple[CLIPTextModel, list[CLIPTextModelWithProjection]]:
+    """The text encoders of both pipelines, frozen."""
+    tokenizer = _tokenizer(run)
+    torch.manual_seed(run.seed)
+    single, pair = models.build_text_encoder(tokenizer), models.build_text_encoders(tokenizer)
+    views = {
+        "reader": (nn.ModuleList([single]), reader.features(single)),
+        "joint-reader": (nn.ModuleList(pair), reader.joint_features(pair)),
+    }
+    for name, (encoders, view) in views.items():
+        reader.train(run.work, name, tokenizer, encoders, view, seed=run.seed)
+        encoders.requires_grad_(False)
+    return single, pair
+
+
+def encode_latents(run: Run) -> None:
+    """The latents that both denoisers learn from."""
+    latents.load(run.work, train_vae(run), seed=run.seed)
+
+
+def train_unet(run: Run) -> None:
+    """The U-Net, into `model`."""
+    autoencoder, (encoder, _), tokenizer = train_vae(run), train_readers(run), _tokenizer(run)
+    torch.manual_seed(run.seed)
+    unet = denoising.train(
+        run.work,
+        denoiser.Diffusion(),
+        autoencoder,
+        tokenizer,
+        reader.features(encoder),
+        denoiser.RECIPE,
+        seed=run.seed,
+    )
+    models.assemble(tokenizer, encoder, autoencoder, unet).save_pretrained(run.out / "model")
+
+
+def train_transformer(run: Run) -> None:
+    """The flow-matching transformer, into `flow`."""
+    autoencoder, (_, encoders), tokenizer = train_vae(run), train_readers(run), _tokenizer(run)
+    torch.manual_seed(run.seed)
+    network = denoising.train(
+        run.work,
+        transformer.Flow(),
+        autoencoder,
+        tokenizer,
+        reader.joint_features(encoders),
+        transformer.RECIPE,
+        seed=run.seed,
+    )
+    models.assemble_flow(tokenizer, encoders, autoencoder, network).save_pretrained(run.out / "flow")
+
+
+def train_gan(run: Run) -> None:
+    """The generator, into `gan`."""
+    gan.train(run.work, seed=run.seed).save(run.out / "gan")
+
+
+def train_classifier(run: Run) -> None:
+    """The network that checks the judge; it stays in `work`."""
+    classifier.train(run.work, seed=run.seed)
+
+
+def measure(run: Run) -> None:
+    """All figures, into `evaluation.json`."""
+    evaluate.write(run.out, run.work, run.out / "evaluation.json")
+
+
+STAGES: dict[str, Callable[[Run], object]] = {
+    "vae": train_vae,
+    "readers": train_readers,
+    "latents": encode_latents,
+    "unet": train_unet,
+    "transformer": train_transformer,
+    "gan": train_gan,
+    "classifier": train_classifier,
+    "evaluate": measure,
+}
+
+
+def run_all(run: Run) -> None:
+    """Every stage, in order."""
+    for stage in STAGES.values():
+        stage(run)
