@@ -14,11 +14,11 @@ _PHRASES = {
     "left of": ("left of", "to the left of"),
     "right of": ("right of", "to the right of"),
 }
-_GROUNDS = ("on a {} background", "on a {} background", "on {}", "against a {} background")
+_GROUNDS = ("on a {} background", "on a {} background", "on {}", "with a {} background")
 WORDS = tuple(
     dict.fromkeys(
         [
-            *("a", "an", "the", "of", "and", "on", "in", "at", "to", "against", "picture", "image"),
+            *("a", "an", "the", "of", "and", "on", "in", "at", "to", "with", "picture", "image"),
             *("background", "corner", "side", "middle", "centre", "center", "over", "under"),
             *(word for name in (*POSITIONS, *RELATIONS) for word in name.split()),
             *(*SIZES, *SHAPES, *COLOURS),

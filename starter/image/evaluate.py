@@ -29,6 +29,15 @@ STEPS, GUIDANCE_SCALE, BATCH = 20, 3.0, 32
 PIPELINES = {"unet": ("model", StableDiffusionPipeline), "transformer": ("flow", StableDiffusion3Pipeline)}
 
 
+def load(folder: Path, kind: type[Any]) -> Any:
+    """A pipeline of class `kind`, from safetensors in `folder`."""
+    # A missing third text encoder has to be named.
+    absent = {"text_encoder_3": None, "tokenizer_3": None} if kind is StableDiffusion3Pipeline else {}
+    pipeline = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True, **absent)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
 def draw(pipeline: Any, captions: list[str], seed: int = 0, steps: int = STEPS) -> Array:
     """Pictures for `captions`, shape (len, SIZE, SIZE, 3), in [0, 1]; one seed per picture."""
     done = []
@@ -78,8 +87,7 @@ def denoiser_figures(folder: Path, count: int, checker: classifier.Classifier) -
     for name, (part, kind) in PIPELINES.items():
         if not (folder / part / name).is_dir():
             continue
-        pipeline: Any = kind.from_pretrained(folder / part, use_safetensors=True, local_files_only=True)
-        pipeline.set_progress_bar_config(disable=True)
+        pipeline = load(folder / part, kind)
         network = getattr(pipeline, name)
         figures[name] = {"parameters": sum(weights.numel() for weights in network.parameters())}
         for case, (scenes, captions) in cases.items():
@@ -136,8 +144,7 @@ def evaluate(folder: Path, work: Path, *, count: int = 512, seed: int = 0) -> di
     checker = classifier.train(work, seed=seed)
     figures = denoiser_figures(folder, count, checker)
     if (folder / "model" / "vae").is_dir():
-        pipeline = StableDiffusionPipeline.from_pretrained(folder / "model", local_files_only=True)
-        figures["vae"] = vae_figures(pipeline.vae)
+        figures["vae"] = vae_figures(load(folder / "model", StableDiffusionPipeline).vae)
     if (folder / "gan" / "config.json").is_file():
         figures["gan"] = gan_figures(generator.load(folder / "gan"))
     return figures

@@ -89,7 +89,10 @@ class Generator(nn.Module):
 
     def forward(self, latents: torch.Tensor, labels: torch.Tensor, psi: float = 1.0) -> torch.Tensor:
         """Pixels [n, 3, H, W]; `psi` in [0, 1] is the truncation, 1 leaves styles as they are."""
-        return self.synthesize(self.average[labels].lerp(self.map(latents, labels), psi))
+        styles = self.map(latents, labels)
+        if psi != 1:
+            styles = self.average[labels].lerp(styles.to(self.average.dtype), psi)
+        return self.synthesize(styles)
 
     @torch.no_grad()
     def measure_average(self, draws: int = 256) -> None:

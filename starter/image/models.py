@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -35,17 +37,39 @@ def _byte_symbols() -> list[str]:
     return [chr(byte) if byte in printable else chr(next(spare)) for byte in range(256)]
 
 
+def _merges(words: Sequence[str]) -> list[tuple[str, str]]:
+    """Merges, first ones first, that leave every word whole: each builds a word from left to right.
+
+    A merge for one word can take a pair out of the middle of another, which then has to come earlier.
+    """
+    order = sorted(words, key=lambda word: (-len(word), word))
+    for _ in range(len(words) ** 2):
+        merges: dict[tuple[str, str], int] = {}
+        for word in order:
+            left, *symbols = [*word[:-1], word[-1] + "</w>"]
+            for right in symbols:
+                merges.setdefault((left, right), len(merges))
+                left += right
+        broken = next((word for word in order if len(_merged(word, merges)) > 1), None)
+        if broken is None:
+            return list(merges)
+        order.remove(broken)
+        order.insert(0, broken)
+    raise ValueError("no order of merges keeps all words whole")
+
+
+def _merged(word: str, merges: dict[tuple[str, str], int]) -> list[str]:
+    symbols = [*word[:-1], word[-1] + "</w>"]
+    while pairs := [pair for pair in itertools.pairwise(symbols) if pair in merges]:
+        best = min(pairs, key=merges.__getitem__)
+        at = next(i for i, pair in enumerate(itertools.pairwise(symbols)) if pair == best)
+        symbols[at : at + 2] = ["".join(best)]
+    return symbols
+
+
 def build_tokenizer(folder: Path) -> CLIPTokenizer:
     """A CLIP tokenizer in which every caption word is one token and any other text falls back to bytes."""
-    merges: list[tuple[str, str]] = []
-    # Longest first: the merges of a short word must not take a pair out of the middle of a longer one.
-    for word in sorted(WORDS, key=lambda word: (-len(word), word)):
-        symbols = [*word[:-1], word[-1] + "</w>"]
-        left = symbols[0]
-        for right in symbols[1:]:
-            if (left, right) not in merges:
-                merges.append((left, right))
-            left += right
+    merges = _merges(WORDS)
     symbols = _byte_symbols()
     tokens = [*symbols, *(symbol + "</w>" for symbol in symbols), *(left + right for left, right in merges)]
     vocabulary = {token: index for index, token in enumerate(dict.fromkeys([*tokens, START, END]))}

@@ -27,7 +27,11 @@ class WeighedAttention:
         self.zeros = 1.0
 
     def __call__(
-        self, attn: Any, hidden_states: torch.Tensor, encoder_hidden_states: torch.Tensor
+        self,
+        attn: Any,
+        hidden_states: torch.Tensor,
+        encoder_hidden_states: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,  # part of diffusers' call, and always absent
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Attended picture tokens and caption tokens, each as they came, [n, tokens, width]."""
         split = hidden_states.shape[1]

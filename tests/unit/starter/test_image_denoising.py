@@ -9,7 +9,7 @@ from diffusers.models.attention_processor import JointAttnProcessor2_0
 
 from starter.image import denoising, latents, models, reader
 from starter.image.denoiser import Diffusion
-from starter.image.evaluate import draw
+from starter.image.evaluate import draw, load
 from starter.image.transformer import Flow
 
 KINDS = {"unet": Diffusion, "transformer": Flow}
@@ -74,6 +74,5 @@ def test_the_saved_folders_are_ordinary_pipelines(tmp_path: Path) -> None:
         assert not [
             path for path in folder.rglob("*") if path.suffix in {".bin", ".pt", ".pkl", ".ckpt", ".py"}
         ]
-        pipeline = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True)
-        pipeline.set_progress_bar_config(disable=True)
+        pipeline = load(folder, kind)
         assert draw(pipeline, ["a red circle", "a blue ring"], steps=1).shape == (2, 64, 64, 3)

@@ -35,7 +35,7 @@ def test_both_kinds_of_encoder_learn_and_go_on_from_a_checkpoint(tmp_path: Path,
             view = reader.features(encoders[0])  # type: ignore[arg-type]
         tokens, pooled = view(reader.tokenize(tokenizer, ["a red ring", ""]))
         assert tokens.shape == (2, models.MAX_TOKENS, models.WIDTH) and pooled.shape == (2, models.WIDTH)
-        reader.train(tmp_path, name, tokenizer, encoders, view, seed=0, steps=steps)
+        reader.train(tmp_path / name, "reader", tokenizer, encoders, view, seed=0, steps=steps)
         return encoders
 
     train("parts", 1)
