@@ -27,7 +27,7 @@ from . import latents
 from .captions import caption
 from .reader import Features, tokenize
 
-BATCH = 128
+BATCH = 64
 CAPTION_DROPOUT = 0.1  # so that guidance has an unconditional prediction to start from
 LEVEL_MEAN, LEVEL_DEVIATION = 0.3, 1.2  # of the logit of the noise level
 AVERAGE_DECAY = 0.995

@@ -17,7 +17,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "white": (245, 245, 245),
 }
 SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
-RADII = {"small": (6.5, 7.5), "medium": (9.5, 10.5), "large": (12.5, 13.5)}  # half a side, in pixels
+RADII = {"small": (7.5, 8.5), "medium": (10.5, 11.5), "large": (13.2, 14.0)}  # half a side, in pixels
 SIZES = tuple(RADII)
 # Columns and rows of the nine positions of a single thing; their centres are 15 pixels apart.
 COLUMNS, ROWS = ("left", "", "right"), ("top", "", "bottom")
@@ -96,10 +96,10 @@ def layout(scene: Scene, rng: random.Random) -> list[tuple[float, float, float]]
 
 
 def layout_pair(radii: list[float], upright: bool, rng: random.Random) -> list[tuple[float, float, float]]:
-    """Two things along one axis, 3 to 6 pixels apart or more where they are small, and nearly in line."""
+    """Two things along one axis, 3 to 5 pixels apart or more where they are small, and nearly in line."""
     first, second = radii
     # The centres are 20 pixels apart at least, and at most 10 out of line: no relation is in doubt.
-    gap = max(rng.uniform(3, 6), 20 - first - second)
+    gap = max(rng.uniform(3, 5), 20 - first - second)
     start = rng.uniform(1, SIZE - 1 - gap - 2 * (first + second))
     along = (start + first, start + 2 * first + gap + second)
     across = [SIZE / 2 + rng.uniform(-5, 5) for _ in radii]

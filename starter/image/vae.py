@@ -21,7 +21,7 @@ STEPS = sum(CYCLES)
 WHOLE_FROM = CYCLES[0]  # earlier steps see crops of half the side: a quarter of the work
 BATCH = 64
 PEAK_RATE = 2e-3
-KL_WEIGHT = 4e-6  # of the nats per picture, against a mean squared error per pixel value
+KL_WEIGHT = 1e-6  # of the nats per picture, against a mean squared error per pixel value
 SAVE_EVERY = 50
 
 
