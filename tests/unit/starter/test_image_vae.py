@@ -25,3 +25,12 @@ def test_latents_come_out_with_deviation_one(tmp_path: Path, monkeypatch: pytest
     with torch.no_grad():
         scaled = first.encode(x).latent_dist.mode() * first.config.scaling_factor
     assert 0.7 < float(scaled.std()) < 1.4
+
+
+def test_edges_weigh_more_than_planes() -> None:
+    x = torch.zeros(1, 3, 8, 8)
+    x[:, 1, :, 4:] = 1
+    weights = vae.edge_weights(x)
+    assert weights.shape == (1, 1, 8, 8)
+    assert (weights[..., 3:5] == vae.EDGE_WEIGHT).all()
+    assert (weights[..., :3] == 1).all() and (weights[..., 5:] == 1).all()
