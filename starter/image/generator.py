@@ -25,7 +25,7 @@ CONFIG: dict[str, Any] = {
     "block_size": 4,
     "latent_dim": 64,
     "style_dim": 128,
-    "channels": [192, 128, 96],  # at 4 x 4, 8 x 8 and 16 x 16
+    "channels": [128, 96, 64],  # at 4 x 4, 8 x 8 and 16 x 16
     "labels": list(LABELS),
     "default_truncation": 0.8,
 }
@@ -122,12 +122,12 @@ class Discriminator(nn.Module):
     def __init__(self, labels: int = len(LABELS), block: int = 4) -> None:
         super().__init__()
         self.block = block
-        self.entry = nn.Conv2d(3 * block**2, 96, 1)
-        widths = ((96, 128), (128, 192), (192, 192))  # at 16 x 16, 8 x 8 and 4 x 4
+        self.entry = nn.Conv2d(3 * block**2, 64, 1)
+        widths = ((64, 96), (96, 128), (128, 128))  # at 16 x 16, 8 x 8 and 4 x 4
         self.first = nn.ModuleList(nn.Conv2d(a, a, 3, padding=1) for a, _ in widths)
         self.second = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in widths)
         self.skip = nn.ModuleList(nn.Conv2d(a, b, 1, bias=False) for a, b in widths)
-        self.dense = nn.Linear(192 * 16, 256)
+        self.dense = nn.Linear(128 * 16, 256)
         self.out = nn.Linear(256, 1)
         self.label = nn.Embedding(labels, 256)
 
