@@ -1,7 +1,7 @@
 """Trains the image models stage by stage: `python -m starter.image vae readers ...` at the repository's root.
 
-Without stages it runs all. `unet` and `transformer`, `gan` and `classifier` may run side by side once
-`latents` is done.
+Without stages it runs all but `peek`, which measures unfinished denoisers. Once `latents` is done, `unet`,
+`transformer`, `gan` and `classifier` may run side by side.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from .stages import HERE, STAGES, Run
+from .stages import HERE, STAGES, Run, run_all
 
 
 def main() -> None:
@@ -26,8 +26,11 @@ def main() -> None:
     if unknown := set(options.stages) - set(STAGES):
         parser.error(f"unknown stage: {', '.join(sorted(unknown))}")
     torch.set_num_threads(options.threads)
-    for name in options.stages or STAGES:
-        STAGES[name](Run(options.work, options.out, options.seed))
+    run = Run(options.work, options.out, options.seed)
+    if not options.stages:
+        run_all(run)
+    for name in options.stages:
+        STAGES[name](run)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTokenizer
@@ -30,8 +31,8 @@ from .reader import Features, tokenize
 BATCH = 64
 CAPTION_DROPOUT = 0.1  # so that guidance has an unconditional prediction to start from
 LEVEL_MEAN, LEVEL_DEVIATION = 0.3, 1.2  # of the logit of the noise level
-AVERAGE_DECAY = 0.995
-SAVE_EVERY = 50
+AVERAGE_DECAY = 0.998
+SAVE_EVERY = 200
 
 
 class Denoiser(ABC):
@@ -59,6 +60,14 @@ class Recipe:
 
     steps: int
     peak_rate: float
+
+
+def peek(work: Path, denoiser: Denoiser) -> nn.Module:
+    """The averaged weights of the last checkpoint, however far training has come."""
+    tensors = load_file(work / f"{denoiser.name}.safetensors")
+    kept = {key.removeprefix("kept/"): value for key, value in tensors.items() if key.startswith("kept/")}
+    denoiser.network.load_state_dict(kept)
+    return denoiser.network.eval()
 
 
 def train(

@@ -96,7 +96,7 @@ def denoiser_figures(folder: Path, count: int, checker: classifier.Classifier) -
 
 
 @torch.no_grad()
-def vae_figures(vae: Any, count: int = 256) -> dict[str, float]:
+def vae_figures(vae: Any, *, count: int = 256) -> dict[str, float]:
     """Fidelity of the autoencoder on scenes of all combinations."""
     rng = random.Random("evaluation vae")
     scenes = [sample_scene(rng, held_out=None) for _ in range(count)]
@@ -114,7 +114,7 @@ def vae_figures(vae: Any, count: int = 256) -> dict[str, float]:
 
 
 @torch.no_grad()
-def gan_figures(model: generator.Generator, count: int = 384) -> dict[str, Any]:
+def gan_figures(model: generator.Generator, *, count: int = 384) -> dict[str, Any]:
     """Fidelity and variety of the generator at several truncations."""
     rng = random.Random("evaluation gan")
     scenes = [sample_thing(rng) for _ in range(count)]

@@ -17,6 +17,7 @@ from .scenes import COLOURS, POSITIONS, RADII, SHAPES, SIZE, SIZES, Scene
 
 MIN_DISTANCE = 0.25  # in RGB, of a thing's pixel to the background
 MIN_PIXELS = 20
+MOST_THINGS = 4  # are told apart; more are wrong anyway
 MIN_IOU = 0.75
 ATTRIBUTES = ("count", "background", "colour", "shape", "size", "place", "joint")
 _WINDOW = 36  # pixels a side, holds the largest thing
@@ -63,13 +64,13 @@ def nearest_colour(pixel: Array) -> str:
 
 
 def read(picture: Array) -> tuple[str, list[Reading]]:
-    """Background and things, largest first, of a picture, shape (SIZE, SIZE, 3), in [0, 1]."""
+    """Background and at most MOST_THINGS things, largest first, of a picture, shape (SIZE, SIZE, 3), in [0, 1]."""
     border = [picture[0], picture[-1], picture[:, 0], picture[:, -1]]
     ground = np.median(np.concatenate(border), axis=0).astype(np.float32)
     away = np.linalg.norm(picture - ground, axis=-1)
     labels, count = ndimage.label(away > MIN_DISTANCE, np.ones((3, 3)))
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    kept = [i + 1 for i in np.argsort(-sizes, kind="stable") if sizes[i] >= MIN_PIXELS]
+    kept = [i + 1 for i in np.argsort(-sizes, kind="stable") if sizes[i] >= MIN_PIXELS][:MOST_THINGS]
     return nearest_colour(ground), [_read_thing(picture, ground, away, labels == label) for label in kept]
 
 

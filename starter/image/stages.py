@@ -54,36 +54,36 @@ def encode_latents(run: Run) -> None:
     latents.load(run.work, train_vae(run), seed=run.seed)
 
 
-def train_unet(run: Run) -> None:
-    """The U-Net, into `model`."""
+def train_unet(run: Run, *, unfinished: bool = False) -> None:
+    """The U-Net, into `model`; `unfinished` takes it as it is."""
     autoencoder, (encoder, _), tokenizer = train_vae(run), train_readers(run), _tokenizer(run)
     torch.manual_seed(run.seed)
-    unet = denoising.train(
-        run.work,
-        denoiser.Diffusion(),
-        autoencoder,
-        tokenizer,
-        reader.features(encoder),
-        denoiser.RECIPE,
-        seed=run.seed,
+    parts = (denoiser.Diffusion(), autoencoder, tokenizer, reader.features(encoder), denoiser.RECIPE)
+    network = (
+        denoising.peek(run.work, parts[0]) if unfinished else denoising.train(run.work, *parts, seed=run.seed)
     )
-    models.assemble(tokenizer, encoder, autoencoder, unet).save_pretrained(run.out / "model")
+    models.assemble(tokenizer, encoder, autoencoder, network).save_pretrained(run.out / "model")
 
 
-def train_transformer(run: Run) -> None:
-    """The flow-matching transformer, into `flow`."""
+def train_transformer(run: Run, *, unfinished: bool = False) -> None:
+    """The flow-matching transformer, into `flow`; `unfinished` takes it as it is."""
     autoencoder, (_, encoders), tokenizer = train_vae(run), train_readers(run), _tokenizer(run)
     torch.manual_seed(run.seed)
-    network = denoising.train(
-        run.work,
-        transformer.Flow(),
-        autoencoder,
-        tokenizer,
-        reader.joint_features(encoders),
-        transformer.RECIPE,
-        seed=run.seed,
+    view = reader.joint_features(encoders)
+    parts = (transformer.Flow(), autoencoder, tokenizer, view, transformer.RECIPE)
+    network = (
+        denoising.peek(run.work, parts[0]) if unfinished else denoising.train(run.work, *parts, seed=run.seed)
     )
     models.assemble_flow(tokenizer, encoders, autoencoder, network).save_pretrained(run.out / "flow")
+
+
+def peek(run: Run) -> None:
+    """Figures of the denoisers at their last checkpoints, on few pictures, while training goes on."""
+    early = Run(run.work, run.work / "early", run.seed)
+    for name, stage in (("unet", train_unet), ("transformer", train_transformer)):
+        if (run.work / f"{name}.safetensors").is_file():
+            stage(early, unfinished=True)
+    evaluate.write(early.out, run.work, early.out / "evaluation.json", count=96)
 
 
 def train_gan(run: Run) -> None:
@@ -110,10 +110,12 @@ STAGES: dict[str, Callable[[Run], object]] = {
     "gan": train_gan,
     "classifier": train_classifier,
     "evaluate": measure,
+    "peek": peek,
 }
 
 
 def run_all(run: Run) -> None:
-    """Every stage, in order."""
-    for stage in STAGES.values():
-        stage(run)
+    """Every stage, in order; no peeking."""
+    for name, stage in STAGES.items():
+        if name != "peek":
+            stage(run)

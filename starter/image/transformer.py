@@ -12,7 +12,7 @@ from diffusers import SD3Transformer2DModel
 from .denoising import Denoiser, Recipe
 from .models import build_transformer
 
-RECIPE = Recipe(steps=2600, peak_rate=1.5e-3)
+RECIPE = Recipe(steps=10_000, peak_rate=1.2e-3)
 MAX_ZEROS = 256  # what StableDiffusion3Pipeline appends to a caption where it has no third text encoder
 
 
