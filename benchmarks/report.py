@@ -35,7 +35,7 @@ class Report:
             "name": self.name,
             "machine": machine(),
             "versions": versions(),
-            "command": " ".join(sys.argv),
+            "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
         }
         text = json.dumps({**result, **asdict(self)}, indent=2)
         if path is None:

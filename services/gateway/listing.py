@@ -5,7 +5,7 @@ from typing import Any
 import grpc
 from quadrille.image.v1 import image_pb2
 from quadrille.text.v1 import text_pb2
-from serving.errors import NotFound
+from serving.errors import InvalidInput, NotFound
 
 from gateway.routing import Router
 
@@ -20,6 +20,8 @@ def text_listing(router: Router[text_pb2.Model]) -> Any:
         return text_pb2.ListModelsResponse(models=await router.models())
 
     async def get_model(request: text_pb2.GetModelRequest, context: Any) -> text_pb2.GetModelResponse:
+        if not request.model:
+            raise InvalidInput("model", "must be set")
         for model in await router.models():
             if model.id == request.model:
                 return text_pb2.GetModelResponse(model=model)

@@ -24,10 +24,13 @@ class ModelEntry:
     capabilities: frozenset[str]
 
 
-def choose(listings: Mapping[str, Sequence[ModelEntry] | None], model: str, capability: str) -> str:
+def choose(
+    listings: Mapping[str, Sequence[ModelEntry] | None], model: str, capability: str, option: str
+) -> str:
     """The address to send a request to.
 
-    `listings` maps each address, in order of preference, to its models, or to None when it cannot be reached.
+    `listings` maps each address, in order of preference, to its models, or to None when it cannot be reached;
+    `option` would load another model.
     Raises NotFound for a model that nobody lists, NotConfigured when nobody has the capability, and Unavailable
     instead of both while an address that might have it cannot be reached.
     """
@@ -39,7 +42,7 @@ def choose(listings: Mapping[str, Sequence[ModelEntry] | None], model: str, capa
         raise Unavailable("a backend that may hold the model cannot be reached")
     if model:
         raise NotFound("model", model)
-    raise NotConfigured(f"no loaded model can {capability}", "load one with the service's option models")
+    raise NotConfigured(f"no loaded model can {capability}", f"add one that can to {option}")
 
 
 class Router(Generic[Model]):
@@ -54,12 +57,14 @@ class Router(Generic[Model]):
         fetch: Callable[[str], Awaitable[Sequence[Model]]],
         describe: Callable[[Model], ModelEntry],
         *,
+        option: str,
         ttl_s: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.addresses = tuple(addresses)
         self._fetch = fetch
         self._describe = describe
+        self._option = option
         self._ttl_s = ttl_s
         self._clock = clock
         self._lists: dict[str, Sequence[Model]] = {}
@@ -73,11 +78,11 @@ class Router(Generic[Model]):
             return self.addresses[0]
         await self._refresh()
         try:
-            return choose(self._entries(), model, capability)
+            return choose(self._entries(), model, capability, self._option)
         except (NotFound, Unavailable):  # it may have been loaded since
             self.forget()
             await self._refresh()
-            return choose(self._entries(), model, capability)
+            return choose(self._entries(), model, capability, self._option)
 
     async def models(self) -> list[Model]:
         """The models of all backends that can be reached, each id once.

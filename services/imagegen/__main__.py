@@ -6,6 +6,7 @@ import sys
 
 import structlog
 import torch
+import uvloop
 from diffusers.utils import logging as diffusers_logging
 from prometheus_client import CollectorRegistry
 from quadrille.image.v1 import image_pb2_grpc
@@ -44,9 +45,11 @@ def build_engine(settings: ImagegenSettings, registry: CollectorRegistry) -> Eng
 
 def load_models(settings: ImagegenSettings) -> list[LatentModel]:
     """Load every model. Raises ModelLoadError."""
-    device = settings.device
+    device, has_cuda = settings.device, torch.cuda.is_available()
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if has_cuda else "cpu"
+    if device.startswith("cuda") and not has_cuda:
+        raise ModelLoadError(f"device is {device}, but torch finds no CUDA device here")
     options = LoadOptions(
         dtype=getattr(torch, settings.dtype),
         device=torch.device(device),
@@ -93,7 +96,7 @@ def main() -> None:
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
     try:
-        asyncio.run(serve(settings))
+        uvloop.run(serve(settings))
     except (ModelLoadError, OSError) as error:
         sys.stderr.write(f"imagegen cannot start: {error}\n")
         sys.exit(2)

@@ -41,5 +41,7 @@ class ImagegenMetrics:
         self.admission_rejections_total = counter(
             "admission_rejections_total", "Requests refused at submission", "reason"
         )
+        for reason in ("queue_full", "deadline"):  # a rate cannot see a series' first value
+            self.admission_rejections_total.labels(reason)
         self.prompt_cache_hits_total = counter("prompt_cache_hits_total", "Prompts found embedded")
         self.prompt_cache_queries_total = counter("prompt_cache_queries_total", "Prompts looked up")

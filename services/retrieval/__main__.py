@@ -1,8 +1,8 @@
 """The composition root: reads the config, builds, wires, starts."""
 
-import asyncio
 import sys
 
+import uvloop
 from prometheus_client import CollectorRegistry
 from serving.config import load_settings
 from serving.errors import QuadrilleError
@@ -49,7 +49,7 @@ def main() -> None:
     settings = load_settings(RetrievalSettings)
     configure_logging(settings.service, settings.log_level)
     try:
-        asyncio.run(serve(settings))
+        uvloop.run(serve(settings))
     except (QuadrilleError, OSError) as error:
         sys.stderr.write(f"retrieval cannot start: {error}\n")
         sys.exit(2)

@@ -25,6 +25,7 @@ from serving.auth import KeyStore
 from serving.tls import ServerTls, check_authority, check_pair
 
 CONFIG_FILE_VARIABLE = "QUADRILLE_CONFIG"
+SERVICES = ("textgen", "imagegen", "retrieval", "gateway")  # the tables that the file may have
 
 
 def _split(value: Any) -> Any:
@@ -164,6 +165,8 @@ def _table(service: str) -> dict[str, Any]:
     if not path:
         return {}
     tables = tomllib.loads(Path(path).read_text())
+    if unknown := sorted(set(tables) - {service, *SERVICES}):
+        raise ValueError(f"{path}: {unknown[0]} is no service; there are {', '.join(SERVICES)}")
     table = tables.get(service, {})
     if not isinstance(table, dict):
         raise ValueError(f"{path}: {service} must be a table")

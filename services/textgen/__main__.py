@@ -18,29 +18,43 @@ from textgen.assembly import Assembler
 from textgen.config import TextgenSettings, split_reference
 from textgen.energy import open_meter
 from textgen.engine import Engine
+from textgen.engine_choice import EngineUnavailable, choose_engine
 from textgen.metrics import TextMetrics
-from textgen.models.loading import LoadOptions, ModelLoadError, load_checkpoint
+from textgen.models.checkpoint import ModelLoadError, open_files
+from textgen.models.loading import LoadOptions, load_weights
+from textgen.models.vllm_engine import is_installed
 from textgen.registry import ModelRegistry
 from textgen.scheduler import Limits
 from textgen.servicer import SERVICE, TextServicer
+from textgen.vllm_assembly import VllmAssembler
 from textgen.worker import DeviceWorker
 
 log = structlog.get_logger(__name__)
 
 
-def load_models(settings: TextgenSettings, assembler: Assembler) -> ModelRegistry:
-    """Load every model that the settings name. Raises ModelLoadError."""
-    device = settings.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    reason = "configured" if settings.engine == "torch" else "auto: the embedded engine"
-    options = LoadOptions(getattr(torch, settings.dtype), torch.device(device), reason)
+def load_models(settings: TextgenSettings, assembler: Assembler, vllm: VllmAssembler) -> ModelRegistry:
+    """Load every model that the settings name. Raises ModelLoadError, EngineUnavailable."""
+    has_cuda = torch.cuda.is_available()
+    choice = choose_engine(
+        settings.engine, device=settings.device, has_vllm=is_installed(), has_cuda=has_cuda
+    )
+    device = settings.device if settings.device != "auto" else "cuda" if has_cuda else "cpu"
     models = []
     for model_id, reference in map(split_reference, settings.models):
-        models.append(assembler.assemble(load_checkpoint(model_id, reference, options)))
+        files = open_files(model_id, reference)
+        picked = choice.of(is_decoder=files.is_decoder)
+        if picked.engine == "vllm":
+            models.append(vllm.assemble(files, settings.dtype, picked.reason))
+        else:
+            options = LoadOptions(getattr(torch, settings.dtype), torch.device(device), picked.reason)
+            models.append(assembler.assemble(load_weights(files, options)))
         info = models[-1].info
         log.info(
-            "model_loaded", model=model_id, parameters=info.parameter_count, engine=info.engine, reason=reason
+            "model_loaded",
+            model=model_id,
+            parameters=info.parameter_count,
+            engine=info.engine,
+            reason=info.engine_reason,
         )
     return ModelRegistry(models)
 
@@ -52,6 +66,13 @@ async def serve(settings: TextgenSettings) -> None:
     limits = Limits(settings.max_batch_size, settings.max_batch_tokens, settings.max_prefill_tokens)
     metrics = TextMetrics(registry, has_meter=meter is not None)
     assembler = Assembler(worker, limits, settings.max_waiting, metrics, meter)
+    vllm = VllmAssembler(
+        limits,
+        settings.max_waiting,
+        metrics,
+        memory_ratio=settings.vllm_memory_ratio,
+        eager=settings.vllm_eager,
+    )
     engine = Engine(ModelRegistry())
     server = GrpcServer(settings, registry=registry)
     text_pb2_grpc.add_TextServiceServicer_to_server(TextServicer(engine), server.grpc)
@@ -60,15 +81,20 @@ async def serve(settings: TextgenSettings) -> None:
     async def start() -> None:
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
-        engine.models = await asyncio.to_thread(load_models, settings, assembler)
+        engine.models = await asyncio.to_thread(load_models, settings, assembler, vllm)
+        await vllm.warm_up()
         worker.start()
-        healthy = lambda: worker.healthy(settings.stall_seconds)  # noqa: E731
+
+        def healthy() -> bool:
+            return worker.healthy(settings.stall_seconds) and vllm.healthy(settings.stall_seconds)
+
         watching.append(asyncio.create_task(watch(healthy, server.set_serving)))
 
     async def stop() -> None:
         for task in watching:
             task.cancel()
         await asyncio.to_thread(worker.stop)
+        await asyncio.to_thread(vllm.close)
 
     await run(server, services=[SERVICE], start=start, stop=stop)
 
@@ -80,7 +106,7 @@ def main() -> None:
     transformers_logging.disable_progress_bar()
     try:
         uvloop.run(serve(settings))
-    except (ModelLoadError, OSError) as error:
+    except (ModelLoadError, EngineUnavailable, OSError) as error:
         sys.stderr.write(f"textgen cannot start: {error}\n")
         sys.exit(2)
 

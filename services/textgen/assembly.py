@@ -38,7 +38,7 @@ class Assembler:
 
     def assemble(self, checkpoint: Checkpoint) -> ServedModel:
         """A served model; its lanes are given to the worker, which must not have started."""
-        info, codec = checkpoint.info, TokenCodec(checkpoint.fast_tokenizer)
+        info, codec = checkpoint.info, TokenCodec(checkpoint.files.fast_tokenizer)
         metrics = self.metrics.model(info.id)
         has = info.capabilities.__contains__
         served = {
@@ -46,20 +46,20 @@ class Assembler:
             "codec": codec,
             "metrics": metrics,
             "max_request_tokens": self.limits.max_batch_tokens,
-            "shares_context": not checkpoint.is_encoder_decoder,
+            "shares_context": not checkpoint.files.is_encoder_decoder,
         }
         if has(Capability.CHAT):
-            served["chat"] = ChatTemplate(checkpoint.tokenizer, codec)
+            served["chat"] = ChatTemplate(checkpoint.files.tokenizer, codec)
         if has(Capability.GENERATE):
             runner: TorchDecoder | TorchSeq2Seq
-            if checkpoint.is_encoder_decoder:
+            if checkpoint.files.is_encoder_decoder:
                 runner = TorchSeq2Seq(checkpoint.model, empty_prompt=codec.wrap([]) or [0])
             else:
-                runner = TorchDecoder(checkpoint.model, start_token=checkpoint.start_token)
+                runner = TorchDecoder(checkpoint.model, start_token=checkpoint.files.start_token)
             served["generator"] = self._generator(checkpoint, runner, codec, metrics)
             served["scorer"] = self._lane(runner.score, lambda item: len(item[0]) + len(item[1]), metrics)
         if has(Capability.EMBED):
-            embedder = TorchEmbedder(checkpoint.model, pooling=checkpoint.pooling)
+            embedder = TorchEmbedder(checkpoint.model, pooling=checkpoint.files.pooling)
             served["embedder"] = self._lane(embedder.rows, len, metrics)
         if has(Capability.RERANK):
             reranker = TorchReranker(checkpoint.model)
@@ -105,10 +105,10 @@ class Assembler:
             lane=lane,
             admission=Admission(self.max_waiting),
             compiler=StructuredCompiler(
-                codec.state, checkpoint.info.vocabulary_size, sorted(checkpoint.end_ids)
+                codec.state, checkpoint.info.vocabulary_size, sorted(checkpoint.files.end_ids)
             ),
             codec=codec,
-            end_ids=checkpoint.end_ids,
+            end_ids=checkpoint.files.end_ids,
             metrics=metrics,
-            starts_text=checkpoint.is_encoder_decoder,
+            starts_text=checkpoint.files.is_encoder_decoder,
         )

@@ -22,7 +22,22 @@ class TextgenSettings(ServiceSettings, service="textgen"):
             "installed with the service). For each capability the first that has it is the default."
         ),
     )
-    engine: Literal["auto", "torch"] = Field("auto", description="What runs the models; auto picks torch.")
+    engine: Literal["auto", "torch", "vllm"] = Field(
+        "auto",
+        description=(
+            "What runs decoders; auto picks vllm where it is installed and CUDA is available, else torch, "
+            "which runs all other models."
+        ),
+    )
+    vllm_memory_ratio: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="Part of the device's memory that each model in vLLM takes for its weights and its cache.",
+    )
+    vllm_eager: bool = Field(
+        False, description="Have vLLM compile and capture nothing: it starts sooner and runs slower."
+    )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="Number type of the weights."
     )

@@ -29,7 +29,9 @@ class ModelRegistry:
         return list(self._models.values())
 
     def get(self, model_id: str) -> ServedModel:
-        """One model, or NotFound."""
+        """One model; InvalidInput without a name, NotFound for an unknown one."""
+        if not model_id:
+            raise InvalidInput("model", "must be set")
         if model_id not in self._models:
             raise NotFound("model", model_id)
         return self._models[model_id]

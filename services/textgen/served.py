@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from numpy.typing import NDArray
 
 from textgen.batching import BatchLane
 from textgen.chat import ChatTemplate
 from textgen.codec import TokenCodec
-from textgen.domain import ModelInfo
+from textgen.domain import ModelInfo, Timings
 from textgen.metrics import ModelMetrics
 from textgen.models.base import Generator
 
@@ -16,6 +17,16 @@ Ids = Sequence[int]
 ScoreItem = tuple[Ids, Ids]
 PairItem = tuple[Ids, Ids]
 MaskItem = tuple[Ids, Ids, int]
+
+
+class Scoring(Protocol):
+    """Queued scoring: a lane of our own, or an engine with a scheduler of its own."""
+
+    async def submit(
+        self, items: Sequence[ScoreItem], deadline: float | None
+    ) -> tuple[list[list[float]], Timings]:
+        """Log-probabilities in nats of each item's targets; DeadlineUnreachable, Overloaded."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +40,7 @@ class ServedModel:
     shares_context: bool = True  # prompt and answer lie in one context; not so for encoder-decoders
     chat: ChatTemplate | None = None
     generator: Generator | None = None
-    scorer: BatchLane[ScoreItem, list[float]] | None = None
+    scorer: Scoring | None = None
     embedder: BatchLane[Ids, NDArray] | None = None  # type: ignore[type-arg]
     reranker: BatchLane[PairItem, float] | None = None
     mask_filler: BatchLane[MaskItem, list[list[tuple[int, float]]]] | None = None

@@ -108,10 +108,14 @@ class StructuredCompiler:
                     self._state, n_vocab=self._vocabulary_size, eos_token=self._eos_ids
                 )
         limits = LLParserLimits(max_grammar_size=500_000, max_lexer_states=50_000, step_max_items=50_000)
-        return LLMatcher(self._tokenizer, _grammar(spec), log_level=0, limits=limits)
+        return LLMatcher(self._tokenizer, grammar_of(spec), log_level=0, limits=limits)
 
 
-def _grammar(spec: StructuredOutput) -> str:
+def grammar_of(spec: StructuredOutput) -> str:
+    """The language as llguidance writes it: JSON, or Lark for choices and grammars.
+
+    InvalidInput for a schema that is no JSON.
+    """
     match spec.kind:
         case StructuredKind.JSON_SCHEMA:
             try:

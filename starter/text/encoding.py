@@ -15,7 +15,8 @@ from .passages import COMMON, words
 from .tasks import FewShot
 from .tokenizer import DOCUMENTS, END, USER
 
-CONTEXT_WEIGHT, PROSE_WEIGHT, SHOT_WEIGHT = 0.05, 0.4, 0.7
+CONTEXT_WEIGHT, PROSE_WEIGHT, SHOT_WEIGHT = 0.02, 0.4, 0.7
+PADDED_TO = 64  # tokens
 
 # The circuit of quoting: (layer, head) -> what its queries should look at. A model of this size finds it by
 # itself only after far more text than is affordable here, so the first steps are told where to look.
@@ -131,8 +132,11 @@ def _link_question(
 
 
 def collate(batch: list[Encoded], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and weights, each (rows, longest), padded on the right with weight 0."""
-    longest = max(len(e.ids) for e in batch)
+    """Ids and weights, each (rows, length), padded on the right with weight 0.
+
+    The length is a multiple of PADDED_TO, since kernels are compiled and kept for every shape there is.
+    """
+    longest = -(-max(len(e.ids) for e in batch) // PADDED_TO) * PADDED_TO
     ids = torch.full((len(batch), longest), pad)
     weights = torch.zeros(len(batch), longest)
     for row, encoded in enumerate(batch):

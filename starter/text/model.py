@@ -25,7 +25,7 @@ class Size:
 SIZES = {
     "tiny": Size(4, 128, 4, 352),
     "small": Size(4, 256, 4, 704),
-    "default": Size(6, 384, 6, 1024),
+    "default": Size(5, 384, 6, 1024),
     "large": Size(8, 512, 8, 1408),
 }
 

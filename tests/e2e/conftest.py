@@ -1,5 +1,7 @@
 """One true stack as processes, shared by all tests here, driven through its door as users do."""
 
+import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,10 @@ from quadrille_cli.stack import Ports, local_stack
 from quadrille_client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
+_spec = importlib.util.spec_from_file_location("e2e_rpcs", Path(__file__).with_name("rpcs.py"))
+_rpcs = importlib.util.module_from_spec(_spec)
+sys.modules["e2e_rpcs"] = _rpcs
+_spec.loader.exec_module(_rpcs)
 
 
 @pytest.fixture(scope="session")

@@ -1,179 +1,18 @@
 """Every method of every service in the contract answers, through the gateway and at the service that owns it.
 
-The methods are read from the descriptors, so one without a case here fails.
+The methods are read from the descriptors, so one without a case in rpcs.py fails.
 """
-
-import importlib
-import io
-from pathlib import Path
 
 import grpc
 import pytest
+from e2e_rpcs import CASES, METHODS, SERVICES, TEXT, World, call, details, owners, package_of
 from google.protobuf import descriptor_pb2
-from google.protobuf.message_factory import GetMessageClass
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from PIL import Image
-from quadrille.gateway.v1 import rag_pb2 as rag
-from quadrille.image.v1 import image_pb2 as image
-from quadrille.retrieval.v1 import admin_pb2 as admin
-from quadrille.retrieval.v1 import collection_pb2 as collection
-from quadrille.retrieval.v1 import document_pb2 as document
-from quadrille.retrieval.v1 import search_pb2 as search
-from quadrille.text.v1 import text_pb2 as text
 from quadrille_client import Chunk, Client, Document
 
-PROTOS = Path(__file__).resolve().parents[2] / "protos"
 OPTIONS = {"text": "QUADRILLE_TEXTGEN_MODELS", "image": "QUADRILLE_IMAGEGEN_MODELS"}
 TOOLS = {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
-
-
-def services():
-    """The contract's services, by full name."""
-    sources = sorted(PROTOS.glob("quadrille/**/*.proto"))
-    names = (".".join(source.relative_to(PROTOS).with_suffix("").parts) for source in sources)
-    modules = [importlib.import_module(f"{name}_pb2") for name in names]
-    return {
-        item.full_name: item for module in modules for item in module.DESCRIPTOR.services_by_name.values()
-    }
-
-
-SERVICES = services()
-METHODS = {f"{name}/{method.name}": method for name, item in SERVICES.items() for method in item.methods}
-
-
-class World:
-    """What a case may need: a door's address, and names that no other door's cases use."""
-
-    def __init__(self, name, address, gateway):
-        self.name = name
-        self.address = address
-        self.client = gateway  # for what a case needs beforehand
-        self.books = f"books-{name}"
-
-    def latent(self):
-        """A latent of the starter model."""
-        (found,) = self.client.images.encode([png()])
-        return image.Tensor(shape=found.shape, data=found.data)
-
-    def fresh(self, suffix):
-        """The name of a new, empty collection."""
-        self.client.collections.create(f"{suffix}-{self.name}", 2)
-        return f"{suffix}-{self.name}"
-
-    def snapshot(self):
-        """The name of a snapshot just made."""
-        self.client.admin.snapshot(f"restored-{self.name}")
-        return f"restored-{self.name}"
-
-
-def png():
-    buffer = io.BytesIO()
-    Image.new("RGB", (64, 64), "red").save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def start(world):
-    return document.IngestRequest(start=document.IngestStart(collection=world.books))
-
-
-def sent(world):
-    item = document.Document(id="streamed", chunks=[document.Chunk(text="a", vector=[1, 1])])
-    return document.IngestRequest(document=document.IngestDocument(sequence=1, document=item))
-
-
-def doc(name):
-    return document.Document(id=name, chunks=[document.Chunk(text="one word", vector=[1, 2])])
-
-
-def files(world):
-    opening = rag.IngestDocumentsStart(collection=f"files-{world.name}")
-    file = rag.File(id="a.md", data=b"# Cats\n\nCats purr.")
-    return [rag.IngestDocumentsRequest(start=opening), rag.IngestDocumentsRequest(file=file)]
-
-
-SHORT = text.SamplingParameters(max_tokens=4)
-HELLO = text.ChatMessage(role=text.ROLE_USER, content="hello")
-QUICK = image.DiffusionParameters(steps=2)
-RED = image.Image(data=png())
-SEEDS = (image.LatentPoint(seed=1), image.LatentPoint(seed=2))
-TEXT, IMAGE, RAG = (
-    "quadrille.text.v1.TextService",
-    "quadrille.image.v1.ImageService",
-    "quadrille.gateway.v1.RagService",
-)
-COLLECTIONS, DOCUMENTS, SEARCHES, ADMIN = (
-    f"quadrille.retrieval.v1.{name}Service" for name in ("Collection", "Document", "Search", "Admin")
-)
-
-# What each method is asked; a list is a client's stream.
-CASES = {
-    f"{TEXT}/Generate": lambda w: text.GenerateRequest(prompt=text.Prompt(text="Once"), sampling=SHORT),
-    f"{TEXT}/Chat": lambda w: text.ChatRequest(messages=[HELLO], sampling=SHORT),
-    f"{TEXT}/Score": lambda w: text.ScoreRequest(continuations=["the cat"]),
-    f"{TEXT}/Embed": lambda w: text.EmbedRequest(inputs=["cats"]),
-    f"{TEXT}/Rerank": lambda w: text.RerankRequest(query="cats", documents=["dogs", "kittens"]),
-    f"{TEXT}/FillMask": lambda w: text.FillMaskRequest(text="the [MASK] sat"),
-    f"{TEXT}/Tokenize": lambda w: text.TokenizeRequest(text="the cat"),
-    f"{TEXT}/Detokenize": lambda w: text.DetokenizeRequest(token_ids=[40, 41]),
-    f"{TEXT}/ListModels": lambda w: text.ListModelsRequest(),
-    f"{TEXT}/GetModel": lambda w: text.GetModelRequest(model="minilm"),
-    f"{IMAGE}/Generate": lambda w: image.GenerateRequest(prompt="a red circle", parameters=QUICK),
-    f"{IMAGE}/Edit": lambda w: image.EditRequest(prompt="blue", init_image=RED, parameters=QUICK),
-    f"{IMAGE}/Interpolate": lambda w: image.InterpolateRequest(
-        start=SEEDS[0], end=SEEDS[1], frame_count=2, parameters=QUICK
-    ),
-    f"{IMAGE}/Encode": lambda w: image.EncodeRequest(images=[RED]),
-    f"{IMAGE}/Decode": lambda w: image.DecodeRequest(latents=[w.latent()]),
-    f"{IMAGE}/Score": lambda w: image.ScoreRequest(images=[RED], samples=2),
-    f"{IMAGE}/ListModels": lambda w: image.ListModelsRequest(),
-    f"{COLLECTIONS}/CreateCollection": lambda w: collection.CreateCollectionRequest(
-        collection=collection.Collection(name=f"made-{w.name}", dimension=2)
-    ),
-    f"{COLLECTIONS}/GetCollection": lambda w: collection.GetCollectionRequest(name=w.books),
-    f"{COLLECTIONS}/ListCollections": lambda w: collection.ListCollectionsRequest(),
-    f"{COLLECTIONS}/DeleteCollection": lambda w: collection.DeleteCollectionRequest(name=w.fresh("gone")),
-    f"{COLLECTIONS}/SwapAlias": lambda w: collection.SwapAliasRequest(
-        alias=f"alias-{w.name}", collection=w.books
-    ),
-    f"{DOCUMENTS}/Ingest": lambda w: [start(w), sent(w)],
-    f"{DOCUMENTS}/UpsertDocuments": lambda w: document.UpsertDocumentsRequest(
-        collection=w.books, documents=[doc("b")]
-    ),
-    f"{DOCUMENTS}/GetDocument": lambda w: document.GetDocumentRequest(collection=w.books, id="a"),
-    f"{DOCUMENTS}/ListDocuments": lambda w: document.ListDocumentsRequest(collection=w.books),
-    f"{DOCUMENTS}/DeleteDocuments": lambda w: document.DeleteDocumentsRequest(
-        collection=w.books, ids=["none"]
-    ),
-    f"{SEARCHES}/Search": lambda w: search.SearchRequest(
-        collection=w.books, query=search.Query(text="word")
-    ),
-    f"{SEARCHES}/BatchSearch": lambda w: search.BatchSearchRequest(
-        collection=w.books, queries=[search.Query(text="word"), search.Query(vector=[1, 0])]
-    ),
-    f"{ADMIN}/Verify": lambda w: admin.VerifyRequest(),
-    f"{ADMIN}/Repair": lambda w: admin.RepairRequest(collection=w.books),
-    f"{ADMIN}/Snapshot": lambda w: admin.SnapshotRequest(name=f"taken-{w.name}"),
-    f"{ADMIN}/Restore": lambda w: admin.RestoreRequest(name=w.snapshot()),
-    f"{ADMIN}/Compact": lambda w: admin.CompactRequest(),
-    f"{ADMIN}/Stats": lambda w: admin.StatsRequest(),
-    f"{RAG}/Ask": lambda w: rag.AskRequest(collection="docs", question="What is derived?", sampling=SHORT),
-    f"{RAG}/IngestDocuments": files,
-}  # fmt: skip
-
-
-def owners(ports):
-    """The address of each package's own service."""
-    return {
-        "text": f"127.0.0.1:{ports.text}",
-        "image": f"127.0.0.1:{ports.image}",
-        "retrieval": f"127.0.0.1:{ports.retrieval}",
-        "gateway": f"127.0.0.1:{ports.gateway}",
-    }
-
-
-def package_of(path):
-    return path.split(".")[1]
 
 
 @pytest.fixture(scope="module", params=["gateway", "owner"])
@@ -185,22 +24,6 @@ def world(request, stack, client):
     client.documents.upsert(world.books, [kept])
     yield world
     client.collections.delete(world.books)
-
-
-def call(address, path, request):
-    """The answers of any method, as a list."""
-    method = METHODS[path]
-    sides = ("stream" if side else "unary" for side in (method.client_streaming, method.server_streaming))
-    with grpc.insecure_channel(address) as channel:
-        make = getattr(channel, "_".join(sides))
-        kind = GetMessageClass(method.output_type)
-        stub = make(
-            f"/{path}",
-            request_serializer=lambda m: m.SerializeToString(),
-            response_deserializer=kind.FromString,
-        )
-        answer = stub(iter(request) if isinstance(request, list) else request, timeout=60)
-        return list(answer) if method.server_streaming else [answer]
 
 
 def unconfigured(client, path):
@@ -232,12 +55,8 @@ def test_it_answers(world, client, path):
         return
     with pytest.raises(grpc.RpcError) as caught:
         call(address, path, CASES[path](world))
-    info = error_details_pb2.ErrorInfo()
-    trailers = dict(caught.value.trailing_metadata())
-    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
-    assert any(detail.Unpack(info) for detail in status.details)
-    assert info.reason == "NOT_CONFIGURED"
+    assert details(caught.value, error_details_pb2.ErrorInfo).reason == "NOT_CONFIGURED"
     assert option in caught.value.details()
 
 
@@ -277,3 +96,17 @@ def test_what_the_contract_lacks_is_unimplemented(stack, door):
             with pytest.raises(grpc.RpcError) as caught:
                 channel.unary_unary(path)(b"", timeout=30)
             assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize("door", ["text", "image", "retrieval", "gateway"])
+def test_what_is_over_the_limit_or_oddly_compressed_is_refused(stack, door):
+    path = f"/{next(name for name in METHODS if package_of(name) == door)}"
+    with grpc.insecure_channel(owners(stack.ports)[door]) as channel:
+        method = channel.stream_stream(path)  # any kind will do: both end before the handler
+        for data, compression, code in (
+            (bytes(33 * 1024 * 1024), None, grpc.StatusCode.RESOURCE_EXHAUSTED),
+            (bytes(1024), grpc.Compression.Deflate, grpc.StatusCode.UNIMPLEMENTED),
+        ):
+            with pytest.raises(grpc.RpcError) as caught:
+                list(method(iter([data]), timeout=60, compression=compression))
+            assert caught.value.code() is code

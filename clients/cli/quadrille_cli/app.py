@@ -48,6 +48,8 @@ def connect(
         raise typer.BadParameter("--certificate and --key go together")
     if certificate is not None and ca is None:
         raise typer.BadParameter("--certificate needs --ca")
+    if api_key and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+        raise typer.BadParameter("--api-key must be printable ASCII without spaces")
     tls = None if ca is None else Tls(ca, certificate, key)
     context.obj = Connection(address, api_key, tls, timeout)
 

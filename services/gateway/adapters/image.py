@@ -26,7 +26,7 @@ def image_router(
         request = image_pb2.ListModelsRequest()
         return (await caller.unary(stubs[address].ListModels, request, _LIST_TIMEOUT_S)).models
 
-    return Router(tuple(channels), fetch, _describe)
+    return Router(tuple(channels), fetch, _describe, option="QUADRILLE_IMAGEGEN_MODELS")
 
 
 class GrpcImageBackend:

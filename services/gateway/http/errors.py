@@ -32,6 +32,9 @@ _PARAMS = {
     "sampling.logprobs": "logprobs",
     "inputs": "input",
     "prompt.text": "prompt",
+    "prompt.token_ids.ids": "prompt",
+    "prompt.token_ids": "prompt",
+    "sampling.structured_output": "response_format",
     "parameters.count": "n",
 }
 
@@ -42,8 +45,11 @@ def failure(error: Exception) -> tuple[int, dict[str, str], dict[str, Any]]:
         status, kind = _STATUS.get(code_of(error), (500, "server_error"))
         if isinstance(error, errors.TooLarge):
             status, kind = 413, "invalid_request_error"
-        param = _param(error.field) if isinstance(error, errors.InvalidInput) else None
-        return status, _retry_headers(error), body(error.message, kind, param, error.reason.lower())
+        param, message = None, error.message
+        if isinstance(error, errors.InvalidInput):
+            param = _param(error.field)
+            message = f"{param}: {error.description}"
+        return status, _retry_headers(error), body(message, kind, param, error.reason.lower())
     log.error("unexpected_error", exc_info=error)
     message = "internal error; the server's log has it under this request id"
     return 500, {}, body(message, "server_error", None, "internal")
@@ -85,7 +91,11 @@ def install(app: FastAPI) -> None:
 
 
 def _param(field: str) -> str:
-    return _PARAMS.get(field, field.removeprefix("sampling.").removeprefix("parameters."))
+    for theirs, ours in _PARAMS.items():
+        rest = field.removeprefix(theirs)
+        if field.startswith(theirs) and (not rest or rest[0] in ".["):
+            return ours + rest
+    return field.removeprefix("sampling.").removeprefix("parameters.")
 
 
 def _retry_headers(error: errors.QuadrilleError) -> dict[str, str]:

@@ -135,6 +135,10 @@ class Asker:
         answer_tokens = sampling.max_tokens
         if answer_tokens is None:
             answer_tokens = min(DEFAULT_MAX_TOKENS, max(_MIN_ANSWER_TOKENS, room // 3))
+        elif model and answer_tokens >= model.context_length - _TEMPLATE_TOKENS:
+            raise InvalidInput(
+                "sampling.max_tokens", f"fills the model's context of {model.context_length} tokens"
+            )
         room -= answer_tokens
         kept: list[rag.Passage] = []
         for passage in passages if model else ():

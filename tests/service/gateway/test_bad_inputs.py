@@ -3,7 +3,9 @@
 import grpc
 import httpx
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
+from quadrille_client import AsyncClient, InvalidArgumentError
 from serving.auth import digest
 
 CHAT = "/v1/chat/completions"
@@ -120,6 +122,8 @@ def ask(**fields):
         (ask(top_k=0), "top_k"),
         (ask(request_id="x" * 129), "request_id"),
         (ask(sampling={"logprobs": 1}), "sampling.logprobs"),
+        (ask(sampling={"n": 10**9}), "sampling.n"),
+        (ask(top_k=10**9), "top_k"),
         (ask(sampling={"structured_output": {}}), "sampling.structured_output.kind"),
     ],
     ids=lambda value: str(value)[:30],
@@ -130,6 +134,50 @@ async def test_questions_are_checked_before_anything_is_asked(doors, request_, f
         assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert (await call.details()).startswith(f"{field}: ")
     assert not doors.text.calls
+
+
+def blamed(call_error):
+    """The fields that an error's BadRequest names; it carries one ErrorInfo too."""
+    trailers = dict(call_error.trailing_metadata())
+    bad, info = error_details_pb2.BadRequest(), error_details_pb2.ErrorInfo()
+    details = status_pb2.Status.FromString(trailers["grpc-status-details-bin"]).details
+    assert [detail.Unpack(info) for detail in details].count(True) == 1
+    for detail in details:
+        detail.Unpack(bad)
+    return [violation.field for violation in bad.field_violations]
+
+
+START = rag_pb2.IngestDocumentsRequest(start=rag_pb2.IngestDocumentsStart(collection="c"))
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ([], "start"),
+        ([rag_pb2.IngestDocumentsRequest()], "start"),
+        ([rag_pb2.IngestDocumentsRequest(file=rag_pb2.File(id="a"))], "start"),
+        ([START, START], "file"),
+        ([START, rag_pb2.IngestDocumentsRequest()], "file"),
+    ],
+    ids=str,
+)
+async def test_an_ingest_out_of_order_names_what_is_missing(doors, sent, field):
+    async with grpc.aio.insecure_channel(doors.grpc) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for _ in rag_pb2_grpc.RagServiceStub(channel).IngestDocuments(iter(sent)):
+                pass
+    assert (caught.value.code(), blamed(caught.value)) == (grpc.StatusCode.INVALID_ARGUMENT, [field])
+
+
+@pytest.mark.parametrize("max_tokens", [512, 2**31 - 1])
+async def test_an_answer_longer_than_the_context_is_the_fault_of_max_tokens(doors, tmp_path, max_tokens):
+    (tmp_path / "note.txt").write_text("The store keeps its truth in SQLite.")
+    async with AsyncClient(doors.grpc) as client:
+        async for _ in client.ingest("notes", [tmp_path]):
+            pass
+        with pytest.raises(InvalidArgumentError) as caught:
+            await client.ask("notes", "Where is the truth?", max_tokens=max_tokens)
+    assert caught.value.field == "sampling.max_tokens"
 
 
 async def test_messages_over_the_limit(make_doors):

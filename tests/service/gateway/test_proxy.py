@@ -2,7 +2,6 @@ import asyncio
 
 import grpc
 import pytest
-from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
 from quadrille.text.v1 import text_pb2, text_pb2_grpc
 from quadrille_client import (
     AsyncClient,
@@ -57,6 +56,18 @@ async def test_request_id_tenant_and_deadline_go_along(doors):
     assert 0 < call.time_left() < 10
 
 
+async def test_they_go_along_with_what_rag_asks(doors, tmp_path):
+    (tmp_path / "note.txt").write_text("Cats purr.")
+    async with AsyncClient(doors.grpc, timeout=9) as client:
+        async for _ in client.ingest("notes", [tmp_path]):
+            pass
+        doors.text.calls.clear()
+        events = [event async for event in client.stream_ask("notes", "Do cats purr?")]
+    (call,) = doors.text.calls
+    assert 0 < call.time_left() < 10
+    assert call.request_id == events[0].request_id
+
+
 async def test_a_cancelled_call_is_cancelled_behind_the_gateway(doors):
     async with AsyncClient(doors.grpc) as client:
         async with client.stream_generate("forever") as stream:
@@ -100,14 +111,3 @@ async def test_keys_and_scopes_hold_at_the_door(make_doors, tmp_path):
         assert await code(listing, "good") is grpc.StatusCode.OK
         admin = "/quadrille.retrieval.v1.AdminService/Stats"
         assert await code(admin, "good") is grpc.StatusCode.PERMISSION_DENIED
-
-
-async def test_an_ingest_must_begin_with_its_start(doors):
-    async with grpc.aio.insecure_channel(doors.grpc) as channel:
-        call = rag_pb2_grpc.RagServiceStub(channel).IngestDocuments(
-            iter([rag_pb2.IngestDocumentsRequest(file=rag_pb2.File(id="a"))])
-        )
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            async for _ in call:
-                pass
-        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

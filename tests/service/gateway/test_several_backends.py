@@ -10,7 +10,7 @@ from gateway.config import GatewaySettings
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry
 from quadrille.text.v1 import text_pb2, text_pb2_grpc
-from quadrille_client import AsyncClient, NotFoundError, UnavailableError
+from quadrille_client import AsyncClient, FailedPreconditionError, NotFoundError, UnavailableError
 from serving.config import ServiceSettings
 from serving.server import GrpcServer
 
@@ -79,6 +79,8 @@ async def test_each_request_goes_to_the_server_that_holds_its_model(stack):
         assert (await client.generate("x", model="llm")).started.model == "llm"
         with pytest.raises(NotFoundError):
             await client.generate("x", model="other")
+        with pytest.raises(FailedPreconditionError, match="QUADRILLE_TEXTGEN_MODELS"):
+            await client.rerank("q", ["d"])
 
 
 async def test_a_lost_server_takes_only_its_own_models_along(stack):

@@ -34,7 +34,7 @@ def start() -> Iterator[Start]:
         environment = {f"QUADRILLE_IMAGEGEN_{name.upper()}": str(value) for name, value in options.items()}
         process = subprocess.Popen(
             [sys.executable, "-m", "imagegen"],
-            env=os.environ | {"HF_HUB_OFFLINE": "1"} | environment,
+            env=os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""} | environment,
             stderr=subprocess.PIPE,
         )
         started.append(process)
@@ -82,3 +82,10 @@ def test_a_model_that_cannot_be_loaded_stops_the_start(start: Start, tmp_path: P
     assert process.returncode == 2
     assert f"model '{tmp_path}' cannot be loaded" in errors.decode()
     assert b"Traceback" not in errors
+
+
+def test_cuda_where_there_is_none_stops_the_start(start: Start, model_paths: tuple[Path, Path]) -> None:
+    process = start(models=f"tiny={model_paths[0]}", device="cuda", port=0, metrics_port=0)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "device is cuda, but torch finds no CUDA device here" in errors.decode()

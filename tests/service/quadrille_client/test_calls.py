@@ -167,6 +167,12 @@ def test_the_key_and_a_request_id_go_along_and_the_id_survives_retries(moody, dr
     assert first["x-request-id"] == second["x-request-id"]
 
 
+@pytest.mark.parametrize("key", ["qd-…", "two words", "line\nbreak"])
+def test_a_key_that_no_header_can_carry_is_refused_before_any_call(driver, key):
+    with pytest.raises(ValueError, match="api_key must be printable ASCII"):
+        driver.call("127.0.0.1:9", detokenize, api_key=key)
+
+
 def test_no_server_is_unavailable(driver):
     with pytest.raises(UnavailableError):
         driver.call("127.0.0.1:9", detokenize, max_retries=0)

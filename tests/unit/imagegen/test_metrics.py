@@ -32,3 +32,11 @@ def test_every_metric_exists_under_its_name() -> None:
         kind = "gauge" if name.startswith("requests_") else kind
         assert f"# TYPE quadrille_image_{name} {kind}" in text
     assert 'quadrille_image_admission_rejections_total{reason="queue_full"} 1.0' in text
+
+
+def test_refusals_are_counted_from_zero() -> None:
+    registry = CollectorRegistry()
+    ImagegenMetrics(registry)
+    name = "quadrille_image_admission_rejections_total"
+    for reason in ("queue_full", "deadline"):
+        assert registry.get_sample_value(name, {"reason": reason}) == 0

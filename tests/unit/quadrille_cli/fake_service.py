@@ -26,8 +26,8 @@ def main() -> None:
     mode = os.environ.get(f"FAKE_{name.upper()}")
     if mode == "broken":
         sys.exit("the model is missing")
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN if mode == "stubborn" else lambda *_: ended.set())
+    # Blocked before any thread begins, and waited for below: a handler that set an event could lock itself out.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     server = grpc.server(ThreadPoolExecutor(2))
     status = bytes([0x08, 2 if mode == "loading" else 1])
     check = grpc.unary_unary_rpc_method_handler(lambda request, context: status)
@@ -39,7 +39,8 @@ def main() -> None:
         door = http.server.ThreadingHTTPServer(("127.0.0.1", int(http_port)), Ready)
         threading.Thread(target=door.serve_forever, daemon=True).start()
     print(f"{name} listens", flush=True)
-    ended.wait()
+    while signal.sigwait({signal.SIGTERM}) and mode == "stubborn":
+        pass
     with Path(os.environ["FAKE_JOURNAL"]).open("a") as notes:
         notes.write(f"{name}\n")
     server.stop(None).wait()

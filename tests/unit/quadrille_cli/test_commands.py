@@ -149,3 +149,4 @@ def test_the_key_goes_along(address):
     result = CliRunner().invoke(app, ["--address", address, "--api-key", "wrong", "models"])
     assert result.exit_code == 1
     assert "UNAUTHENTICATED" in result.stderr
+    assert CliRunner().invoke(app, ["--address", address, "--api-key", "qd-…", "models"]).exit_code == 2

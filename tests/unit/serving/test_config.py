@@ -23,7 +23,7 @@ def failure(capsys) -> str:
 def test_defaults_then_file_then_environment(monkeypatch, tmp_path):
     assert load_settings(DemoSettings).rows == 8
     path = tmp_path / "quadrille.toml"
-    path.write_text('[demo]\nrows = 9\nmodels = ["x", "y"]\n[other]\nrows = 1\n')
+    path.write_text('[demo]\nrows = 9\nmodels = ["x", "y"]\n[textgen]\nrows = 1\n')
     monkeypatch.setenv("QUADRILLE_CONFIG", str(path))
     assert load_settings(DemoSettings).rows == 9
     assert load_settings(DemoSettings).models == ("x", "y")
@@ -50,6 +50,13 @@ def test_an_unknown_name_in_the_file_is_named(monkeypatch, capsys, tmp_path):
     path.write_text("[demo]\nrow = 9\n")
     monkeypatch.setenv("QUADRILLE_CONFIG", str(path))
     assert "row" in failure(capsys)
+
+
+def test_a_table_of_no_service_is_named(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "quadrille.toml"
+    path.write_text("[textgn]\nport = 9\n")
+    monkeypatch.setenv("QUADRILLE_CONFIG", str(path))
+    assert "textgn is no service" in failure(capsys)
 
 
 def test_a_missing_or_broken_file_is_named(monkeypatch, capsys, tmp_path):

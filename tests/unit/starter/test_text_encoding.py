@@ -9,6 +9,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from starter.text.encoding import (
     COPY,
+    PADDED_TO,
     PASSAGE_NUMBER,
     QUESTION_WORD,
     SHOT_WEIGHT,
@@ -49,8 +50,9 @@ def test_links_join_equal_tokens_and_look_back(tokenizer: PreTrainedTokenizerFas
 
 def test_padding_has_no_weight() -> None:
     ids, weights = collate([Encoded([5, 6, 7], [1.0, 1.0, 1.0]), Encoded([8], [1.0])], pad=0)
-    assert ids.tolist() == [[5, 6, 7], [8, 0, 0]]
-    assert weights.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert ids.shape == weights.shape == (2, PADDED_TO)
+    assert ids[:, :4].tolist() == [[5, 6, 7, 0], [8, 0, 0, 0]]
+    assert weights.sum(1).tolist() == [3, 1]
 
 
 def test_guidance_is_least_where_the_attention_is_on_the_links() -> None:

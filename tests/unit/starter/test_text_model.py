@@ -27,7 +27,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.fixture(scope="module")
 def model() -> LlamaForCausalLM:
-    return AutoModelForCausalLM.from_pretrained(FOLDER, use_safetensors=True).eval()
+    return AutoModelForCausalLM.from_pretrained(FOLDER, use_safetensors=True, dtype="float32").eval()
 
 
 def ask(tokenizer: PreTrainedTokenizerFast, question: str, *passages: str) -> str:

@@ -18,8 +18,8 @@ from quadrille_cli.stack import Stack
 
 COLLECTION = "quadrille-docs"
 QUESTIONS = (
-    "Which services does Quadrille consist of?",
-    "How does a call report an error?",
+    "What is the gateway?",
+    "What are fakes?",
     "Where are documents and vectors kept?",
 )
 QUERY = "graceful shutdown of a server"
@@ -50,7 +50,9 @@ class Showing:
 
     def ask(self, question: str) -> None:
         """Stream an answer with its passages, citations and support."""
-        with self._client.stream_ask(COLLECTION, question, max_tokens=96, temperature=0.0) as stream:
+        with self._client.stream_ask(
+            COLLECTION, question, passages=2, max_tokens=96, temperature=0.0
+        ) as stream:
             printer = AnswerPrinter(self._console)
             for event in stream:
                 printer.show(event)

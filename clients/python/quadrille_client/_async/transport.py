@@ -1,6 +1,7 @@
 """One channel: deadlines, metadata, retries, typed errors."""
 
 import asyncio
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -31,12 +32,19 @@ def open_channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
 
 @dataclass(frozen=True, slots=True)
 class AsyncTransport:
-    """How calls are made. `timeout` is in seconds, retries included; None is no deadline."""
+    """How calls are made. `timeout` is in seconds, retries included; None is no deadline.
+
+    Raises ValueError for a key that no header can carry.
+    """
 
     channel: grpc.aio.Channel
     api_key: str | None
     timeout: float | None
     policy: RetryPolicy
+
+    def __post_init__(self) -> None:
+        if self.api_key and not re.fullmatch("[!-~]+", self.api_key):
+            raise ValueError("api_key must be printable ASCII without spaces")
 
     def with_options(self, timeout: float | None, max_retries: int | None) -> "AsyncTransport":
         """The same channel under other options; None keeps what is."""

@@ -1,5 +1,6 @@
 """One channel: deadlines, metadata, retries, typed errors."""
 
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -28,12 +29,19 @@ def open_channel(address: str, tls: Tls | None) -> grpc.Channel:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How calls are made. `timeout` is in seconds, retries included; None is no deadline."""
+    """How calls are made. `timeout` is in seconds, retries included; None is no deadline.
+
+    Raises ValueError for a key that no header can carry.
+    """
 
     channel: grpc.Channel
     api_key: str | None
     timeout: float | None
     policy: RetryPolicy
+
+    def __post_init__(self) -> None:
+        if self.api_key and not re.fullmatch("[!-~]+", self.api_key):
+            raise ValueError("api_key must be printable ASCII without spaces")
 
     def with_options(self, timeout: float | None, max_retries: int | None) -> "Transport":
         """The same channel under other options; None keeps what is."""
