@@ -11,8 +11,7 @@ from pathlib import Path
 
 import torch
 
-from starter.image import denoiser, models, vae
-from starter.image import evaluate as image_evaluation
+from starter.image import stages
 from starter.text import evaluate as text_evaluation
 from starter.text import model as text_model
 from starter.text import tokenizer, train
@@ -25,14 +24,6 @@ def train_text(work: Path, out: Path, seed: int) -> None:
     # The vocabulary depends on the seed alone, so a resumed run makes the same one again.
     vocabulary = tokenizer.train(train.corpus(seed))
     text_model.save(train.train(work, vocabulary, seed=seed), vocabulary, out)
-
-
-def train_image(work: Path, out: Path, seed: int) -> None:
-    """Autoencoder, then text encoder and denoiser, as one pipeline into `out`."""
-    captions = models.build_tokenizer(out / "tokenizer")
-    autoencoder = vae.train(work, seed=seed)
-    encoder, unet = denoiser.train(work, autoencoder, captions, seed=seed)
-    models.assemble(captions, encoder, autoencoder, unet).save_pretrained(out)
 
 
 def main() -> None:
@@ -51,8 +42,7 @@ def main() -> None:
     if unknown := set(parts) - {"image", "text"}:
         parser.error(f"unknown part: {', '.join(sorted(unknown))}")
     if "image" in parts:
-        train_image(options.work, HERE / "image" / "model", options.seed)
-        image_evaluation.write(HERE / "image" / "model", HERE / "image" / "evaluation.json")
+        stages.run_all(stages.Run(options.work, seed=options.seed))
     if "text" in parts:
         train_text(options.work, HERE / "text" / "model", options.seed)
         text_evaluation.write(HERE / "text" / "model", HERE / "text" / "evaluation.json")

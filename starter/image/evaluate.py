@@ -1,142 +1,173 @@
-"""Measures the image model analytically: which colour, background and shape each picture shows.
+"""Measures the image models: what their pictures show, against what their captions say.
 
-Run at the repository's root: `python -m starter.image.evaluate [--out FILE]`.
+Run at the repository's root: `python -m starter.image.evaluate [--out FILE]`. The judge is analytic
+(`judge.py`); a small network trained on true pictures (`classifier.py`) checks it.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import math
 import random
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import StableDiffusion3Pipeline, StableDiffusionPipeline
 from rich.progress import track
 
-from .scenes import COLOURS, SHAPES, SIZE, Scene, mask, render, sample_scene
-from .vae import pictures
+from . import classifier, generator, judge
+from .captions import caption
+from .gan import label, sample_thing
+from .render import Array, render
+from .scenes import SIZE, Scene, sample_scene
 
-MODEL = Path(__file__).parent / "model"
-STEPS, GUIDANCE_SCALE, BATCH = 20, 3.0, 16
-MIN_IOU = 0.7
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What an analysed picture shows; `iou` is of the best-fitting ideal shape."""
-
-    shape: str
-    colour: str
-    background: str
-    radius: float
-    iou: float
+HERE = Path(__file__).parent
+STEPS, GUIDANCE_SCALE, BATCH = 20, 3.0, 32
+PIPELINES = {"unet": ("model", StableDiffusionPipeline), "transformer": ("flow", StableDiffusion3Pipeline)}
 
 
-def nearest_colour(pixel: npt.NDArray[np.float32]) -> str:
-    """The named colour at the least distance in RGB; `pixel` has shape (3,), in [0, 1]."""
-    return min(COLOURS, key=lambda name: float(np.linalg.norm(pixel - np.array(COLOURS[name]) / 255)))
+def load(folder: Path, kind: type[Any]) -> Any:
+    """A pipeline of class `kind`, from safetensors in `folder`."""
+    # A missing third text encoder has to be named.
+    absent = {"text_encoder_3": None, "tokenizer_3": None} if kind is StableDiffusion3Pipeline else {}
+    pipeline = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True, **absent)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
 
 
-def read(picture: npt.NDArray[np.float32]) -> Reading:
-    """Analyse a picture, shape (SIZE, SIZE, 3), in [0, 1].
-
-    The background is the median of the border, the figure whatever differs from it; the shape is the
-    ideal one, over all sizes around the figure's own centre, of highest intersection over union with it.
-    """
-    border = np.concatenate(
-        [picture[:2].reshape(-1, 3), picture[-2:].reshape(-1, 3), picture[:, :2].reshape(-1, 3)]
-    )
-    background = np.median(border, axis=0)
-    figure = np.linalg.norm(picture - background, axis=-1) > 0.25
-    if figure.sum() < 20:
-        return Reading("", "", nearest_colour(background), 0.0, 0.0)
-    rows, columns = np.nonzero(figure)
-    x, y = (columns.min() + columns.max() + 1) / 2, (rows.min() + rows.max() + 1) / 2
-    half = (columns.max() - columns.min() + rows.max() - rows.min() + 2) / 4
-    best = (0.0, "", 0.0)
-    for shape, factor in itertools.product(SHAPES, np.linspace(0.85, 1.2, 15)):
-        ideal = mask(shape, x, y, half * factor) > 0.5
-        iou = float((ideal & figure).sum() / (ideal | figure).sum())
-        best = max(best, (iou, shape, half * factor))
-    colour = nearest_colour(np.median(picture[figure], axis=0))
-    return Reading(best[1], colour, nearest_colour(background), float(best[2]), best[0])
-
-
-def draw(pipeline: StableDiffusionPipeline, captions: list[str], seed: int = 0) -> npt.NDArray[np.float32]:
+def draw(pipeline: Any, captions: list[str], seed: int = 0, steps: int = STEPS) -> Array:
     """Pictures for `captions`, shape (len, SIZE, SIZE, 3), in [0, 1]; one seed per picture."""
     done = []
+    # Where a third text encoder is missing, its zero tokens take time and change nothing.
+    options = {"max_sequence_length": 1} if isinstance(pipeline, StableDiffusion3Pipeline) else {}
     for first in track(range(0, len(captions), BATCH), "drawing"):
         part = captions[first : first + BATCH]
         generators = [torch.Generator().manual_seed(seed + first + i) for i in range(len(part))]
-        options = {
-            "num_inference_steps": STEPS,
-            "guidance_scale": GUIDANCE_SCALE,
-            "height": SIZE,
-            "width": SIZE,
-        }
-        done.append(pipeline(part, generator=generators, output_type="np", **options).images)
+        images = pipeline(
+            part,
+            generator=generators,
+            output_type="np",
+            num_inference_steps=steps,
+            guidance_scale=GUIDANCE_SCALE,
+            height=SIZE,
+            width=SIZE,
+            **options,
+        ).images
+        done.append(images.astype(np.float32))
     return np.concatenate(done)
 
 
-def score(scenes: list[Scene], drawn: npt.NDArray[np.float32]) -> dict[str, float]:
-    """Shares of pictures that are right in each attribute, and in all of them at once."""
-    right = dict.fromkeys(("colour", "background", "shape", "size", "all"), 0)
-    for scene, picture in zip(scenes, drawn, strict=True):
-        seen = read(picture)
-        sized = (seen.radius < 16.5) == (scene.size == "small") if scene.size else True
-        checks = {
-            "colour": seen.colour == scene.colour,
-            "background": seen.background == scene.background,
-            "shape": seen.shape == scene.shape and seen.iou >= MIN_IOU,
-            "size": sized,
-        }
-        for name, fine in checks.items():
-            right[name] += fine
-        right["all"] += all(checks.values())
-    return {"pictures": len(scenes)} | {name: round(count / len(scenes), 3) for name, count in right.items()}
+def score(
+    scenes: list[Scene], drawn: Array, checker: classifier.Classifier | None = None
+) -> dict[str, float]:
+    """Shares of pictures that are right in each attribute and in all; what the checker says of the last."""
+    verdicts = [judge.score(scene, picture) for scene, picture in zip(scenes, drawn, strict=True)]
+    figures = {name: float(np.mean([verdict[name] for verdict in verdicts])) for name in judge.ATTRIBUTES}
+    if checker:
+        checked = classifier.right(checker, scenes, drawn)
+        figures["joint_by_classifier"] = float(np.mean(checked))
+        joint = [verdict["joint"] for verdict in verdicts]
+        figures["classifier_agrees"] = float(np.mean([a == b for a, b in zip(joint, checked, strict=True)]))
+    return {"pictures": len(scenes)} | {name: round(value, 4) for name, value in figures.items()}
 
 
-def evaluate(folder: Path = MODEL, *, count: int = 200) -> dict[str, object]:
-    """All figures of the model card."""
-    pipeline = StableDiffusionPipeline.from_pretrained(folder)
-    pipeline.set_progress_bar_config(disable=True)
-    parts = ("unet", "vae", "text_encoder")
-    parameters = {name: sum(p.numel() for p in getattr(pipeline, name).parameters()) for name in parts}
-    figures: dict[str, object] = {"parameters": parameters, "steps": STEPS, "guidance_scale": GUIDANCE_SCALE}
-    for name, held_out in (("seen_combinations", False), ("held_out_combinations", True)):
+def denoiser_figures(folder: Path, count: int, checker: classifier.Classifier) -> dict[str, Any]:
+    """Figures of every pipeline in `folder`, on complete captions of seen and of held-out combinations."""
+    figures: dict[str, Any] = {"steps": STEPS, "guidance_scale": GUIDANCE_SCALE}
+    cases: dict[str, tuple[list[Scene], list[str]]] = {}
+    for name, held_out in (("seen", False), ("held_out", True)):
         rng = random.Random(f"evaluation {name}")
         scenes = [sample_scene(rng, held_out=held_out) for _ in range(count)]
-        ideal = np.stack([render(scene, rng) for scene in scenes])
-        figures[name] = score(scenes, draw(pipeline, [scene.caption(rng) for scene in scenes]))
-        # How often the judge itself is right, on pictures that are right by construction.
-        figures[f"{name}_judge_on_true_pictures"] = score(scenes, ideal)
-    x = pictures(random.Random("evaluation vae"), 128, SIZE)
-    with torch.no_grad():
-        decoded = pipeline.vae(x).sample.clamp(-1, 1)
-    figures["vae_psnr_db"] = round(-10 * math.log10(float(((decoded - x) / 2).square().mean())), 2)
+        cases[name] = (scenes, [caption(scene, rng, complete=True) for scene in scenes])
+        # How often judge and classifier are right on pictures that are right by construction.
+        figures[f"{name}_true_pictures"] = score(scenes, render(scenes, rng), checker)
+    for name, (part, kind) in PIPELINES.items():
+        if not (folder / part / name).is_dir():
+            continue
+        pipeline = load(folder / part, kind)
+        network = getattr(pipeline, name)
+        figures[name] = {"parameters": sum(weights.numel() for weights in network.parameters())}
+        for case, (scenes, captions) in cases.items():
+            figures[name][case] = score(scenes, draw(pipeline, captions), checker)
     return figures
 
 
-def write(folder: Path, out: Path) -> None:
-    """Print the figures of the model in `folder` and write them to `out`."""
-    figures = json.dumps(evaluate(folder), indent=2)
+@torch.no_grad()
+def vae_figures(vae: Any, *, count: int = 256) -> dict[str, float]:
+    """Fidelity of the autoencoder on scenes of all combinations."""
+    rng = random.Random("evaluation vae")
+    scenes = [sample_scene(rng, held_out=None) for _ in range(count)]
+    x = classifier.as_pixels(render(scenes, rng))
+    decoded = torch.cat([vae(part).sample.clamp(-1, 1) for part in torch.split(x, BATCH)])
+    errors = ((decoded - x) / 2).square().mean(dim=(1, 2, 3))
+    psnr = -10 * math.log10(float(errors.mean()))
+    shown = ((decoded + 1) / 2).permute(0, 2, 3, 1).contiguous().numpy()
+    joint = score(scenes, shown)["joint"]
+    return {
+        "psnr_db": round(psnr, 2),
+        "worst_psnr_db": round(-10 * math.log10(float(errors.max())), 2),
+        "joint": joint,
+    }
+
+
+@torch.no_grad()
+def gan_figures(model: generator.Generator, *, count: int = 384) -> dict[str, Any]:
+    """Fidelity and variety of the generator at several truncations."""
+    rng = random.Random("evaluation gan")
+    scenes = [sample_thing(rng) for _ in range(count)]
+    labels = torch.tensor([label(scene) for scene in scenes])
+    latents = torch.randn(count, model.config["latent_dim"], generator=torch.Generator().manual_seed(0))
+    figures: dict[str, Any] = {"parameters": sum(weights.numel() for weights in model.parameters())}
+    for psi in (0.5, 0.8, 1.0):
+        parts = zip(torch.split(latents, BATCH), torch.split(labels, BATCH), strict=True)
+        drawn = torch.cat([(model(z, y, psi) + 1) / 2 for z, y in parts]).permute(0, 2, 3, 1).numpy()
+        seen = [judge.read(np.ascontiguousarray(picture)) for picture in drawn]
+        right = [
+            len(things) == 1
+            and (things[0].colour, things[0].shape) == (scene.things[0].colour, scene.things[0].shape)
+            and things[0].iou >= judge.MIN_IOU
+            for scene, (_, things) in zip(scenes, seen, strict=True)
+        ]
+        looks = {(ground, judge.place(things), things[0].size) for ground, things in seen if len(things) == 1}
+        figures[f"psi_{psi}"] = {
+            "colour_and_shape": round(float(np.mean(right)), 4),
+            "backgrounds_positions_sizes": len(looks),  # of 8 x 9 x 3
+        }
+    return figures
+
+
+def evaluate(folder: Path, work: Path, *, count: int = 512, seed: int = 0) -> dict[str, Any]:
+    """All figures of the model card, of whatever is in `folder`."""
+    checker = classifier.train(work, seed=seed)
+    figures = denoiser_figures(folder, count, checker)
+    if (folder / "model" / "vae").is_dir():
+        figures["vae"] = vae_figures(load(folder / "model", StableDiffusionPipeline).vae)
+    if (folder / "gan" / "config.json").is_file():
+        figures["gan"] = gan_figures(generator.load(folder / "gan"))
+    return figures
+
+
+def write(folder: Path, work: Path, out: Path, *, count: int = 512) -> None:
+    """Print the figures of the models in `folder` and write them to `out`."""
+    figures = json.dumps(evaluate(folder, work, count=count), indent=2)
     out.write_text(figures + "\n", encoding="utf-8")
     print(figures)
 
 
 def main() -> None:
-    """Evaluate the shipped model, or the one given."""
+    """Evaluate the shipped models, or those given."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=MODEL)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "evaluation.json")
+    parser.add_argument("--models", type=Path, default=HERE, help="a folder with model, flow and gan")
+    parser.add_argument(
+        "--work", type=Path, default=HERE.parent / ".work", help="has the classifier, or gets it"
+    )
+    parser.add_argument("--count", type=int, default=512, help="pictures of each kind")
+    parser.add_argument("--out", type=Path, default=HERE / "evaluation.json")
     options = parser.parse_args()
-    write(options.model, options.out)
+    write(options.models, options.work, options.out, count=options.count)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ import torch
 from diffusers import StableDiffusionPipeline
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from starter.image.evaluate import draw, read
+from starter.image.captions import WORDS, caption
+from starter.image.evaluate import draw
+from starter.image.judge import read
 from starter.image.models import MAX_TOKENS, build_tokenizer
-from starter.image.scenes import WORDS, sample_scene
+from starter.image.scenes import sample_scene
 
 FOLDER = Path(__file__).parents[3] / "starter" / "image" / "model"
 
@@ -35,7 +37,7 @@ def test_every_caption_word_is_one_token(tmp_path: Path) -> None:
     for word in WORDS:
         assert tokenizer.tokenize(word) == [f"{word}</w>"]
     rng = random.Random(0)
-    captions = [sample_scene(rng, held_out=None).caption(rng) for _ in range(100)]
+    captions = [caption(sample_scene(rng, held_out=None), rng) for _ in range(200)]
     assert max(len(ids) for ids in tokenizer(captions).input_ids) <= MAX_TOKENS
 
 
@@ -44,12 +46,12 @@ def test_unknown_words_fall_back_to_bytes(pipeline: StableDiffusionPipeline) -> 
     assert pipeline.tokenizer.unk_token_id not in ids[1:-1]
 
 
-@pytest.mark.parametrize("caption", ["a large red circle", "a large blue square on a yellow background"])
-def test_it_draws_the_colours_it_is_asked_for(pipeline: StableDiffusionPipeline, caption: str) -> None:
-    said = caption.split()
-    seen = read(draw(pipeline, [caption])[0])
-    assert seen.colour == said[2]
-    assert seen.background == (said[6] if len(said) > 4 else "white")
+@pytest.mark.parametrize("prompt", ["a large red circle", "a large blue square on a yellow background"])
+def test_it_draws_the_colours_it_is_asked_for(pipeline: StableDiffusionPipeline, prompt: str) -> None:
+    said = prompt.split()
+    background, things = read(draw(pipeline, [prompt])[0])
+    assert things[0].colour == said[2]
+    assert background == (said[6] if len(said) > 4 else "white")
 
 
 def test_the_autoencoder_keeps_the_picture(pipeline: StableDiffusionPipeline) -> None:

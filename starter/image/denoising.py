@@ -1,0 +1,124 @@
+"""Stage 4 of the image model: what the training of both denoisers has in common.
+
+The captions' features are frozen by then, so a step is one pass of the denoiser over noised latents. Noise
+levels are logit-normal (Esser et al., 2024, arXiv:2403.03206) and a little towards more noise, where it is
+decided what is drawn; both denoisers predict a velocity, whose squared error weighs all levels alike.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers import CLIPTokenizer
+
+from starter import progress
+from starter.checkpoint import Checkpoint, average, learning_rate
+
+from . import latents
+from .captions import caption
+from .reader import Features, tokenize
+
+BATCH = 64
+CAPTION_DROPOUT = 0.1  # so that guidance has an unconditional prediction to start from
+LEVEL_MEAN, LEVEL_DEVIATION = 0.3, 1.2  # of the logit of the noise level
+AVERAGE_DECAY = 0.998
+SAVE_EVERY = 200
+
+
+class Denoiser(ABC):
+    """A network and its kind of noise. Levels are the share of noise in [0, 1], shape [n]."""
+
+    name: str
+    network: nn.Module
+
+    @abstractmethod
+    def noised(
+        self, x: torch.Tensor, noise: torch.Tensor, levels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Noised latents and the velocity to predict, both [n, c, h, w], and the timesteps [n]."""
+
+    @abstractmethod
+    def predict(
+        self, x: torch.Tensor, timesteps: torch.Tensor, tokens: torch.Tensor, pooled: torch.Tensor
+    ) -> torch.Tensor:
+        """Velocity [n, c, h, w] under captions' features, [n, tokens, width] and pooled [n, width]."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how fast to train."""
+
+    steps: int
+    peak_rate: float
+
+
+def peek(work: Path, denoiser: Denoiser) -> nn.Module:
+    """The averaged weights of the last checkpoint, however far training has come."""
+    tensors = load_file(work / f"{denoiser.name}.safetensors")
+    kept = {key.removeprefix("kept/"): value for key, value in tensors.items() if key.startswith("kept/")}
+    denoiser.network.load_state_dict(kept)
+    return denoiser.network.eval()
+
+
+def train(
+    work: Path,
+    denoiser: Denoiser,
+    vae: AutoencoderKL,
+    tokenizer: CLIPTokenizer,
+    view: Features,
+    recipe: Recipe,
+    *,
+    seed: int,
+    scenes: int = latents.COUNT,
+) -> nn.Module:
+    """Train, or go on training, the network of `denoiser`; returns its averaged weights."""
+    network = denoiser.network
+    kept = copy.deepcopy(network)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=recipe.peak_rate, betas=(0.9, 0.98), weight_decay=0.01
+    )
+    checkpoint = Checkpoint(
+        work / f"{denoiser.name}.safetensors", {"network": network, "kept": kept}, optimizer
+    )
+    start = checkpoint.load()
+    if start >= recipe.steps:
+        return kept.eval()
+    known, encoded = latents.scenes(seed, scenes), latents.load(work, vae, seed=seed, count=scenes)
+    total = 0.0
+    for step, bar in progress.steps(f"image: {denoiser.name}", start, recipe.steps):
+        rng = random.Random(f"{denoiser.name} {seed} {step}")
+        torch.manual_seed(rng.getrandbits(32))
+        picks = [rng.randrange(len(known)) for _ in range(BATCH)]
+        captions = ["" if rng.random() < CAPTION_DROPOUT else caption(known[i], rng) for i in picks]
+        with torch.no_grad():
+            tokens, pooled = view(tokenize(tokenizer, captions))
+        x = encoded[picks].float()
+        levels = torch.sigmoid(LEVEL_MEAN + LEVEL_DEVIATION * torch.randn(BATCH))
+        noisy, velocity, timesteps = denoiser.noised(x, torch.randn_like(x), levels)
+        # On small sequences plain matrix products are faster than the fused kernel's backward pass.
+        with sdpa_kernel(SDPBackend.MATH):
+            with torch.autocast("cpu", torch.bfloat16):
+                predicted = denoiser.predict(noisy, timesteps, tokens, pooled)
+            loss = F.mse_loss(predicted.float(), velocity)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.param_groups[0]["lr"] = learning_rate(step, recipe.steps, recipe.peak_rate)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        average(kept, network, min(AVERAGE_DECAY, (step + 1) / (step + 10)))
+        total += loss.item()
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == recipe.steps:
+            checkpoint.save(step + 1)
+            bar.print(f"{denoiser.name} step {step + 1}: v mse {total / SAVE_EVERY:.4f}")
+            total = 0.0
+    return kept.eval()
