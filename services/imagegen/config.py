@@ -47,9 +47,17 @@ class ImagegenSettings(ServiceSettings, service="imagegen"):
         16 * 1024 * 1024, ge=64, description="Most pixels of a request: images x width x height."
     )
     max_image_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Largest input image file, bytes.")
-    default_steps: int = Field(20, ge=1, le=1000, description="Denoising steps when a request names none.")
+    default_steps: int = Field(
+        20,
+        ge=1,
+        le=1000,
+        description="Denoising steps when neither a request nor the model's generation_config.json names them.",
+    )
     default_guidance_scale: float = Field(
-        7.5, ge=0, le=50, description="Guidance scale when a request names none."
+        7.5,
+        ge=0,
+        le=50,
+        description="Guidance scale when neither a request nor the model's generation_config.json names one.",
     )
     prompt_cache_entries: int = Field(
         256, ge=1, description="Prompt embeddings kept, least recently used first out."

@@ -5,10 +5,11 @@ Each component's class is named here, so that a model's index can never name cod
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DConditionModel
+from pydantic import BaseModel, Field
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from imagegen.domain import Capability, ModelDescription
@@ -33,6 +34,13 @@ class LoadOptions:
     default_steps: int = 20
     default_guidance_scale: float = 7.5
     score_sigma: float = 0.1
+
+
+class GenerationDefaults(BaseModel):
+    """What a model's directory may say of itself in `generation_config.json`; it goes before the options'."""
+
+    guidance_scale: Annotated[float, Field(ge=0, le=50)] | None = None
+    num_inference_steps: Annotated[int, Field(ge=1)] | None = None
 
 
 class ModelLoadError(Exception):
@@ -110,6 +118,7 @@ def _load_pipeline(model_id: str, reference: str, options: LoadOptions, architec
     )
     tokenizer: Any = CLIPTokenizer.from_pretrained(reference, subfolder="tokenizer", local_files_only=local)
     samplers = SamplerBank(DDIMScheduler.load_config(reference, subfolder="scheduler"))
+    own = _own_defaults(Path(reference))
     for module in (vae, unet, text_encoder):
         _place(module, options.device)
     scale = cell_size(vae)
@@ -126,8 +135,10 @@ def _load_pipeline(model_id: str, reference: str, options: LoadOptions, architec
         default_height=size,
         max_size=max_size,
         size_granularity=scale,
-        default_steps=min(options.default_steps, min(samplers.max_steps.values())),
-        default_guidance_scale=options.default_guidance_scale,
+        default_steps=min(own.num_inference_steps or options.default_steps, *samplers.max_steps.values()),
+        default_guidance_scale=(
+            options.default_guidance_scale if own.guidance_scale is None else own.guidance_scale
+        ),
         latent_shape=(int(unet.config.in_channels), size // scale, size // scale),
         parameter_count=count_parameters(vae, unet, text_encoder),
         dtype=_dtype_name(unet),
@@ -143,6 +154,11 @@ def _load_pipeline(model_id: str, reference: str, options: LoadOptions, architec
         device=options.device,
         score_sigma=options.score_sigma,
     )
+
+
+def _own_defaults(folder: Path) -> GenerationDefaults:
+    path = folder / "generation_config.json"
+    return GenerationDefaults.model_validate_json(path.read_bytes() if path.is_file() else b"{}")
 
 
 def _check_fit(unet: dict[str, Any], vae: dict[str, Any]) -> None:

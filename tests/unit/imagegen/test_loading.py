@@ -19,6 +19,25 @@ def test_pipeline_says_what_it_is(pipeline_path: Path) -> None:
     assert model.parameter_count > 100_000
 
 
+def test_a_directory_may_have_defaults_of_its_own(pipeline_path: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(pipeline_path, tmp_path / "copy")
+    options = LoadOptions(default_steps=20, default_guidance_scale=7.5)
+    says = copy / "generation_config.json"
+    for own, steps, scale in (
+        ({"guidance_scale": 0.0, "num_inference_steps": 30, "eta": 1}, 30, 0.0),
+        ({"num_inference_steps": 10**6}, None, 7.5),
+        ({}, 20, 7.5),
+    ):
+        says.write_text(json.dumps(own))
+        model = load_model("x", str(copy), options).description
+        assert model.default_steps == (steps or min(model.max_steps.values()))
+        assert model.default_guidance_scale == scale
+    for wrong in ('{"guidance_scale": -1}', '{"num_inference_steps": 0}', "[]", "{"):
+        says.write_text(wrong)
+        with pytest.raises(ModelLoadError, match="copy"):
+            load_model("x", str(copy), options)
+
+
 def test_bare_autoencoder(vae_path: Path) -> None:
     model = load_model("v", str(vae_path), LoadOptions(max_size=65)).description
     assert (model.architecture, model.samplers, model.max_size) == ("AutoencoderKL", (), 64)
