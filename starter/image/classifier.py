@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from starter import progress
@@ -68,6 +69,20 @@ def train(work: Path, *, seed: int, steps: int = STEPS) -> Classifier:
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
             checkpoint.save(step + 1)
             bar.print(f"classifier step {step + 1}: loss {loss.item():.4f}")
+    return model.eval()
+
+
+def save(model: Classifier, folder: Path) -> None:
+    """Write the weights in half precision."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors")
+
+
+def load(folder: Path) -> Classifier:
+    """The classifier in `folder`, in single precision."""
+    model = Classifier()
+    model.load_state_dict(load_file(folder / "model.safetensors"))
     return model.eval()
 
 

@@ -8,7 +8,7 @@ from diffusers import UNet2DConditionModel
 from .denoising import Denoiser, Recipe
 from .models import build_scheduler, build_unet
 
-RECIPE = Recipe(steps=9000, peak_rate=1.2e-3)
+RECIPE = Recipe(steps=12_000, peak_rate=1.2e-3)
 
 
 class Diffusion(Denoiser):

@@ -1,7 +1,7 @@
 """Measures the image models: what their pictures show, against what their captions say.
 
-Run at the repository's root: `python -m starter.image.evaluate [--out FILE]`. The judge is analytic
-(`judge.py`); a small network trained on true pictures (`classifier.py`) checks it.
+Run at the repository's root: `python -m starter.image.evaluate`. The judge is analytic (`judge.py`); a small
+network trained on true pictures (`classifier.py`) checks it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from rich.progress import track
 from . import classifier, generator, judge
 from .captions import caption
 from .gan import label, sample_thing
+from .models import GUIDANCE_SCALE, STEPS
 from .render import Array, render
 from .scenes import SIZE, Scene, sample_scene
 
 HERE = Path(__file__).parent
-STEPS, GUIDANCE_SCALE, BATCH = 20, 3.0, 32
+BATCH = 32
 PIPELINES = {"unet": ("model", StableDiffusionPipeline), "transformer": ("flow", StableDiffusion3Pipeline)}
 
 
@@ -74,7 +75,7 @@ def score(
     return {"pictures": len(scenes)} | {name: round(value, 4) for name, value in figures.items()}
 
 
-def denoiser_figures(folder: Path, count: int, checker: classifier.Classifier) -> dict[str, Any]:
+def denoiser_figures(folder: Path, count: int, checker: classifier.Classifier | None) -> dict[str, Any]:
     """Figures of every pipeline in `folder`, on complete captions of seen and of held-out combinations."""
     figures: dict[str, Any] = {"steps": STEPS, "guidance_scale": GUIDANCE_SCALE}
     cases: dict[str, tuple[list[Scene], list[str]]] = {}
@@ -139,9 +140,9 @@ def gan_figures(model: generator.Generator, *, count: int = 384) -> dict[str, An
     return figures
 
 
-def evaluate(folder: Path, work: Path, *, count: int = 512, seed: int = 0) -> dict[str, Any]:
-    """All figures of the model card, of whatever is in `folder`."""
-    checker = classifier.train(work, seed=seed)
+def evaluate(folder: Path = HERE, *, count: int = 512) -> dict[str, Any]:
+    """All figures of the model card, of whatever models are in `folder`; `count` pictures of each kind."""
+    checker = classifier.load(folder / "checker") if (folder / "checker").is_dir() else None
     figures = denoiser_figures(folder, count, checker)
     if (folder / "model" / "vae").is_dir():
         figures["vae"] = vae_figures(load(folder / "model", StableDiffusionPipeline).vae)
@@ -150,24 +151,15 @@ def evaluate(folder: Path, work: Path, *, count: int = 512, seed: int = 0) -> di
     return figures
 
 
-def write(folder: Path, work: Path, out: Path, *, count: int = 512) -> None:
-    """Print the figures of the models in `folder` and write them to `out`."""
-    figures = json.dumps(evaluate(folder, work, count=count), indent=2)
-    out.write_text(figures + "\n", encoding="utf-8")
-    print(figures)
-
-
 def main() -> None:
-    """Evaluate the shipped models, or those given."""
+    """Print the figures of the shipped models, or of those given."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", type=Path, default=HERE, help="a folder with model, flow and gan")
     parser.add_argument(
-        "--work", type=Path, default=HERE.parent / ".work", help="has the classifier, or gets it"
+        "--models", type=Path, default=HERE, help="a folder with model, flow, gan and checker"
     )
     parser.add_argument("--count", type=int, default=512, help="pictures of each kind")
-    parser.add_argument("--out", type=Path, default=HERE / "evaluation.json")
     options = parser.parse_args()
-    write(options.models, options.work, options.out, count=options.count)
+    print(json.dumps(evaluate(options.models, count=options.count), indent=2))
 
 
 if __name__ == "__main__":

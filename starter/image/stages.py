@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Run:
-    """Where checkpoints are kept, where models go (`model`, `flow` and `gan`), and the seed."""
+    """Where checkpoints are kept, where models go (`model`, `flow`, `gan` and `checker`), and the seed."""
 
     work: Path
     out: Path = HERE
@@ -62,7 +63,7 @@ def train_unet(run: Run, *, unfinished: bool = False) -> None:
     network = (
         denoising.peek(run.work, parts[0]) if unfinished else denoising.train(run.work, *parts, seed=run.seed)
     )
-    models.assemble(tokenizer, encoder, autoencoder, network).save_pretrained(run.out / "model")
+    models.save(models.assemble(tokenizer, encoder, autoencoder, network), run.out / "model")
 
 
 def train_transformer(run: Run, *, unfinished: bool = False) -> None:
@@ -74,7 +75,7 @@ def train_transformer(run: Run, *, unfinished: bool = False) -> None:
     network = (
         denoising.peek(run.work, parts[0]) if unfinished else denoising.train(run.work, *parts, seed=run.seed)
     )
-    models.assemble_flow(tokenizer, encoders, autoencoder, network).save_pretrained(run.out / "flow")
+    models.save(models.assemble_flow(tokenizer, encoders, autoencoder, network), run.out / "flow")
 
 
 def peek(run: Run) -> None:
@@ -83,7 +84,7 @@ def peek(run: Run) -> None:
     for name, stage in (("unet", train_unet), ("transformer", train_transformer)):
         if (run.work / f"{name}.safetensors").is_file():
             stage(early, unfinished=True)
-    evaluate.write(early.out, run.work, early.out / "evaluation.json", count=96)
+    print(json.dumps(evaluate.evaluate(early.out, count=96), indent=2))
 
 
 def train_gan(run: Run) -> None:
@@ -92,13 +93,8 @@ def train_gan(run: Run) -> None:
 
 
 def train_classifier(run: Run) -> None:
-    """The network that checks the judge; it stays in `work`."""
-    classifier.train(run.work, seed=run.seed)
-
-
-def measure(run: Run) -> None:
-    """All figures, into `evaluation.json`."""
-    evaluate.write(run.out, run.work, run.out / "evaluation.json")
+    """The network that checks the judge, into `checker`."""
+    classifier.save(classifier.train(run.work, seed=run.seed), run.out / "checker")
 
 
 STAGES: dict[str, Callable[[Run], object]] = {
@@ -109,7 +105,6 @@ STAGES: dict[str, Callable[[Run], object]] = {
     "transformer": train_transformer,
     "gan": train_gan,
     "classifier": train_classifier,
-    "evaluate": measure,
     "peek": peek,
 }
 

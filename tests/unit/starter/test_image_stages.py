@@ -22,7 +22,9 @@ from starter.image import (
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-def test_from_nothing_to_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_nothing_to_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for module in (vae, reader, gan, classifier):
         monkeypatch.setitem(module.train.__kwdefaults__, "steps", 2)
         monkeypatch.setattr(module, "BATCH", 8)
@@ -32,13 +34,14 @@ def test_from_nothing_to_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(latents.load.__kwdefaults__, "count", 32)
     monkeypatch.setitem(denoising.train.__kwdefaults__, "scenes", 32)
     monkeypatch.setattr(evaluate, "STEPS", 1)
-    monkeypatch.setitem(evaluate.write.__kwdefaults__, "count", 4)
     for figures_of in (evaluate.vae_figures, evaluate.gan_figures):
         monkeypatch.setitem(figures_of.__wrapped__.__kwdefaults__, "count", 4)  # type: ignore[attr-defined]
     run = stages.Run(tmp_path / "work", tmp_path)
     stages.run_all(run)
-    figures = json.loads((tmp_path / "evaluation.json").read_text())
+    figures = evaluate.evaluate(tmp_path, count=4)
     assert figures["seen_true_pictures"]["joint"] == 1
     assert {"unet", "transformer", "vae", "gan"} <= set(figures)
+    capsys.readouterr()
     stages.peek(run)
-    assert (tmp_path / "work" / "early" / "evaluation.json").is_file()
+    said = capsys.readouterr().out
+    assert "unet" in json.loads(said[said.index("{\n") :])
