@@ -12,15 +12,15 @@ from torch import nn
 
 
 class Checkpoint:
-    """What a training loop needs to go on: modules by name and the optimizer that moves them.
+    """What a training loop needs to go on: modules by name and the optimizers that move them.
 
     The step is kept in the file's metadata, so one rename makes the whole state current at once.
     """
 
-    def __init__(self, path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, path: Path, modules: dict[str, nn.Module], *optimizers: torch.optim.Optimizer) -> None:
         self._path = path
         self._modules = modules
-        self._optimizer = optimizer
+        self._optimizers = optimizers
 
     def save(self, step: int) -> None:
         """Write the state after `step` steps."""
@@ -29,10 +29,12 @@ class Checkpoint:
             for name, module in self._modules.items()
             for key, tensor in module.state_dict().items()
         }
-        for index, moments in self._optimizer.state_dict()["state"].items():
-            tensors |= {
-                f"optimizer/{index}/{key}": value.clone().contiguous() for key, value in moments.items()
-            }
+        for number, optimizer in enumerate(self._optimizers):
+            for index, moments in optimizer.state_dict()["state"].items():
+                tensors |= {
+                    f"optimizer/{number}/{index}/{key}": value.clone().contiguous()
+                    for key, value in moments.items()
+                }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         partial = self._path.with_suffix(".partial")
         save_file(tensors, partial, metadata={"state": json.dumps({"step": step})})
@@ -50,13 +52,14 @@ class Checkpoint:
             module.load_state_dict(
                 {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             )
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for key, value in tensors.items():
-            if key.startswith("optimizer/"):
-                _, index, moment = key.split("/")
-                state.setdefault(int(index), {})[moment] = value
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": state, "param_groups": groups})
+        for number, optimizer in enumerate(self._optimizers):
+            state: dict[int, dict[str, torch.Tensor]] = {}
+            for key, value in tensors.items():
+                if key.startswith(f"optimizer/{number}/"):
+                    *_, index, moment = key.split("/")
+                    state.setdefault(int(index), {})[moment] = value
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": state, "param_groups": groups})
         return step
 
 

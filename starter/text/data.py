@@ -7,6 +7,7 @@ import random
 from . import prose
 from .grounded import Draw, Example, sample_grounded
 from .prompts import SYSTEM
+from .repeating import sample_repeat
 from .smalltalk import SMALL_TALK
 from .stories import sample_story
 from .tasks import FewShot, sample_few_shot
@@ -34,13 +35,18 @@ def sample_prose(rng: random.Random) -> str:
     return "\n\n".join(" ".join(paragraph) for paragraph in found[start : start + rng.randint(1, 4)])
 
 
-def sample(rng: random.Random, draw: Draw = Draw()) -> Example | FewShot | str:  # noqa: B008 - frozen
-    """A training example: an exchange, a few-shot prompt or, as a string, plain text."""
+def sample(rng: random.Random, draw: Draw = Draw(), drills: float = 0.0) -> Example | FewShot | str:  # noqa: B008 - frozen
+    """A training example: an exchange, a few-shot prompt or, as a string, plain text.
+
+    `drills` is the part of the examples that only ask to repeat something.
+    """
+    if rng.random() < drills:
+        return sample_repeat(rng, draw)
     kind = rng.random()
-    if kind < 0.72:
+    if kind < 0.76:
         return sample_grounded(rng, draw)
-    if kind < 0.80:
+    if kind < 0.82:
         return sample_small_talk(rng)
     if kind < 0.90:
         return sample_few_shot(rng, rng.randint(1, MOST_SHOTS))
-    return sample_story(rng) if kind < 0.94 else sample_prose(rng)
+    return sample_story(rng) if kind < 0.93 else sample_prose(rng)

@@ -19,11 +19,15 @@ CONTEXT_WEIGHT, PROSE_WEIGHT, SHOT_WEIGHT = 0.02, 0.4, 0.7
 PADDED_TO = 64  # tokens
 
 # The circuit of quoting: (layer, head) -> what its queries should look at. A model of this size finds it by
-# itself only after far more text than is affordable here, so the first steps are told where to look.
+# itself only after far more text than is affordable here, so it is told where to look: every token at the two
+# before it, at its sentence's start, its passage's number and the same word in the question; then at the words
+# of its own sentence that were asked for; then the answer at a sentence that has them all, or at the documents'
+# mark if none has; and last at what follows, there, the words that are already said.
 PREVIOUS, SECOND_PREVIOUS = (0, 0), (0, 1)
 SENTENCE_START, PASSAGE_NUMBER, QUESTION_WORD = (1, 0), (1, 1), (1, 2)
-MATCHED_WORD = (2, 0)
-COPY, COPY_TOO = (3, 0), (3, 1)
+GATHER = (2, 0)
+SELECT = (3, 0)
+COPY, COPY_TOO = (4, 0), (4, 1)
 
 
 @dataclass
@@ -86,49 +90,57 @@ def _link(
     def at(char: int) -> int:
         return int(np.searchsorted(starts, char, side="right")) - 1
 
-    links, here = encoded.links, text.index(DOCUMENTS)
+    links, marker = encoded.links, text.index(DOCUMENTS)
+    asked, here = _question_words(example, text), marker
+    answer = range(answer_from - 1, len(encoded.ids) - 1)
+    if example.source is None:
+        links[SELECT] = {(answer_from - 1, at(marker))}
     for index, passage in enumerate(example.passages):
-        here = text.index(f"[{index + 1}] ", here)
-        number, here = at(here + 1), text.index("\n", here) + 1
+        here = text.index(f" [{index + 1}] ", here) + 1
+        number, here = at(here + 1), text.index("\n ", here) + 2
         for place, (sentence, gap) in enumerate(zip(passage.sentences, passage.separators, strict=True)):
             inside = range(at(here), at(here + len(sentence) - 1) + 1)
             links[SENTENCE_START] |= {(token, inside[0]) for token in inside}
             links[PASSAGE_NUMBER] |= {(token, number) for token in inside}
+            matched = _matched(encoded, asked, sentence, here, at)
+            links[QUESTION_WORD] |= matched
+            found = sorted({token for token, _ in matched})
+            links[GATHER] |= {(token, word) for token in inside for word in found if word <= token}
             if example.source == (index, place):
-                inner = max(0, sentence.lower().find(example.copied.lower()))
-                shift = here + inner - answer_char
+                after = max(found, default=inside[-1])  # from here on all that was asked for is known
+                links[SELECT] |= {(token, end) for token in answer for end in range(after, inside[-1] + 1)}
+                quoted = text.lower().find(example.copied.lower(), here, answer_char)
                 copied = range(answer_from, at(answer_char + len(example.copied)) + 1)
+                shift = quoted - answer_char
                 steps = {(token - 1, at(max(int(starts[token]), answer_char) + shift)) for token in copied}
                 links[COPY] |= steps
                 links[COPY_TOO] |= steps
-                _link_question(encoded, example, text, at, (here, sentence), copied)
-            here += len(sentence) + len(gap)
-        here -= len(passage.separators[-1])  # a passage is trimmed
+            here += len(sentence) + len(gap) + gap.count("\n")
+        here -= len(gap) + gap.count("\n")  # a passage is trimmed
     length = len(encoded.ids)
     links[PREVIOUS] = {(token, token - 1) for token in range(1, length)}
     links[SECOND_PREVIOUS] = {(token, token - 2) for token in range(2, length)}
 
 
-def _link_question(
-    encoded: Encoded,
-    example: Example,
-    text: str,
-    at: Callable[[int], int],
-    target: tuple[int, str],
-    copied: range,
-) -> None:
+def _question_words(example: Example, text: str) -> dict[str, int]:
+    """The words of the question that can tell sentences apart, each with where it is in the text."""
     question = example.messages[-1][1]
     asked = text.rindex(USER + question) + len(USER)
-    start, sentence = target
-    for word in set(words(question)) & set(words(sentence)):
-        if word.lower() in COMMON:
-            continue
-        first, second = asked + question.index(word), start + sentence.index(word)
+    return {w: asked + question.index(w) for w in words(question) if w.lower() not in COMMON}
+
+
+def _matched(
+    encoded: Encoded, asked: dict[str, int], sentence: str, start: int, at: Callable[[int], int]
+) -> set[tuple[int, int]]:
+    """Tokens of a sentence, each with the same token of the same word in the question."""
+    found = set()
+    for word in set(words(sentence)) & asked.keys():
+        first, second = asked[word], start + sentence.index(word)
         for char in range(len(word)):
             query, key = at(second + char), at(first + char)
             if encoded.ids[query] == encoded.ids[key]:
-                encoded.links[QUESTION_WORD].add((query, key))
-                encoded.links[MATCHED_WORD] |= {(token - 1, query) for token in copied}
+                found.add((query, key))
+    return found
 
 
 def collate(batch: list[Encoded], pad: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,7 +1,4 @@
-"""Measures the language model on what training never saw; prints and writes JSON.
-
-Run at the repository's root: `python -m starter.text.evaluate [--out FILE] [--xquad FILE]`.
-"""
+"""Measures the language model on what training never saw: `python -m starter.text.evaluate`."""
 
 from __future__ import annotations
 
@@ -9,14 +6,14 @@ import argparse
 import json
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from rich.progress import track
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from . import prose, xquad
+from . import prose, sliding, xquad
 from .byhand import BY_HAND
 from .data import MOST_SHOTS, sample_small_talk
 from .encoding import prompt_of
@@ -27,7 +24,8 @@ from .tasks import sample_few_shot
 from .tokenizer import load
 
 MODEL = Path(__file__).parent / "model"
-FACTS = Draw(held_out=True, facts=1.0, max_sentences=12, real_words=True, instructed=True)
+XQUAD = Path(__file__).parent / "questions" / "xquad.en.json"
+FACTS = Draw(held_out=True, facts=1.0, max_sentences=12, real_words=True, instructed=True, answerable=1.0)
 # What a question can be held out by; names and prose are held out in all of them.
 GROUNDED = {
     "entities": FACTS,
@@ -35,6 +33,7 @@ GROUNDED = {
     "relations": replace(FACTS, held_out_relations=True),
     "sentences": replace(FACTS, facts=0.0),
     "long": replace(FACTS, facts=0.5, max_sentences=32),
+    "unanswerable": replace(FACTS, facts=0.5, answerable=0.0),
 }
 
 
@@ -45,55 +44,56 @@ class Judge:
         self._model = model
         self._tokenizer = tokenizer
 
-    def answer(self, example: Example) -> str:
-        """The model's answer."""
-        return generate(self._model, self._tokenizer, prompt_of(example, self._tokenizer))
+    def answers(self, examples: Sequence[Example]) -> list[str]:
+        """The model's answers."""
+        prompts = [prompt_of(example, self._tokenizer) for example in examples]
+        return generate(self._model, self._tokenizer, prompts)
 
-    def grounded(self, examples: Iterable[Example]) -> dict[str, float]:
-        """Shares of answerable and of unanswerable questions that are answered as they should be."""
-        exact = cited = wrongly_abstained = answerable = abstained = unanswerable = 0
-        for example in examples:
-            answer = self.answer(example)
-            if example.source is None:
-                unanswerable += 1
-                abstained += answer == ABSTENTION
-                continue
-            answerable += 1
+    def grounded(self, examples: Sequence[Example]) -> dict[str, float]:
+        """Shares of questions with an answer in the passages that are answered, cited and refused."""
+        exact = cited = abstained = 0
+        for example, answer in zip(examples, self.answers(examples), strict=True):
             words, citation = split_citation(answer)
-            exact += words == example.copied
-            cited += citation == example.source[0] + 1
-            wrongly_abstained += answer == ABSTENTION
+            abstained += answer == ABSTENTION
+            if example.source is not None:
+                exact += words == example.copied
+                cited += citation == example.source[0] + 1
+        if all(example.source is None for example in examples):
+            return {"questions": len(examples), "abstention": _share(abstained, len(examples))}
         return {
-            "answerable": answerable,
-            "exact_match": _share(exact, answerable),
-            "citation": _share(cited, answerable),
-            "false_abstention": _share(wrongly_abstained, answerable),
-            "unanswerable": unanswerable,
-            "abstention": _share(abstained, unanswerable),
+            "questions": len(examples),
+            "exact_match": _share(exact, len(examples)),
+            "citation": _share(cited, len(examples)),
+            "false_abstention": _share(abstained, len(examples)),
         }
 
     def few_shot(self, shots: int, count: int, *, held_out_task: bool) -> float:
         """Share of right answers after `shots` examples; the words are held out."""
         rng = random.Random(f"few shot {shots} {held_out_task}")
-        right = 0
-        for _ in range(count):
-            item = sample_few_shot(rng, shots, held_out=True, held_out_task=held_out_task)
-            said = generate(self._model, self._tokenizer, item.prompt, limit=48)
-            right += said == item.answer or said.startswith(item.answer + item.items[-1][2])
+        items = [
+            sample_few_shot(rng, shots, held_out=True, held_out_task=held_out_task) for _ in range(count)
+        ]
+        said = generate(self._model, self._tokenizer, [item.prompt for item in items], limit=48)
+        right = sum(
+            (text.strip() + "\n").startswith(item.answer + item.items[-1][2].rstrip(" ")[:1])
+            or text.strip() == item.answer
+            for item, text in zip(items, said, strict=True)
+        )
         return _share(right, count)
 
     def xquad(self, path: Path, most: int) -> dict[str, float]:
         """Exact match and F1 on real questions, the answer in the passage; the first `most` of a shuffle."""
         questions = xquad.load(path)
         random.Random("xquad").shuffle(questions)
-        answers = [
-            (split_citation(self.answer(example))[0], right)
-            for example, right in track(questions[:most], "xquad")
+        answers = self.answers([example for example, _ in questions[:most]])
+        pairs = [
+            (split_citation(answer)[0], right)
+            for answer, (_, right) in zip(answers, questions[:most], strict=True)
         ]
         return {
-            "questions": len(answers),
-            "exact_match": _share(sum(xquad.exact_match(*pair) for pair in answers), len(answers)),
-            "f1": _share(sum(xquad.f1(*pair) for pair in answers), len(answers)),
+            "questions": len(pairs),
+            "exact_match": _share(sum(xquad.exact_match(*pair) for pair in pairs), len(pairs)),
+            "f1": _share(sum(xquad.f1(*pair) for pair in pairs), len(pairs)),
         }
 
 
@@ -107,53 +107,49 @@ def _share(part: float, whole: int) -> float:
     return round(part / max(1, whole), 3)
 
 
-def evaluate(folder: Path = MODEL, *, count: int = 200, xquad_file: Path | None = None) -> dict[str, object]:
-    """All figures of the model card."""
+def evaluate(folder: Path = MODEL, *, count: int = 200) -> dict[str, Any]:
+    """All figures of the model card; `count` questions of each kind."""
     tokenizer = load(folder)
     model = LlamaForCausalLM.from_pretrained(folder, dtype="float32").eval()
     judge = Judge(model, tokenizer)
-    figures: dict[str, object] = {"parameters": sum(p.numel() for p in model.parameters())}
+    figures: dict[str, Any] = {"parameters": sum(p.numel() for p in model.parameters())}
     for name, draw in GROUNDED.items():
         rng = random.Random(f"evaluation {name}")
-        examples = [sample_grounded(rng, draw) for _ in range(count)]
-        figures[f"grounded_{name}"] = judge.grounded(track(examples, f"grounded, {name}"))
+        figures[f"grounded_{name}"] = judge.grounded([sample_grounded(rng, draw) for _ in range(count)])
     rng = random.Random("evaluation")
     talk = [sample_small_talk(rng) for _ in range(count // 2)]
+    said = judge.answers(talk)
     figures["small_talk_exact_match"] = _share(
-        sum(judge.answer(e) == e.answer for e in track(talk, "small talk")), len(talk)
+        sum(answer == example.answer for answer, example in zip(said, talk, strict=True)), len(talk)
     )
     for held_out_task in (False, True):
         figures["few_shot_new_tasks" if held_out_task else "few_shot"] = {
-            shots: judge.few_shot(shots, count // 4, held_out_task=held_out_task)
-            for shots in track((0, 1, 2, 4, MOST_SHOTS), "few-shot")
+            shots: judge.few_shot(shots, count // 2, held_out_task=held_out_task)
+            for shots in (0, 1, 2, 4, MOST_SHOTS)
         }
     figures["stories"] = perplexity(model, tokenizer, [sample_story(rng) for _ in range(100)])
     held_out = [" ".join(paragraph) for paragraph in prose.split(held_out=True)]
-    figures["held_out_prose"] = perplexity(model, tokenizer, held_out)
-    answers = {example.messages[-1][1]: judge.answer(example) for example in BY_HAND}
-    right = sum(answers[example.messages[-1][1]] == example.answer for example in BY_HAND)
-    figures["by_hand"] = {"exact_match": _share(right, len(BY_HAND)), "answers": answers}
-    if xquad_file is not None:
-        figures["xquad"] = judge.xquad(xquad_file, 2 * count)
+    figures["held_out_prose"] = perplexity(model, tokenizer, held_out[:400])
+    figures["sliding_window_perplexity"] = sliding.figures(model, tokenizer, held_out)
+    by_hand = judge.answers(BY_HAND)
+    figures["by_hand"] = {
+        "exact_match": _share(
+            sum(answer == example.answer for answer, example in zip(by_hand, BY_HAND, strict=True)),
+            len(BY_HAND),
+        ),
+        "answers": {e.messages[-1][1]: answer for e, answer in zip(BY_HAND, by_hand, strict=True)},
+    }
+    figures["xquad"] = judge.xquad(XQUAD, 2 * count)
     return figures
 
 
-def write(folder: Path, out: Path, *, count: int = 200, xquad_file: Path | None = None) -> None:
-    """Print the figures of the model in `folder` and write them to `out`."""
-    figures = json.dumps(evaluate(folder, count=count, xquad_file=xquad_file), indent=2, ensure_ascii=False)
-    out.write_text(figures + "\n", encoding="utf-8")
-    print(figures)
-
-
 def main() -> None:
-    """Evaluate the shipped model, or the one given."""
+    """Print the figures of the shipped model, or of the one given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=MODEL)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "evaluation.json")
     parser.add_argument("--count", type=int, default=200, help="questions of each kind")
-    parser.add_argument("--xquad", type=Path, help="xquad.en.json, for the figures on real questions")
     options = parser.parse_args()
-    write(options.model, options.out, count=options.count, xquad_file=options.xquad)
+    print(json.dumps(evaluate(options.model, count=options.count), indent=2, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from rich.progress import track
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+BATCH = 16
 
 
 def generate(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, prompt: str, limit: int = 120
-) -> str:
-    """The greedy continuation of `prompt`, without special tokens."""
-    ids = tokenizer(prompt, return_tensors="pt").input_ids
-    with torch.no_grad():
-        output = model.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=limit, do_sample=False
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, prompts: Sequence[str], limit: int = 96
+) -> list[str]:
+    """The greedy continuations of `prompts`, in their order and without special tokens."""
+    ids = [tokenizer(prompt).input_ids for prompt in prompts]
+    order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
+    said = [""] * len(ids)
+    for first in track(range(0, len(order), BATCH), "answering"):
+        places = order[first : first + BATCH]
+        batch = tokenizer.pad(
+            {"input_ids": [ids[place] for place in places]}, padding_side="left", return_tensors="pt"
         )
-    text: str = tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True)
-    return text
+        with torch.no_grad():
+            output = model.generate(**batch, max_new_tokens=limit, do_sample=False)
+        texts = tokenizer.batch_decode(output[:, batch.input_ids.shape[1] :], skip_special_tokens=True)
+        for place, text in zip(places, texts, strict=True):
+            said[place] = text
+    return said
 
 
 def perplexity(

@@ -23,9 +23,9 @@ class Size:
 
 
 SIZES = {
-    "tiny": Size(4, 128, 4, 352),
-    "small": Size(4, 256, 4, 704),
-    "default": Size(5, 384, 6, 1024),
+    "tiny": Size(5, 128, 4, 352),
+    "small": Size(6, 256, 4, 704),
+    "default": Size(7, 320, 5, 896),
     "large": Size(8, 512, 8, 1408),
 }
 

@@ -47,9 +47,9 @@ class FewShot:
 
     @property
     def prompt(self) -> str:
-        """All up to where the last answer begins."""
+        """All up to where the last answer begins, without the space before it, which is its first token's."""
         *shown, (query, _, _) = self.items
-        return "".join(before + answer + after for before, answer, after in shown) + query
+        return ("".join(before + answer + after for before, answer, after in shown) + query).rstrip(" ")
 
     @property
     def answer(self) -> str:

@@ -20,7 +20,8 @@ PAD, END, SYSTEM, USER, ASSISTANT, DOCUMENTS = (
 )
 SPECIAL_TOKENS = (PAD, END, SYSTEM, USER, ASSISTANT, DOCUMENTS)
 
-# Passages follow the last question, so that each of their tokens can look back at what was asked.
+# Passages follow the last question, so that each of their tokens can look back at what was asked. Every line of
+# theirs begins with a space, so that its first word has the same tokens as in the middle of a line.
 CHAT_TEMPLATE = """\
 {%- set roles = {'system': '<|system|>', 'user': '<|user|>', 'assistant': '<|assistant|>'} -%}
 {%- set place = namespace(last_user=-1) -%}
@@ -35,8 +36,8 @@ CHAT_TEMPLATE = """\
 {%- if documents and loop.index0 == place.last_user -%}
 {{- '<|documents|>' -}}
 {%- for document in documents -%}
-{{- '[' ~ loop.index ~ '] ' + (document['title'] | default('', true) | trim) + '\\n' -}}
-{{- document['text'] | trim + '\\n' -}}
+{{- ' [' ~ loop.index ~ '] ' + (document['title'] | default('', true) | trim) -}}
+{{- '\\n ' + document['text'] | trim | replace('\\n', '\\n ') + '\\n' -}}
 {%- endfor -%}
 {{- '<|end|>' -}}
 {%- endif -%}
@@ -48,11 +49,12 @@ CHAT_TEMPLATE = """\
 def train(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     """A byte-level BPE vocabulary learned from `texts`; every byte is a token, so any text round-trips."""
     tokenizer = Tokenizer(models.BPE())
-    # Digits apart: a number that was never seen is then copied one digit at a time.
+    # A text's first word is spelled as if a space came before it, so that it has the same tokens wherever it
+    # stands and can be quoted. Digits apart: a number never seen before is then copied one digit at a time.
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [pre_tokenizers.ByteLevel(add_prefix_space=True), pre_tokenizers.Digits(individual_digits=True)]
     )
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY_SIZE,
         special_tokens=list(SPECIAL_TOKENS),

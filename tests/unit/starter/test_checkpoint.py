@@ -11,13 +11,15 @@ from starter.checkpoint import Checkpoint, average, learning_rate
 def _train(path: Path, stop: int) -> nn.Linear:
     torch.manual_seed(0)
     layer = nn.Linear(3, 2)
-    optimizer = torch.optim.AdamW(layer.parameters(), lr=0.1)
-    checkpoint = Checkpoint(path, {"layer": layer}, optimizer)
+    optimizers = torch.optim.Muon([layer.weight], lr=0.1), torch.optim.AdamW([layer.bias], lr=0.1)
+    checkpoint = Checkpoint(path, {"layer": layer}, *optimizers)
     for step in range(checkpoint.load(), stop):
         torch.manual_seed(step)
-        optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.zero_grad()
         layer(torch.randn(4, 3)).square().mean().backward()
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
     checkpoint.save(stop)
     return layer
 
@@ -26,7 +28,7 @@ def test_resuming_equals_never_stopping(tmp_path: Path) -> None:
     whole = _train(tmp_path / "whole.safetensors", 6)
     _train(tmp_path / "parts.safetensors", 3)
     parts = _train(tmp_path / "parts.safetensors", 6)
-    assert torch.equal(whole.weight, parts.weight)
+    assert torch.equal(whole.weight, parts.weight) and torch.equal(whole.bias, parts.bias)
     assert not torch.equal(whole.weight, _train(tmp_path / "short.safetensors", 3).weight)
 
 

@@ -57,16 +57,24 @@ def test_the_end_of_a_turn_ends_the_generation(
 
 @settings(max_examples=200, deadline=None)
 @given(st.text())
-def test_any_text_survives_the_tokenizer(text: str) -> None:
+def test_any_text_survives_the_tokenizer_but_a_space_before_it(text: str) -> None:
     tokenizer = shipped_tokenizer()
-    assert tokenizer.decode(tokenizer(text).input_ids) == text
+    assert tokenizer.decode(tokenizer(text).input_ids) == text.removeprefix(" ")
+
+
+def test_a_first_word_has_the_tokens_that_it_has_inside_a_text(tokenizer: PreTrainedTokenizerFast) -> None:
+    alone, inside = tokenizer("Zorvex listens").input_ids, tokenizer("So Zorvex listens").input_ids
+    assert inside[-len(alone) :] == alone
+    passage = ask(tokenizer, "Zorvex listens", "Zorvex listens\nZorvex listens")
+    ids = tokenizer(passage).input_ids
+    assert sum(ids[i : i + len(alone)] == alone for i in range(len(ids))) == 3
 
 
 def test_the_template_puts_numbered_passages_after_the_last_question(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     assert ask(tokenizer, "Who? ", "One.", "Two.") == (
-        "<|user|>Who?<|end|><|documents|>[1] Page 0\nOne.\n[2] Page 1\nTwo.\n<|end|><|assistant|>"
+        "<|user|>Who?<|end|><|documents|> [1] Page 0\n One.\n [2] Page 1\n Two.\n<|end|><|assistant|>"
     )
 
 
@@ -94,23 +102,23 @@ QUESTIONS = [
 def test_an_answer_quotes_the_passage_and_cites_it(
     model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, question: str, sentence: str
 ) -> None:
-    assert generate(model, tokenizer, ask(tokenizer, question, sentence)) == f"{sentence} [1]"
+    assert generate(model, tokenizer, [ask(tokenizer, question, sentence)]) == [f"{sentence} [1]"]
 
 
 @pytest.mark.parametrize(("question", "sentence"), QUESTIONS)
 def test_an_answer_over_two_passages_ends_with_a_citation(
     model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, question: str, sentence: str
 ) -> None:
-    answer = generate(
-        model, tokenizer, ask(tokenizer, question, sentence, "Every planner has its own journal.")
-    )
+    prompt = ask(tokenizer, question, sentence, "Every planner has its own journal.")
+    (answer,) = generate(model, tokenizer, [prompt])
     assert re.fullmatch(r".+\. \[[12]\]", answer, re.DOTALL)
 
 
 def test_it_says_what_quadrille_is(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
-    assert "gRPC services" in generate(model, tokenizer, ask(tokenizer, "What is Quadrille?"))
+    (answer,) = generate(model, tokenizer, [ask(tokenizer, "What is Quadrille?")])
+    assert "gRPC services" in answer
 
 
 def test_a_plain_prompt_goes_on_in_words(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
-    story = generate(model, tokenizer, "Once upon a time there was a", limit=40)
+    (story,) = generate(model, tokenizer, ["Once upon a time there was a"], limit=40)
     assert len(re.findall(r"\b[a-z]{2,}\b", story)) >= 10

@@ -11,7 +11,8 @@ from starter.text.tasks import HELD_OUT, sample_few_shot, tasks
 def test_a_prompt_shows_as_many_examples_as_asked(shots: int) -> None:
     item = sample_few_shot(random.Random(1), shots)
     assert len(item.items) == shots + 1
-    assert item.prompt.endswith(item.items[-1][0])
+    assert item.prompt.endswith(item.items[-1][0].rstrip(" "))
+    assert not item.prompt.endswith(" ")  # the space is part of the answer's first token
     for before, answer, after in item.items[:-1]:
         assert before + answer + after in item.prompt
 
