@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-compose test-vllm check check-prometheus format protos docs bench load starter clean
+.PHONY: help setup demo up test test-all test-compose test-vllm check check-prometheus format protos docs bench load starter evaluate-starter clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -105,6 +105,9 @@ load: .venv-load/.ready  ## USERS=8 SECONDS=30 against a running stack
 
 starter: setup  ## retrain the starter models from nothing
 	$(BIN)/python -m starter
+
+evaluate-starter: setup  ## OUT=file.json: all figures of the starter models
+	$(BIN)/python -m starter.evaluate $(if $(OUT),--out $(OUT))
 
 $(BUF): protos/package.json protos/package-lock.json
 	cd protos && npm ci --silent --no-audit --no-fund

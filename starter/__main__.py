@@ -1,4 +1,4 @@
-"""Retrains both starter models from nothing: `python -m starter` at the repository's root.
+"""Retrains the starter models from nothing: `python -m starter` at the repository's root.
 
 Interrupted, it goes on from its last checkpoint in `starter/.work` (`--fresh` forgets it).
 """
@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 
 from starter.image import stages
-from starter.text import evaluate as text_evaluation
 from starter.text import model as text_model
 from starter.text import tokenizer, train
 
@@ -27,7 +26,7 @@ def train_text(work: Path, out: Path, seed: int) -> None:
 
 
 def main() -> None:
-    """Train what is asked for, measure it, and write weights and figures beside their recipes."""
+    """Train what is asked for and write the weights beside their recipes."""
     parser = argparse.ArgumentParser(prog="python -m starter", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="text|image", help="default: both")
     parser.add_argument("--seed", type=int, default=0)
@@ -45,7 +44,6 @@ def main() -> None:
         stages.run_all(stages.Run(options.work, seed=options.seed))
     if "text" in parts:
         train_text(options.work, HERE / "text" / "model", options.seed)
-        text_evaluation.write(HERE / "text" / "model", HERE / "text" / "evaluation.json")
 
 
 if __name__ == "__main__":
