@@ -14,7 +14,7 @@ from rich.console import Console
 
 from quadrille_cli.commands.up import interrupt
 from quadrille_cli.demo import corpus
-from quadrille_cli.demo.showing import QUESTIONS, Showing
+from quadrille_cli.demo.showing import ALMANAC, DOCS, QUESTIONS, Showing
 from quadrille_cli.demo.steps import Steps
 from quadrille_cli.failures import Failed
 from quadrille_cli.loading import Loading
@@ -60,7 +60,8 @@ def _show(stack: Stack, paths: list[Path], out: Path, screen: Console) -> Steps:
     with Client(stack.address, timeout=120) as client:
         show = Showing(client, stack, out, screen)
         steps.run("Models", show.models)
-        steps.run("Ingest Quadrille's own documentation", partial(show.ingest, paths))
+        steps.run("Ingest an almanac", partial(show.ingest, ALMANAC, [corpus.ALMANAC]))
+        steps.run("Ingest Quadrille's own documentation", partial(show.ingest, DOCS, paths))
         for question in QUESTIONS:
             steps.run(f"Ask: {question}", partial(show.ask, question))
         steps.run("Embed and search", show.search)

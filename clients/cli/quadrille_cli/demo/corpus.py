@@ -1,9 +1,10 @@
-"""What the demo reads: Quadrille's own documentation."""
+"""What the demo reads: an almanac of places that nobody has heard of, and Quadrille's own documentation."""
 
 from pathlib import Path
 
 from quadrille_cli.failures import Failed
 
+ALMANAC = Path(__file__).with_name("almanac")
 _PARTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs", "clients/python")
 
 

@@ -16,16 +16,20 @@ from quadrille_cli.demo.figures import figures, scrape
 from quadrille_cli.failures import Failed
 from quadrille_cli.stack import Stack
 
-COLLECTION = "quadrille-docs"
+ALMANAC, DOCS = "almanac", "quadrille-docs"
 QUESTIONS = (
-    "What is the gateway?",
-    "What are fakes?",
-    "Where are documents and vectors kept?",
+    "Who founded Marrowmere?",
+    "How high is the lighthouse?",
+    "Where does the library store its books?",
+    "Who wrote the anthem?",
 )
 QUERY = "graceful shutdown of a server"
 PROMPT = "The gateway answers questions from"
 CONTINUATIONS = (" documents and cites them.", " purple bicycles under seventeen.")
-PICTURES = (("a red circle on a white background", 7), ("a large blue square on a yellow background", 17))
+PICTURES = (
+    ("a small red circle above a blue square", 7),
+    ("a large green ring in the top left on a yellow background", 17),
+)
 
 
 class Showing:
@@ -41,18 +45,16 @@ class Showing:
         """What is loaded."""
         self._console.print(model_table(loaded(self._client)))
 
-    def ingest(self, paths: list[Path]) -> None:
-        """Read the documentation."""
-        end = ingest_files(self._client, COLLECTION, paths)
+    def ingest(self, collection: str, paths: list[Path]) -> None:
+        """Read files into a collection."""
+        end = ingest_files(self._client, collection, paths)
         self._console.print(f"{end.stored_count} files, {end.chunk_count} chunks in {end.collection}")
         if end.refused_count:
             raise Failed(f"{end.refused_count} files were refused")
 
     def ask(self, question: str) -> None:
         """Stream an answer with its passages, citations and support."""
-        with self._client.stream_ask(
-            COLLECTION, question, passages=2, max_tokens=96, temperature=0.0
-        ) as stream:
+        with self._client.stream_ask(ALMANAC, question, passages=2, max_tokens=96, temperature=0.0) as stream:
             printer = AnswerPrinter(self._console)
             for event in stream:
                 printer.show(event)
@@ -63,7 +65,7 @@ class Showing:
         self._console.print(f"“{QUERY}” is {len(embedded.vectors[0])} numbers by {embedded.model}")
         table = Table("mode", "best chunk", "passage", "ms", box=None)
         for mode in ("dense", "lexical", "hybrid"):
-            found = self._client.search(COLLECTION, QUERY, mode=mode, top_k=1)
+            found = self._client.search(DOCS, QUERY, mode=mode, top_k=1)
             for hit in found.hits:
                 opening = Text(" ".join(hit.text.split())[:90])
                 table.add_row(mode, Text(hit.chunk_id), opening, f"{found.search_ms:.1f}")
