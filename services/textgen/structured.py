@@ -62,7 +62,7 @@ class StructuredCompiler:
         cache_size: int = 128,
         threads: int = 2,
     ) -> None:
-        self._state = tokenizer_state
+        self._state = _without_first_space(tokenizer_state)
         self._vocabulary_size = vocabulary_size
         self._eos_ids = list(eos_ids)
         self._timeout_s = timeout_s
@@ -109,6 +109,16 @@ class StructuredCompiler:
                 )
         limits = LLParserLimits(max_grammar_size=500_000, max_lexer_states=50_000, step_max_items=50_000)
         return LLMatcher(self._tokenizer, grammar_of(spec), log_level=0, limits=limits)
+
+
+def _without_first_space(tokenizer_state: str) -> str:
+    """The tokenizer, but that it puts no space before a text: what a grammar forces goes on from other text."""
+    state = json.loads(tokenizer_state)
+    first = state.get("pre_tokenizer") or {}
+    for part in first.get("pretokenizers", [first]):
+        if part.get("type") == "ByteLevel":
+            part["add_prefix_space"] = False
+    return json.dumps(state)
 
 
 def grammar_of(spec: StructuredOutput) -> str:

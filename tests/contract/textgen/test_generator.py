@@ -122,7 +122,8 @@ async def test_text_is_that_of_the_tokens_and_timings_add_up(served):
     started = time.monotonic()
     found, ids, finished = await generate(served, PROMPTS[1], temperature=0, ignore_eos=True)
     wall = (time.monotonic() - started) * 1e3
-    assert found == served.model.codec.decode(ids, skip_special=True)
+    # A tokenizer that spells a text's first word with a space takes it away; what goes on keeps it.
+    assert found.removeprefix(" ") == served.model.codec.decode(ids, skip_special=True).removeprefix(" ")
     assert (len(ids), finished.sequences[0].finish_reason) == (12, FinishReason.LENGTH)
     timings = finished.timings
     assert timings.queue_ms >= 0

@@ -31,7 +31,7 @@ def show(address, tmp_path):
 def test_every_step_shows_what_it_did(show, tmp_path):
     (tmp_path / "README.md").write_text("good")
     assert "paint" in show("models")
-    assert "1 files, 1 chunks in quadrille-docs" in show("ingest", [tmp_path / "README.md"])
+    assert "1 files, 1 chunks in quadrille-docs" in show("ingest", "quadrille-docs", [tmp_path / "README.md"])
     assert "Because [1]." in show("ask", QUESTIONS[0])
     assert "hybrid" in show("search")
     assert "-" in show("score")
@@ -45,7 +45,7 @@ def test_every_step_shows_what_it_did(show, tmp_path):
 def test_a_refused_file_fails_the_step(show, tmp_path):
     (tmp_path / "README.md").write_text("bad")
     with pytest.raises(Failed, match="1 files were refused"):
-        show("ingest", [tmp_path / "README.md"])
+        show("ingest", "quadrille-docs", [tmp_path / "README.md"])
 
 
 def test_a_service_that_does_not_serve_fails_the_step(show, health):
