@@ -143,3 +143,13 @@ async def test_a_token_outside_the_language_is_an_error(compiler, codec) -> None
     (constraint,) = await compiler.compile(spec("regex", "[ab]+"))
     with pytest.raises(InvalidInput):
         constraint.accept(codec.encode("x")[0])
+
+
+async def test_a_language_holds_where_a_text_is_spelled_with_a_space_before_it(codec) -> None:
+    state = json.loads(codec.state)
+    state["pre_tokenizer"]["add_prefix_space"] = True
+    spaced = StructuredCompiler(json.dumps(state), 300, [0])
+    for seed in range(5):
+        (constraint,) = await spaced.compile(spec("json_schema", SCHEMA))
+        jsonschema.validate(json.loads(walk(constraint, codec, seed)), json.loads(SCHEMA))
+    spaced.close()
