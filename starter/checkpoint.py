@@ -56,7 +56,7 @@ class Checkpoint:
             state: dict[int, dict[str, torch.Tensor]] = {}
             for key, value in tensors.items():
                 if key.startswith(f"optimizer/{number}/"):
-                    *_, index, moment = key.split("/")
+                    _, _, index, moment = key.split("/")
                     state.setdefault(int(index), {})[moment] = value
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": state, "param_groups": groups})

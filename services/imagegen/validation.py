@@ -108,8 +108,9 @@ def resolve(
     sampler = parameters.sampler or model.samplers[0]
     if sampler not in model.samplers:
         raise InvalidInput(prefix + "sampler", f"{sampler} is not a sampler of model {model.id}")
-    steps = model.default_steps if parameters.steps is None else parameters.steps
-    check_range(prefix + "steps", steps, 1, min(limits.max_steps, model.max_steps[sampler]))
+    most_steps = min(limits.max_steps, model.max_steps[sampler])
+    steps = min(model.default_steps, most_steps) if parameters.steps is None else parameters.steps
+    check_range(prefix + "steps", steps, 1, most_steps)
     return Resolved(width, height, steps, guidance, sampler, count)
 
 

@@ -62,7 +62,7 @@ class StructuredCompiler:
         cache_size: int = 128,
         threads: int = 2,
     ) -> None:
-        self._state = _without_first_space(tokenizer_state)
+        self._state = without_first_space(tokenizer_state)
         self._vocabulary_size = vocabulary_size
         self._eos_ids = list(eos_ids)
         self._timeout_s = timeout_s
@@ -111,8 +111,11 @@ class StructuredCompiler:
         return LLMatcher(self._tokenizer, grammar_of(spec), log_level=0, limits=limits)
 
 
-def _without_first_space(tokenizer_state: str) -> str:
-    """The tokenizer, but that it puts no space before a text: what a grammar forces goes on from other text."""
+def without_first_space(tokenizer_state: str) -> str:
+    """A byte-level tokenizer, as its JSON says, but that it puts no space before a text.
+
+    The compiler spells what a grammar forces by this, and that goes on from other text.
+    """
     state = json.loads(tokenizer_state)
     first = state.get("pre_tokenizer") or {}
     for part in first.get("pretokenizers", [first]):

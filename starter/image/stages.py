@@ -55,27 +55,36 @@ def encode_latents(run: Run) -> None:
     latents.load(run.work, train_vae(run), seed=run.seed)
 
 
+def _denoise(
+    run: Run,
+    autoencoder: AutoencoderKL,
+    network: denoising.Denoiser,
+    view: reader.Features,
+    recipe: denoising.Recipe,
+    *,
+    unfinished: bool,
+) -> nn.Module:
+    if unfinished:
+        return denoising.peek(run.work, network)
+    return denoising.train(run.work, network, autoencoder, _tokenizer(run), view, recipe, seed=run.seed)
+
+
 def train_unet(run: Run, *, unfinished: bool = False) -> None:
     """The U-Net, into `model`; `unfinished` takes it as it is."""
-    autoencoder, (encoder, _), tokenizer = train_vae(run), train_readers(run), _tokenizer(run)
+    autoencoder, (encoder, _) = train_vae(run), train_readers(run)
     torch.manual_seed(run.seed)
-    parts = (denoiser.Diffusion(), autoencoder, tokenizer, reader.features(encoder), denoiser.RECIPE)
-    network = (
-        denoising.peek(run.work, parts[0]) if unfinished else denoising.train(run.work, *parts, seed=run.seed)
-    )
-    models.save(models.assemble(tokenizer, encoder, autoencoder, network), run.out / "model")
+    view = reader.features(encoder)
+    unet = _denoise(run, autoencoder, denoiser.Diffusion(), view, denoiser.RECIPE, unfinished=unfinished)
+    models.save(models.assemble(_tokenizer(run), encoder, autoencoder, unet), run.out / "model")
 
 
 def train_transformer(run: Run, *, unfinished: bool = False) -> None:
     """The flow-matching transformer, into `flow`; `unfinished` takes it as it is."""
-    autoencoder, (_, encoders), tokenizer = train_vae(run), train_readers(run), _tokenizer(run)
+    autoencoder, (_, encoders) = train_vae(run), train_readers(run)
     torch.manual_seed(run.seed)
     view = reader.joint_features(encoders)
-    parts = (transformer.Flow(), autoencoder, tokenizer, view, transformer.RECIPE)
-    network = (
-        denoising.peek(run.work, parts[0]) if unfinished else denoising.train(run.work, *parts, seed=run.seed)
-    )
-    models.save(models.assemble_flow(tokenizer, encoders, autoencoder, network), run.out / "flow")
+    network = _denoise(run, autoencoder, transformer.Flow(), view, transformer.RECIPE, unfinished=unfinished)
+    models.save(models.assemble_flow(_tokenizer(run), encoders, autoencoder, network), run.out / "flow")
 
 
 def peek(run: Run) -> None:

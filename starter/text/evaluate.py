@@ -20,7 +20,7 @@ from .encoding import prompt_of
 from .generating import generate, perplexity
 from .grounded import ABSTENTION, Draw, Example, sample_grounded
 from .stories import sample_story
-from .tasks import sample_few_shot
+from .tasks import FewShot, sample_few_shot
 from .tokenizer import load
 
 MODEL = Path(__file__).parent / "model"
@@ -74,12 +74,7 @@ class Judge:
             sample_few_shot(rng, shots, held_out=True, held_out_task=held_out_task) for _ in range(count)
         ]
         said = generate(self._model, self._tokenizer, [item.prompt for item in items], limit=48)
-        right = sum(
-            (text.strip() + "\n").startswith(item.answer + item.items[-1][2].rstrip(" ")[:1])
-            or text.strip() == item.answer
-            for item, text in zip(items, said, strict=True)
-        )
-        return _share(right, count)
+        return _share(sum(starts_with_answer(*pair) for pair in zip(said, items, strict=True)), count)
 
     def xquad(self, path: Path, most: int) -> dict[str, float]:
         """Exact match and F1 on real questions, the answer in the passage; the first `most` of a shuffle."""
@@ -95,6 +90,12 @@ class Judge:
             "exact_match": _share(sum(xquad.exact_match(*pair) for pair in pairs), len(pairs)),
             "f1": _share(sum(xquad.f1(*pair) for pair in pairs), len(pairs)),
         }
+
+
+def starts_with_answer(said: str, item: FewShot) -> bool:
+    """Whether a continuation is the right answer, ended as the examples' answers are or with the text."""
+    *_, (_, answer, after) = item.items
+    return said.strip() == answer or said.lstrip().startswith(answer + after[0])
 
 
 def split_citation(answer: str) -> tuple[str, int | None]:

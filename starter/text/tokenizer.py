@@ -47,7 +47,10 @@ CHAT_TEMPLATE = """\
 
 
 def train(texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A byte-level BPE vocabulary learned from `texts`; every byte is a token, so any text round-trips."""
+    """A byte-level BPE vocabulary learned from `texts`.
+
+    Every byte is a token, so that any text comes back, but for a space before it.
+    """
     tokenizer = Tokenizer(models.BPE())
     # A text's first word is spelled as if a space came before it, so that it has the same tokens wherever it
     # stands and can be quoted. Digits apart: a number never seen before is then copied one digit at a time.

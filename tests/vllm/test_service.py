@@ -36,7 +36,10 @@ def test_greedy_equals_transformers(client):
     model = transformers.AutoModelForCausalLM.from_pretrained(STARTER, dtype="float32").eval()
     with torch.inference_mode():
         output = model.generate(ids, max_new_tokens=24, do_sample=False)
-    assert answer.text == tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True)
+    # The decoder takes the first space for the spelling of a text; here it goes on from the prompt.
+    assert answer.text.removeprefix(" ") == tokenizer.decode(
+        output[0, ids.shape[1] :], skip_special_tokens=True
+    )
     assert answer.started.model == "starter"
     assert answer.finished.usage.prompt_tokens == ids.shape[1]
 

@@ -17,6 +17,7 @@ from imagegen.models.base import LatentModel
 from imagegen.models.stable_diffusion import StableDiffusionModel
 from imagegen.models.vae import VAE_CAPABILITIES, VaeModel, cell_size, count_parameters
 from imagegen.samplers import SamplerBank
+from imagegen.validation import MAX_GUIDANCE_SCALE
 
 _PIPELINES = {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"}
 # Attention memory grows with the fourth power of the side, and models draw badly far beyond their own size.
@@ -37,9 +38,9 @@ class LoadOptions:
 
 
 class GenerationDefaults(BaseModel):
-    """What a model's directory may say of itself in `generation_config.json`; it goes before the options'."""
+    """What a model's directory, but no hub name, may say in `generation_config.json`; it goes before the options'."""
 
-    guidance_scale: Annotated[float, Field(ge=0, le=50)] | None = None
+    guidance_scale: Annotated[float, Field(ge=0, le=MAX_GUIDANCE_SCALE)] | None = None
     num_inference_steps: Annotated[int, Field(ge=1)] | None = None
 
 

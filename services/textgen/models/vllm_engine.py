@@ -6,6 +6,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from safetensors import safe_open
@@ -13,11 +15,19 @@ from serving.errors import InvalidInput, Unavailable
 
 from textgen.models.checkpoint import ModelFiles, ModelLoadError
 from textgen.models.vllm_load import EngineLoad, stat_logger
+from textgen.structured import without_first_space
 
 
 def is_installed() -> bool:
     """Whether vLLM can be imported; it is not."""
     return find_spec("vllm") is not None
+
+
+def _save_grammar_tokenizer(files: ModelFiles, folder: Path) -> None:
+    """Write the tokenizer for vLLM's start. Text is ours, so that it serves vLLM for grammars alone."""
+    files.tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer.json"
+    path.write_text(without_first_space(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +69,28 @@ class VllmEngine:
         # A seeded request whose prompt is read in parts ends vLLM's process on CPUs: there it is read in one step.
         in_parts = current_platform.device_type != "cpu"
         try:
-            arguments = AsyncEngineArgs(
-                model=str(files.directory),
-                dtype=options.dtype,
-                load_format="safetensors",
-                trust_remote_code=False,
-                max_model_len=options.max_request_tokens,
-                max_num_seqs=options.max_batch_size,
-                max_num_batched_tokens=prompt_tokens
-                if in_parts
-                else max(prompt_tokens, options.max_request_tokens),
-                enable_chunked_prefill=in_parts,
-                gpu_memory_utilization=options.memory_ratio,
-                scheduling_policy="priority",
-                structured_outputs_config={"backend": "guidance"},
-                enforce_eager=options.eager,
-                disable_log_stats=True,  # its own loggers; ours is given below
-                seed=0,
-            )
-            llm = AsyncLLM.from_engine_args(arguments, stat_loggers=[stat_logger(load)])
+            with TemporaryDirectory(prefix="quadrille-tokenizer-") as tokenizer:
+                _save_grammar_tokenizer(files, Path(tokenizer))
+                arguments = AsyncEngineArgs(
+                    model=str(files.directory),
+                    tokenizer=tokenizer,
+                    dtype=options.dtype,
+                    load_format="safetensors",
+                    trust_remote_code=False,
+                    max_model_len=options.max_request_tokens,
+                    max_num_seqs=options.max_batch_size,
+                    max_num_batched_tokens=prompt_tokens
+                    if in_parts
+                    else max(prompt_tokens, options.max_request_tokens),
+                    enable_chunked_prefill=in_parts,
+                    gpu_memory_utilization=options.memory_ratio,
+                    scheduling_policy="priority",
+                    structured_outputs_config={"backend": "guidance"},
+                    enforce_eager=options.eager,
+                    disable_log_stats=True,  # its own loggers; ours is given below
+                    seed=0,
+                )
+                llm = AsyncLLM.from_engine_args(arguments, stat_loggers=[stat_logger(load)])
         except Exception as error:  # its start has no common base of errors
             raise ModelLoadError(
                 f"model {files.id!r} ({files.reference}): vLLM did not start: {error}"

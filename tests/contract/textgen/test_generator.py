@@ -201,7 +201,10 @@ async def test_logprobs_come_only_when_asked_for(served):
 
 SCHEMA = {
     "type": "object",
-    "properties": {"kind": {"enum": ["circle", "square"]}, "size": {"type": "integer", "maximum": 99}},
+    "properties": {
+        "kind": {"enum": ["circle", "square"]},
+        "size": {"type": "integer", "minimum": 0, "maximum": 99},
+    },
     "required": ["kind", "size"],
     "additionalProperties": False,
 }

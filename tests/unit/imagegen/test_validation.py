@@ -87,6 +87,10 @@ def test_operators_step_limit() -> None:
         resolve(DiffusionParameters(steps=51), MODEL, Limits(max_steps=50))
 
 
+def test_a_models_own_steps_keep_to_the_operators_limit_and_are_nobodys_fault() -> None:
+    assert resolve(DiffusionParameters(), MODEL, Limits(max_steps=10)).steps == 10
+
+
 @pytest.mark.parametrize("strength", [0.0, -0.5, 1.01, math.nan, math.inf])
 def test_strength(strength: float) -> None:
     check_strength(1.0)

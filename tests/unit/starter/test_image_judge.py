@@ -22,12 +22,16 @@ from starter.image.scenes import (
 )
 
 
+def drawn(rng: random.Random) -> tuple[Scene, Array]:
+    scene = sample_scene(rng, held_out=None)
+    (picture,) = render([scene], rng)
+    return scene, picture
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32))
 def test_true_pictures_are_right_in_every_attribute(seed: int) -> None:
-    rng = random.Random(seed)
-    scene = sample_scene(rng, held_out=None)
-    (picture,) = render([scene], rng)
+    scene, picture = drawn(random.Random(seed))
     assert judge.score(scene, picture) == dict.fromkeys(judge.ATTRIBUTES, True)
     assert judge.score(scene.canonical, picture)["joint"]
 
@@ -36,8 +40,7 @@ def test_true_pictures_are_right_in_every_attribute(seed: int) -> None:
 @given(st.integers(0, 2**32))
 def test_each_wrong_attribute_is_seen(seed: int) -> None:
     rng = random.Random(seed)
-    scene = sample_scene(rng, held_out=None)
-    (picture,) = render([scene], rng)
+    scene, picture = drawn(rng)
     thing, *others = scene.things
     free = set(COLOURS) - {scene.background, *(thing.colour for thing in scene.things)}
 

@@ -1,17 +1,17 @@
 """The shipped image model is an ordinary Stable Diffusion folder, and it draws what is asked."""
 
+import json
 import random
 from pathlib import Path
 
 import pytest
-import torch
 from diffusers import StableDiffusionPipeline
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from starter.image.captions import WORDS, caption
-from starter.image.evaluate import draw
+from starter.image.evaluate import draw, score, vae_figures
 from starter.image.judge import read
-from starter.image.models import MAX_TOKENS, build_tokenizer
+from starter.image.models import GUIDANCE_SCALE, MAX_TOKENS, STEPS, build_tokenizer
 from starter.image.scenes import sample_scene
 
 FOLDER = Path(__file__).parents[3] / "starter" / "image" / "model"
@@ -54,7 +54,18 @@ def test_it_draws_the_colours_it_is_asked_for(pipeline: StableDiffusionPipeline,
     assert background == (said[6] if len(said) > 4 else "white")
 
 
+def test_it_draws_whole_scenes_with_the_settings_that_its_folder_names(
+    pipeline: StableDiffusionPipeline,
+) -> None:
+    best = json.loads((FOLDER / "generation_config.json").read_text())
+    assert best == {"guidance_scale": GUIDANCE_SCALE, "num_inference_steps": STEPS}
+    rng = random.Random(0)
+    scenes = [sample_scene(rng) for _ in range(10)]
+    captions = [caption(scene, rng, complete=True) for scene in scenes]
+    assert score(scenes, draw(pipeline, captions))["joint"] >= 0.7  # in all attributes of one or two things
+
+
 def test_the_autoencoder_keeps_the_picture(pipeline: StableDiffusionPipeline) -> None:
-    x = torch.full((1, 3, 64, 64), 0.9)
-    with torch.no_grad():
-        assert (pipeline.vae(x).sample - x).abs().mean() < 0.1
+    figures = vae_figures(pipeline.vae, count=16)
+    assert figures["psnr_db"] >= 28
+    assert figures["joint"] >= 0.9

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from starter.text.tasks import HELD_OUT, sample_few_shot, tasks
+from starter.text.evaluate import starts_with_answer
+from starter.text.tasks import HELD_OUT, FewShot, sample_few_shot, tasks
 
 
 @pytest.mark.parametrize("shots", [0, 1, 8])
@@ -29,3 +30,12 @@ def test_all_examples_are_of_one_task() -> None:
 def test_held_out_tasks_are_apart() -> None:
     assert set(tasks(held_out=True)) == HELD_OUT
     assert HELD_OUT.isdisjoint(tasks(held_out=False))
+
+
+@pytest.mark.parametrize(
+    ("said", "right"),
+    [(" DOG", True), (" DOG\nin: x", True), ("DOG", True), (" DOGS", False), (" DO", False), ("", False)],
+)
+def test_an_answer_counts_when_it_ends_as_the_examples_do(said: str, right: bool) -> None:
+    item = FewShot((("in: cat, out: ", "CAT", "\n"), ("in: dog, out: ", "DOG", "\n")))
+    assert starts_with_answer(said, item) is right
