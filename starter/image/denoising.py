@@ -41,6 +41,10 @@ class Denoiser(ABC):
     name: str
     network: nn.Module
 
+    def matrices(self) -> list[nn.Parameter]:
+        """The weights that Muon moves; Adam moves all others."""
+        return []
+
     @abstractmethod
     def noised(
         self, x: torch.Tensor, noise: torch.Tensor, levels: torch.Tensor
@@ -56,10 +60,11 @@ class Denoiser(ABC):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast to train."""
+    """How long and how fast to train: the peak rates of Adam and, for a denoiser's matrices, of Muon."""
 
     steps: int
     peak_rate: float
+    matrix_rate: float = 0.02
 
 
 def peek(work: Path, denoiser: Denoiser) -> nn.Module:
@@ -68,6 +73,17 @@ def peek(work: Path, denoiser: Denoiser) -> nn.Module:
     kept = {key.removeprefix("kept/"): value for key, value in tensors.items() if key.startswith("kept/")}
     denoiser.network.load_state_dict(kept)
     return denoiser.network.eval()
+
+
+def optimizers_of(denoiser: Denoiser, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Adam and, where the denoiser has matrices for it, Muon (Jordan et al., 2024)."""
+    matrices = denoiser.matrices()
+    picked = {id(matrix) for matrix in matrices}
+    others = [weight for weight in denoiser.network.parameters() if id(weight) not in picked]
+    adam = torch.optim.AdamW(others, lr=recipe.peak_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    return (
+        [adam, torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=0.05)] if matrices else [adam]
+    )
 
 
 def train(
@@ -84,11 +100,9 @@ def train(
     """Train, or go on training, the network of `denoiser`; returns its averaged weights."""
     network = denoiser.network
     kept = copy.deepcopy(network)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=recipe.peak_rate, betas=(0.9, 0.98), weight_decay=0.01
-    )
+    optimizers = optimizers_of(denoiser, recipe)
     checkpoint = Checkpoint(
-        work / f"{denoiser.name}.safetensors", {"network": network, "kept": kept}, optimizer
+        work / f"{denoiser.name}.safetensors", {"network": network, "kept": kept}, *optimizers
     )
     start = checkpoint.load()
     if start >= recipe.steps:
@@ -110,11 +124,12 @@ def train(
             with torch.autocast("cpu", torch.bfloat16):
                 predicted = denoiser.predict(noisy, timesteps, tokens, pooled)
             loss = F.mse_loss(predicted.float(), velocity)
-            optimizer.zero_grad()
+            network.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.param_groups[0]["lr"] = learning_rate(step, recipe.steps, recipe.peak_rate)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
+        for optimizer, peak in zip(optimizers, (recipe.peak_rate, recipe.matrix_rate), strict=False):
+            optimizer.param_groups[0]["lr"] = learning_rate(step, recipe.steps, peak)
+            optimizer.step()
         average(kept, network, min(AVERAGE_DECAY, (step + 1) / (step + 10)))
         total += loss.item()
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == recipe.steps:

@@ -12,7 +12,7 @@ from diffusers import SD3Transformer2DModel
 from .denoising import Denoiser, Recipe
 from .models import build_transformer
 
-RECIPE = Recipe(steps=10_000, peak_rate=1.2e-3)
+RECIPE = Recipe(steps=4_800, peak_rate=1.2e-3)
 MAX_ZEROS = 256  # what StableDiffusion3Pipeline appends to a caption where it has no third text encoder
 
 
@@ -65,6 +65,14 @@ class Flow(Denoiser):
         self.network: SD3Transformer2DModel = build_transformer()
         self._attention = WeighedAttention()
         self.network.set_attn_processor(self._attention)
+
+    def matrices(self) -> list[torch.nn.Parameter]:
+        """Those of attention and feed-forward; not those that modulate the layers."""
+        return [
+            weight
+            for name, weight in self.network.named_parameters()
+            if weight.ndim == 2 and "transformer_blocks" in name and "norm" not in name
+        ]
 
     def noised(
         self, x: torch.Tensor, noise: torch.Tensor, levels: torch.Tensor

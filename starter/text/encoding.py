@@ -98,28 +98,37 @@ def _link(
     for index, passage in enumerate(example.passages):
         here = text.index(f" [{index + 1}] ", here) + 1
         number, here = at(here + 1), text.index("\n ", here) + 2
-        for place, (sentence, gap) in enumerate(zip(passage.sentences, passage.separators, strict=True)):
-            inside = range(at(here), at(here + len(sentence) - 1) + 1)
+        place = _placed(passage.text, here, at)
+        begin = 0
+        for order, (sentence, gap) in enumerate(zip(passage.sentences, passage.separators, strict=True)):
+            inside = range(place(begin), place(begin + len(sentence) - 1) + 1)
             links[SENTENCE_START] |= {(token, inside[0]) for token in inside}
             links[PASSAGE_NUMBER] |= {(token, number) for token in inside}
-            matched = _matched(encoded, asked, sentence, here, at)
+            matched = _matched(encoded, asked, sentence, begin, place, at)
             links[QUESTION_WORD] |= matched
             found = sorted({token for token, _ in matched})
             links[GATHER] |= {(token, word) for token in inside for word in found if word <= token}
-            if example.source == (index, place):
+            if example.source == (index, order):
                 after = max(found, default=inside[-1])  # from here on all that was asked for is known
                 links[SELECT] |= {(token, end) for token in answer for end in range(after, inside[-1] + 1)}
-                quoted = text.lower().find(example.copied.lower(), here, answer_char)
+                quoted = passage.unwrapped.lower().find(example.copied.lower(), begin)
                 copied = range(answer_from, at(answer_char + len(example.copied)) + 1)
-                shift = quoted - answer_char
-                steps = {(token - 1, at(max(int(starts[token]), answer_char) + shift)) for token in copied}
+                said = {token: max(int(starts[token]), answer_char) - answer_char for token in copied}
+                steps = {(token - 1, place(quoted + char)) for token, char in said.items()}
                 links[COPY] |= steps
                 links[COPY_TOO] |= steps
-            here += len(sentence) + len(gap) + gap.count("\n")
-        here -= len(gap) + gap.count("\n")  # a passage is trimmed
+            begin += len(sentence) + len(gap)
     length = len(encoded.ids)
     links[PREVIOUS] = {(token, token - 1) for token in range(1, length)}
     links[SECOND_PREVIOUS] = {(token, token - 2) for token in range(2, length)}
+
+
+def _placed(shown: str, here: int, at: Callable[[int], int]) -> Callable[[int], int]:
+    """From a character of a passage to its token, where the passage begins at `here` of the prompt.
+
+    The template puts a space after each newline; it stands for the one that a broken line lost.
+    """
+    return lambda char: at(here + char + shown.count("\n", 0, char + 1))
 
 
 def _question_words(example: Example, text: str) -> dict[str, int]:
@@ -130,14 +139,19 @@ def _question_words(example: Example, text: str) -> dict[str, int]:
 
 
 def _matched(
-    encoded: Encoded, asked: dict[str, int], sentence: str, start: int, at: Callable[[int], int]
+    encoded: Encoded,
+    asked: dict[str, int],
+    sentence: str,
+    begin: int,
+    place: Callable[[int], int],
+    at: Callable[[int], int],
 ) -> set[tuple[int, int]]:
     """Tokens of a sentence, each with the same token of the same word in the question."""
     found = set()
     for word in set(words(sentence)) & asked.keys():
-        first, second = asked[word], start + sentence.index(word)
+        first, second = asked[word], begin + sentence.index(word)
         for char in range(len(word)):
-            query, key = at(second + char), at(first + char)
+            query, key = place(second + char), at(first + char)
             if encoded.ids[query] == encoded.ids[key]:
                 found.add((query, key))
     return found

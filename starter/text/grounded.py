@@ -44,6 +44,9 @@ class Draw:
     instructed: bool = False  # most have a system prompt of the kind that programs give
     facts: float = 0.6  # part of the questions that ask for a fact; the others ask for a sentence
     answerable: float = 0.85
+    same_relation: float = 0.5  # how often the passages say what is asked for of other things
+    same_thing: float = 0.4  # and other things of what is asked about
+    wrapped: float = 0.0  # part of the passages whose lines are broken
 
 
 def question_about(sentence: str, others: set[str], rng: random.Random) -> str | None:
@@ -89,12 +92,12 @@ def _fact(rng: random.Random, draw: Draw) -> tuple[str, str, str, list[str]]:
         real_words=draw.real_words,
     )
     others = []
-    if rng.random() < 0.5:  # the same relation between other things
+    if rng.random() < draw.same_relation:
         for _ in range(rng.randint(1, 3)):
             slots = draw_slots(rng, held_out=draw.held_out, real_words=draw.real_words)
             if any(slots[name] != fact.slots[name] for name in fact.asked):
                 others.append(make_fact(rng, fact.relation, slots).sentence)
-    if rng.random() < 0.4:  # another relation of the same things
+    if rng.random() < draw.same_thing:
         for _ in range(rng.randint(1, 2)):
             relation = rng.choice([r for r in relations() if r is not fact.relation and not r.held_out])
             slots = draw_slots(rng, held_out=draw.held_out, real_words=draw.real_words)
@@ -139,7 +142,9 @@ def sample_grounded(rng: random.Random, draw: Draw = Draw()) -> Example:
     rng.shuffle(sentences)
     if not sentences:
         sentences = filler(rng, held_out=draw.held_out, real_words=draw.real_words)
-    passages, source = arrange(sentences, target if answerable else None, rng, held_out=draw.held_out)
+    passages, source = arrange(
+        sentences, target if answerable else None, rng, held_out=draw.held_out, wrapped=draw.wrapped
+    )
     if rng.random() < 0.1:
         question = question.lower()
     system, question, short = _instructions(rng, question, draw, may_be_short=about_fact)

@@ -29,16 +29,24 @@ TITLES = (
 
 @dataclass(frozen=True)
 class Passage:
-    """A passage as sentences, each with the separator that follows it."""
+    """A passage as sentences, each with the separator that follows it; in lines of `width` or as they come."""
 
     title: str
     sentences: tuple[str, ...]
     separators: tuple[str, ...]
+    width: int | None = None  # characters
+
+    @property
+    def unwrapped(self) -> str:
+        """The passage as one string, its sentences whole."""
+        return "".join(s + gap for s, gap in zip(self.sentences, self.separators, strict=True)).strip()
 
     @property
     def text(self) -> str:
-        """The passage as one string."""
-        return "".join(s + gap for s, gap in zip(self.sentences, self.separators, strict=True)).strip()
+        """The passage as it is shown: `unwrapped`, with newlines in the place of some spaces."""
+        if self.width is None:
+            return self.unwrapped
+        return re.sub(rf"(.{{{self.width // 2},{self.width}}}) (?=\S)", r"\1\n", self.unwrapped)
 
 
 def words(text: str) -> list[str]:
@@ -87,24 +95,30 @@ def filler(rng: random.Random, *, held_out: bool, real_words: bool) -> list[str]
     return [" ".join(some).capitalize() + "."]
 
 
-def make_passage(sentences: list[str], rng: random.Random, *, held_out: bool) -> Passage:
-    """One passage of these sentences, with a title or none, now and then cut off at its start."""
+def make_passage(
+    sentences: list[str], rng: random.Random, *, held_out: bool, wrapped: float = 0.0
+) -> Passage:
+    """One passage of these sentences, with a title or none, now and then cut off at its start.
+
+    `wrapped` is how often its lines are broken, as Markdown's are.
+    """
+    width = rng.randint(50, 110) if wrapped and rng.random() < wrapped else None
     gaps = rng.choices((" ", "\n", "\n\n"), (6, 2, 1), k=len(sentences))
     title = " ".join(made_up_word(rng, held_out=held_out) for _ in range(rng.randint(0, 2))).capitalize()
     if rng.random() < 0.3:
         title = rng.choice(TITLES)
     kind = rng.random()
     if kind < 0.15:
-        return Passage(title, (f"## {title or 'Notes'}", *sentences), ("\n", *gaps))
+        return Passage(title, (f"## {title or 'Notes'}", *sentences), ("\n", *gaps), width)
     if kind < 0.3:
         rest = rng.choice(rng.choice(prose.split(held_out=held_out))).split()
         rest = rest[len(rest) // 2 :]
-        return Passage(title, (" ".join(rest), *sentences), (" ", *gaps))
-    return Passage(title, tuple(sentences), tuple(gaps))
+        return Passage(title, (" ".join(rest), *sentences), (" ", *gaps), width)
+    return Passage(title, tuple(sentences), tuple(gaps), width)
 
 
 def arrange(
-    sentences: list[str], target: str | None, rng: random.Random, *, held_out: bool
+    sentences: list[str], target: str | None, rng: random.Random, *, held_out: bool, wrapped: float = 0.0
 ) -> tuple[tuple[Passage, ...], tuple[int, int] | None]:
     """Cut sentences into one to four passages; also the place (passage, sentence) of the target, from 0."""
     count = min(len(sentences), rng.choices((1, 2, 3, 4), (4, 3, 2, 3))[0])
@@ -112,7 +126,7 @@ def arrange(
     groups = [sentences[i:j] for i, j in zip([0, *cuts], [*cuts, len(sentences)], strict=True)]
     if target is not None and rng.random() < 0.4:
         groups.sort(key=lambda group: target not in group)  # best first, as a search returns them
-    passages = tuple(make_passage(group, rng, held_out=held_out) for group in groups)
+    passages = tuple(make_passage(group, rng, held_out=held_out, wrapped=wrapped) for group in groups)
     for index, passage in enumerate(passages):
         if target is not None and target in passage.sentences:
             return passages, (index, passage.sentences.index(target))

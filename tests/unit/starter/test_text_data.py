@@ -35,6 +35,20 @@ def test_the_answer_is_in_the_cited_passage(seed: int, held_out: bool, real_word
 
 @settings(max_examples=100, deadline=None)
 @given(seeds)
+def test_broken_lines_hold_the_same_words(seed: int) -> None:
+    draw = Draw(max_sentences=24, wrapped=1.0)
+    for passage in sample_grounded(random.Random(seed), draw).passages:
+        assert passage.width is not None
+        assert len(passage.text) == len(passage.unwrapped)
+        assert passage.text.split() == passage.unwrapped.split()
+        assert all(
+            len(line) <= passage.width or " " not in line[passage.width :]
+            for line in passage.text.split("\n")
+        )
+
+
+@settings(max_examples=100, deadline=None)
+@given(seeds)
 def test_a_few_words_are_the_answer_only_when_asked_for(seed: int) -> None:
     example = sample_grounded(random.Random(seed), Draw(facts=1.0, answerable=1.0))
     assert example.source is not None

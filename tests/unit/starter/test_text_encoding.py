@@ -19,7 +19,7 @@ from starter.text.encoding import (
     encode,
     guidance,
 )
-from starter.text.grounded import sample_grounded
+from starter.text.grounded import Draw, sample_grounded
 from starter.text.repeating import sample_repeat
 from starter.text.tasks import FewShot
 from starter.text.tokenizer import ASSISTANT, DOCUMENTS
@@ -52,6 +52,18 @@ def test_links_join_equal_tokens_and_look_back(tokenizer: PreTrainedTokenizerFas
         assert {encoded.ids[key] for _, key in encoded.links[SELECT]} == {
             tokenizer.convert_tokens_to_ids(DOCUMENTS)
         }
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_copied_from_broken_lines_is_whole(tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
+    draw = Draw(answerable=1.0, facts=0.3, max_sentences=16, wrapped=1.0)
+    example = sample_grounded(random.Random(seed), draw)
+    assert example.source is not None
+    encoded = encode(example, tokenizer)
+    steps = sorted(encoded.links[COPY])[:-1]
+    same = [encoded.ids[query + 1] == encoded.ids[key] for query, key in steps]
+    assert sum(same) >= len(same) - 2
+    assert all(encoded.ids[query] == encoded.ids[key] for query, key in encoded.links[QUESTION_WORD])
 
 
 @pytest.mark.parametrize("seed", range(30))
