@@ -13,22 +13,23 @@ import torch
 
 from starter.image import stages
 from starter.text import model as text_model
-from starter.text import tokenizer, train
+from starter.text import scaling, tokenizer, train
 
 HERE = Path(__file__).parent
+PARTS = ("image", "text", "mixture", "scaling")
 
 
-def train_text(work: Path, out: Path, seed: int) -> None:
-    """Vocabulary and language model, into `out`."""
+def train_text(work: Path, out: Path, seed: int, size: str = "default") -> None:
+    """Vocabulary and language model of a size, into `out`."""
     # The vocabulary depends on the seed alone, so a resumed run makes the same one again.
     vocabulary = tokenizer.train(train.corpus(seed))
-    text_model.save(train.train(work, vocabulary, seed=seed), vocabulary, out)
+    text_model.save(train.train(work, vocabulary, seed=seed, size=size), vocabulary, out)
 
 
 def main() -> None:
     """Train what is asked for and write the weights beside their recipes."""
     parser = argparse.ArgumentParser(prog="python -m starter", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="text|image", help="default: both")
+    parser.add_argument("parts", nargs="*", metavar="|".join(PARTS), help="default: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--work", type=Path, default=HERE / ".work", help="where checkpoints are kept")
@@ -37,13 +38,17 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     if options.fresh:
         shutil.rmtree(options.work, ignore_errors=True)
-    parts = options.parts or ["image", "text"]
-    if unknown := set(parts) - {"image", "text"}:
+    parts = options.parts or list(PARTS)
+    if unknown := set(parts) - set(PARTS):
         parser.error(f"unknown part: {', '.join(sorted(unknown))}")
     if "image" in parts:
         stages.run_all(stages.Run(options.work, seed=options.seed))
     if "text" in parts:
         train_text(options.work, HERE / "text" / "model", options.seed)
+    if "mixture" in parts:
+        train_text(options.work, HERE / "text" / "mixture", options.seed, "mixture")
+    if "scaling" in parts:
+        scaling.run_all(options.work, options.seed)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+WARMUP = 50  # steps
+
 
 class Checkpoint:
     """What a training loop needs to go on: modules by name and the optimizers that move them.
@@ -70,9 +72,17 @@ def average(target: nn.Module, source: nn.Module, decay: float) -> None:
         kept.lerp_(new, 1 - decay)
 
 
-def learning_rate(step: int, steps: int, peak: float, warmup: int = 50) -> float:
-    """Linear warm-up, then cosine decay to a twentieth of the peak."""
+def learning_rate(
+    step: int, steps: int, peak: float, warmup: int = WARMUP, cooldown: float | None = None
+) -> float:
+    """Linear warm-up, then cosine decay to a twentieth of the peak.
+
+    With `cooldown`, a part of `steps`, the rate is constant before that last part and falls in it as a line to
+    nothing (Hägele et al., 2024, arXiv:2405.18392), so that what is seen before does not depend on `steps`.
+    """
     if step < warmup:
         return peak * (step + 1) / warmup
+    if cooldown is not None:
+        return peak * min(1.0, (steps - step) / max(1.0, cooldown * steps))
     progress = min(1.0, (step - warmup) / max(1, steps - warmup))
     return peak * (0.05 + 0.95 * 0.5 * (1 + float(torch.cos(torch.tensor(progress * torch.pi)))))

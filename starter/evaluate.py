@@ -18,6 +18,7 @@ import transformers
 
 from starter.image import evaluate as image_evaluation
 from starter.text import evaluate as text_evaluation
+from starter.text import evaluate_mixture as mixture_evaluation
 
 HERE = Path(__file__).parent
 
@@ -28,13 +29,21 @@ def text_figures(count: int) -> dict[str, Any]:
     return text_evaluation.evaluate(count=count)
 
 
+def mixture_figures(count: int) -> dict[str, Any] | None:
+    """Figures of the mixture of experts, on one core; None where it has not been trained."""
+    torch.set_num_threads(1)
+    return mixture_evaluation.evaluate(count=count) if mixture_evaluation.MODEL.exists() else None
+
+
 def image_figures(count: int) -> dict[str, Any]:
     """Figures of the image models, on one core."""
     torch.set_num_threads(1)
     return image_evaluation.evaluate(count=count)
 
 
-def summary(text: dict[str, Any], image: dict[str, Any]) -> dict[str, dict[str, float]]:
+def summary(
+    text: dict[str, Any], image: dict[str, Any], mixture: dict[str, Any] | None = None
+) -> dict[str, dict[str, float]]:
     """The figures that are looked at first, by name; a model that is not there has none."""
     entities = text["grounded_entities"]
     found = {
@@ -55,6 +64,12 @@ def summary(text: dict[str, Any], image: dict[str, Any]) -> dict[str, dict[str, 
         if network in image:
             found["image"][f"{name}_joint_seen"] = image[network]["seen"]["joint"]
             found["image"][f"{name}_joint_heldout"] = image[network]["held_out"]["joint"]
+    if mixture:
+        found["mixture"] = {
+            "grounded_em_entities": mixture["grounded_entities"]["exact_match"],
+            "abstention": mixture["grounded_unanswerable"]["abstention"],
+            "held_out_loss": mixture["held_out"]["loss"],
+        }
     if "vae" in image:
         found["image"]["vae_psnr_db"] = image["vae"]["psnr_db"]
     if "gan" in image:
@@ -86,9 +101,10 @@ def main() -> None:
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         halves = pool.submit(text_figures, options.questions), pool.submit(image_figures, options.pictures)
         text, image = (half.result() for half in halves)
-    found = summary(text, image)
+        mixture = pool.submit(mixture_figures, options.questions).result()
+    found = summary(text, image, mixture)
     written = found | {
-        "details": {"text": text, "image": image},
+        "details": {"text": text, "image": image} | ({"mixture": mixture} if mixture else {}),
         "environment": environment(),
         "seconds": round(time.monotonic() - begun),
     }

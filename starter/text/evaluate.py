@@ -19,6 +19,7 @@ from .data import MOST_SHOTS, sample_small_talk
 from .encoding import prompt_of
 from .generating import generate, perplexity
 from .grounded import ABSTENTION, Draw, Example, sample_grounded
+from .model import Decoder
 from .stories import sample_story
 from .tasks import FewShot, sample_few_shot
 from .tokenizer import load
@@ -40,7 +41,7 @@ GROUNDED = {
 class Judge:
     """Answers of one model, judged."""
 
-    def __init__(self, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+    def __init__(self, model: Decoder, tokenizer: PreTrainedTokenizerFast) -> None:
         self._model = model
         self._tokenizer = tokenizer
 

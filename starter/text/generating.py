@@ -8,13 +8,15 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from rich.progress import track
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
+
+from .model import Decoder
 
 BATCH = 16
 
 
 def generate(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, prompts: Sequence[str], limit: int = 96
+    model: Decoder, tokenizer: PreTrainedTokenizerFast, prompts: Sequence[str], limit: int = 96
 ) -> list[str]:
     """The greedy continuations of `prompts`, in their order and without special tokens."""
     ids = [tokenizer(prompt).input_ids for prompt in prompts]
@@ -33,9 +35,7 @@ def generate(
     return said
 
 
-def perplexity(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, texts: list[str]
-) -> dict[str, float]:
+def perplexity(model: Decoder, tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> dict[str, float]:
     """Perplexity per token, and bits per byte, which do not depend on the vocabulary."""
     nats, tokens, size = 0.0, 0, 0
     for text in texts:

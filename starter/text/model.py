@@ -1,56 +1,99 @@
-"""The untrained language model, in several sizes of one recipe."""
+"""The untrained language model, in several sizes of one recipe, dense or of experts."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
-from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    GenerationConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MixtralConfig,
+    MixtralForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from .tokenizer import CONTEXT_LENGTH
+
+EXPERTS_PER_TOKEN = 2
+Decoder: TypeAlias = LlamaForCausalLM | MixtralForCausalLM
 
 
 @dataclass(frozen=True)
 class Size:
-    """Shape of a decoder; heads are 32 or 64 wide."""
+    """Shape of a decoder, at least 5 layers of 3 heads; `feed_forward` is the width of each expert if there are any."""
 
     layers: int
     width: int
     heads: int
     feed_forward: int
+    experts: int = 0
 
 
 SIZES = {
+    "nano": Size(5, 48, 3, 128),
+    "micro": Size(5, 80, 5, 216),
     "tiny": Size(5, 128, 4, 352),
     "small": Size(6, 256, 4, 704),
     "default": Size(7, 320, 5, 896),
     "large": Size(8, 512, 8, 1408),
+    # A token passes as many parameters of the lean size as of the mixture, but for the routers.
+    "mixture": Size(6, 256, 4, 112, experts=8),
+    "lean": Size(6, 256, 4, 112 * EXPERTS_PER_TOKEN),
 }
 
 
-def build(tokenizer: PreTrainedTokenizerFast, size: str = "default") -> LlamaForCausalLM:
-    """A Llama of random weights, float32."""
+def build(tokenizer: PreTrainedTokenizerFast, size: str = "default") -> Decoder:
+    """A Llama, or a Mixtral where the size has experts, of random weights, float32."""
     shape = SIZES[size]
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=shape.width,
-        intermediate_size=shape.feed_forward,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.heads,
-        max_position_embeddings=CONTEXT_LENGTH,
-        tie_word_embeddings=True,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+    common = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": shape.width,
+        "intermediate_size": shape.feed_forward,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.heads,
+        "max_position_embeddings": CONTEXT_LENGTH,
+        "tie_word_embeddings": True,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    if not shape.experts:
+        return LlamaForCausalLM(LlamaConfig(**common))
+    config = MixtralConfig(
+        **common,
+        num_local_experts=shape.experts,
+        num_experts_per_tok=EXPERTS_PER_TOKEN,
+        rope_theta=10000.0,  # as the Llama has it, and so the next
+        rms_norm_eps=1e-6,
     )
-    return LlamaForCausalLM(config)
+    return MixtralForCausalLM(config)
 
 
-def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write the folder that any Llama checkpoint would be."""
+@dataclass(frozen=True)
+class Parameters:
+    """How many there are; the tied embeddings count once, as the output layer does use them for every token."""
+
+    all: int
+    without_embeddings: int
+    active: int  # what one token passes: all but the experts that it is not sent to
+
+
+def count(model: Decoder) -> Parameters:
+    """Parameters of a decoder."""
+    total = sum(parameter.numel() for parameter in model.parameters())
+    stacks = [parameter for parameter in model.parameters() if parameter.ndim == 3]
+    idle = sum(stack.numel() * (len(stack) - EXPERTS_PER_TOKEN) // len(stack) for stack in stacks)
+    return Parameters(total, total - model.get_input_embeddings().weight.numel(), total - idle)
+
+
+def save(model: Decoder, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write the folder that any Llama or Mixtral checkpoint would be."""
     model.generation_config = GenerationConfig(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from starter import progress
 from starter.checkpoint import Checkpoint, learning_rate
@@ -18,27 +18,10 @@ from starter.checkpoint import Checkpoint, learning_rate
 from . import data, prose
 from .encoding import CONTEXT_WEIGHT, Encoded, collate, encode, guidance
 from .grounded import Draw
-from .model import build
+from .model import SIZES, Decoder, build
+from .muon import StackedMuon
+from .routing import ROUTER_WEIGHT, router_loss
 from .tasks import FewShot
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long a size is trained, and how fast: the rates of the matrices and of all else."""
-
-    steps: int
-    matrix_rate: float = 0.02
-    peak_rate: float = 2e-3
-    batch_tokens: int = 3072
-
-
-PLANS = {
-    "tiny": Plan(3000),
-    "small": Plan(4000),
-    "default": Plan(5400),
-    "large": Plan(6400),
-}
-GUIDANCE_WEIGHT = 0.5  # fades to a quarter
 
 
 @dataclass(frozen=True)
@@ -60,6 +43,28 @@ PHASES = (
     Phase(0.7, 12, 0.03),
     Phase(0.88, 16, 0.03),
 )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a size is trained, and how fast: the rates of the matrices and of all else."""
+
+    steps: int
+    matrix_rate: float = 0.02
+    peak_rate: float = 2e-3
+    batch_tokens: int = 3072
+    phases: tuple[Phase, ...] = PHASES
+    cooldown: float | None = None  # see learning_rate
+
+
+PLANS = {
+    "tiny": Plan(3000),
+    "small": Plan(4000),
+    "mixture": Plan(4000),
+    "default": Plan(5400),
+    "large": Plan(6400),
+}
+GUIDANCE_WEIGHT = 0.5  # fades to a quarter
 PLAIN_SHARE = 8  # of the tokens that hardly count, one in so many is learned from
 LONGEST = 1500  # tokens
 POOL = 8  # batches drawn together and sorted by length, so that little is padded
@@ -89,7 +94,7 @@ def batches(tokenizer: PreTrainedTokenizerFast, seed: int, start: int, plan: Pla
         rng = random.Random(f"text {seed} {pool}")
         first = pool * POOL
         part = first / plan.steps
-        phase = next(phase for phase in reversed(PHASES) if part >= phase.since)
+        phase = next(phase for phase in reversed(plan.phases) if part >= phase.since)
         draw = Draw(
             max_sentences=phase.max_sentences, real_words=phase.real_words, instructed=phase.instructed
         )
@@ -113,19 +118,26 @@ def batches(tokenizer: PreTrainedTokenizerFast, seed: int, start: int, plan: Pla
                 yield ready[index % len(ready)]
 
 
-def optimizers_of(model: LlamaForCausalLM, plan: Plan) -> tuple[torch.optim.Optimizer, ...]:
-    """Muon (Jordan et al., 2024) for the matrices inside the layers, Adam for all else.
+def optimizers_of(model: Decoder, plan: Plan) -> tuple[torch.optim.Optimizer, ...]:
+    """Muon (Jordan et al., 2024) for the matrices inside the layers, Adam for all else, the routers too.
 
     At this size a step of Muon is a fifth slower than one of Adam and worth nearly two.
     """
     inner: list[torch.nn.Parameter] = []
+    stacks: list[torch.nn.Parameter] = []
     others: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
-        (inner if parameter.ndim == 2 and "embed" not in name else others).append(parameter)
-    return (
+        if parameter.ndim == 3:
+            stacks.append(parameter)
+        elif parameter.ndim == 2 and "embed" not in name and not name.endswith("mlp.gate.weight"):
+            inner.append(parameter)
+        else:
+            others.append(parameter)
+    dense = (
         torch.optim.Muon(inner, lr=plan.matrix_rate, weight_decay=0.05),
         torch.optim.AdamW(others, lr=plan.peak_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
     )
+    return (*dense, StackedMuon(stacks, lr=plan.matrix_rate, weight_decay=0.05)) if stacks else dense
 
 
 def compiled(module: torch.nn.Module) -> torch.nn.Module:
@@ -149,17 +161,24 @@ def train(
     seed: int,
     size: str = "default",
     plan: Plan | None = None,
-) -> LlamaForCausalLM:
-    """Train, or go on training, a model of one size; `work` keeps its checkpoint."""
+    observe: Callable[[int, Decoder], None] = lambda done, model: None,
+) -> Decoder:
+    """Train, or go on training, a model of one size; `work` keeps its checkpoint.
+
+    `observe` is called after every step with the number of steps done.
+    """
     plan = plan or PLANS[size]
     torch.manual_seed(seed)
     model = build(tokenizer, size)
     model.set_attn_implementation("eager")  # the only one that tells its attention
     optimizers = optimizers_of(model, plan)
+    peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
     checkpoint = Checkpoint(work / f"text-{size}.safetensors", {"model": model}, *optimizers)
     start = checkpoint.load()
     supply = batches(tokenizer, seed, start, plan)
-    decoder = compiled(model.model)
+    options = {"output_router_logits": True} if SIZES[size].experts else {}
+    # How many tokens an expert gets depends on the data, which a compiled graph can't follow.
+    decoder = model.model if options else compiled(model.model)
     totals = torch.zeros(3)
     for step, bar in progress.steps(f"text {size}", start, plan.steps):
         batch = next(supply)
@@ -170,17 +189,18 @@ def train(
         torch._dynamo.maybe_mark_dynamic(ids, 0)
         torch._dynamo.maybe_mark_dynamic(ids, 1)
         with torch.autocast("cpu", torch.bfloat16):
-            output = decoder(ids, output_attentions=True, use_cache=False)
+            output = decoder(ids, output_attentions=True, use_cache=False, **options)
             logits = model.lm_head(output.last_hidden_state[:, :-1].flatten(0, 1)[counted])
         errors = F.cross_entropy(logits.float(), ids[:, 1:].flatten()[counted], reduction="none")
         targets = weights[:, 1:].flatten()[counted]
         loss = (errors * targets).sum() / targets.sum()
         shown = guidance(output.attentions, batch)
         weight = GUIDANCE_WEIGHT * (1 - 0.75 * step / plan.steps)
-        for optimizer, peak in zip(optimizers, (plan.matrix_rate, plan.peak_rate), strict=True):
-            optimizer.param_groups[0]["lr"] = learning_rate(step, plan.steps, peak)
+        for optimizer, peak in zip(optimizers, peaks, strict=True):
+            optimizer.param_groups[0]["lr"] = learning_rate(step, plan.steps, peak, cooldown=plan.cooldown)
             optimizer.zero_grad()
-        (loss + weight * shown).backward()  # type: ignore[no-untyped-call]
+        balance = router_loss(output.router_logits, weights > 0) if options else torch.zeros(())
+        (loss + weight * shown + ROUTER_WEIGHT * balance).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
@@ -195,4 +215,5 @@ def train(
                 f"guidance {shown_mean:.3f}"
             )
             totals.zero_()
+        observe(step + 1, model)
     return model.eval()
