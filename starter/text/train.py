@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,57 +12,16 @@ import torch.nn.functional as F
 from transformers import PreTrainedTokenizerFast
 
 from starter import progress
-from starter.checkpoint import Checkpoint, learning_rate
+from starter.checkpoint import Checkpoint
 
 from . import data, prose
 from .encoding import CONTEXT_WEIGHT, Encoded, collate, encode, guidance
-from .grounded import Draw
 from .model import SIZES, Decoder, build
 from .muon import StackedMuon
+from .plan import PLANS, Plan
 from .routing import ROUTER_WEIGHT, router_loss
 from .tasks import FewShot
 
-
-@dataclass(frozen=True)
-class Phase:
-    """What is drawn from a part of the steps on. It begins easy: few sentences, and many only to repeat."""
-
-    since: float
-    max_sentences: int
-    drills: float
-    real_words: bool = True
-    instructed: bool = True
-
-
-PHASES = (
-    Phase(0.0, 2, 0.5, real_words=False, instructed=False),
-    Phase(0.06, 3, 0.3, instructed=False),
-    Phase(0.15, 5, 0.1),
-    Phase(0.35, 8, 0.05),
-    Phase(0.7, 12, 0.03),
-    Phase(0.88, 16, 0.03),
-)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long a size is trained, and how fast: the rates of the matrices and of all else."""
-
-    steps: int
-    matrix_rate: float = 0.02
-    peak_rate: float = 2e-3
-    batch_tokens: int = 3072
-    phases: tuple[Phase, ...] = PHASES
-    cooldown: float | None = None  # see learning_rate
-
-
-PLANS = {
-    "tiny": Plan(3000),
-    "small": Plan(4000),
-    "mixture": Plan(4000),
-    "default": Plan(5400),
-    "large": Plan(6400),
-}
 GUIDANCE_WEIGHT = 0.5  # fades to a quarter
 PLAIN_SHARE = 8  # of the tokens that hardly count, one in so many is learned from
 LONGEST = 1500  # tokens
@@ -90,17 +48,13 @@ def corpus(seed: int) -> Iterator[str]:
 
 def batches(tokenizer: PreTrainedTokenizerFast, seed: int, start: int, plan: Plan) -> Iterator[list[Encoded]]:
     """One batch a step, the same for a step wherever training resumes."""
-    for pool in range(start // POOL, (plan.steps + POOL - 1) // POOL):
+    for pool in range(start // POOL, (plan.all_steps + POOL - 1) // POOL):
         rng = random.Random(f"text {seed} {pool}")
         first = pool * POOL
-        part = first / plan.steps
-        phase = next(phase for phase in reversed(plan.phases) if part >= phase.since)
-        draw = Draw(
-            max_sentences=phase.max_sentences, real_words=phase.real_words, instructed=phase.instructed
-        )
+        phase = plan.phase_at(first)
         drawn: list[Encoded] = []
         while sum(len(encoded.ids) for encoded in drawn) < POOL * plan.batch_tokens:
-            encoded = encode(data.sample(rng, draw, phase.drills), tokenizer)
+            encoded = encode(data.sample(rng, phase.draw, phase.drills), tokenizer)
             if len(encoded.ids) <= LONGEST:
                 drawn.append(encoded)
         drawn.sort(key=lambda encoded: len(encoded.ids))
@@ -114,7 +68,7 @@ def batches(tokenizer: PreTrainedTokenizerFast, seed: int, start: int, plan: Pla
             filled += len(encoded.ids)
         rng.shuffle(ready)
         for index in range(POOL):
-            if start <= first + index < plan.steps:
+            if start <= first + index < plan.all_steps:
                 yield ready[index % len(ready)]
 
 
@@ -180,7 +134,7 @@ def train(
     # How many tokens an expert gets depends on the data, which a compiled graph can't follow.
     decoder = model.model if options else compiled(model.model)
     totals = torch.zeros(3)
-    for step, bar in progress.steps(f"text {size}", start, plan.steps):
+    for step, bar in progress.steps(f"text {size}", start, plan.all_steps):
         batch = next(supply)
         ids, weights = collate(batch, tokenizer.pad_token_id)
         counted = torch.nonzero(
@@ -195,9 +149,9 @@ def train(
         targets = weights[:, 1:].flatten()[counted]
         loss = (errors * targets).sum() / targets.sum()
         shown = guidance(output.attentions, batch)
-        weight = GUIDANCE_WEIGHT * (1 - 0.75 * step / plan.steps)
+        weight = GUIDANCE_WEIGHT * (1 - 0.75 * min(1.0, step / plan.steps))
         for optimizer, peak in zip(optimizers, peaks, strict=True):
-            optimizer.param_groups[0]["lr"] = learning_rate(step, plan.steps, peak, cooldown=plan.cooldown)
+            optimizer.param_groups[0]["lr"] = peak * plan.rate_at(step)
             optimizer.zero_grad()
         balance = router_loss(output.router_logits, weights > 0) if options else torch.zeros(())
         (loss + weight * shown + ROUTER_WEIGHT * balance).backward()  # type: ignore[no-untyped-call]
@@ -207,7 +161,7 @@ def train(
         answers = targets == 1
         answer = errors[answers].mean().item() if answers.any() else 0.0
         totals += torch.tensor([loss.item(), answer, shown.item()])
-        if (step + 1) % SAVE_EVERY == 0 or step + 1 == plan.steps:
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == plan.all_steps:
             checkpoint.save(step + 1)
             loss_mean, answer_mean, shown_mean = (totals / SAVE_EVERY).tolist()
             bar.print(

@@ -10,8 +10,10 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM, MixtralForCausa
 
 from starter.text import evaluate_mixture, heldout, train
 from starter.text import tokenizer as tokenizing
+from starter.text.grounded import Draw
 from starter.text.model import SIZES, Size, build, count, save
 from starter.text.muon import StackedMuon, orthogonalized
+from starter.text.plan import Phase, Plan
 from starter.text.routing import router_loss
 
 FOLDER = Path(__file__).parents[3] / "starter" / "text" / "model"
@@ -46,11 +48,11 @@ def test_it_has_the_experts_and_the_size_that_are_promised(tokenizer: PreTrained
 
 def test_every_parameter_has_one_optimizer(tokenizer: PreTrainedTokenizerFast, few: str) -> None:
     model = build(tokenizer, few)
-    optimizers = train.optimizers_of(model, train.Plan(10))
+    optimizers = train.optimizers_of(model, Plan(10))
     moved = [id(p) for o in optimizers for group in o.param_groups for p in group["params"]]
     assert sorted(moved) == sorted(id(p) for p in model.parameters())
     assert any(isinstance(optimizer, StackedMuon) for optimizer in optimizers)
-    assert len(train.optimizers_of(build(tokenizer, "nano"), train.Plan(10))) == 2
+    assert len(train.optimizers_of(build(tokenizer, "nano"), Plan(10))) == 2
 
 
 @pytest.mark.parametrize("shape", [(3, 24, 16), (2, 16, 24)])
@@ -97,7 +99,7 @@ def test_a_few_steps_lower_its_loss_and_the_router_loss_counts(
         return seen[-1]
 
     monkeypatch.setattr(train, "router_loss", counting)
-    plan = train.Plan(8, batch_tokens=384, phases=(train.Phase(0.0, 3, 0.1),))
+    plan = Plan(8, batch_tokens=384, phases=(Phase(0.0, 0.1, Draw(max_sentences=3, real_words=True)),))
     torch.manual_seed(0)
     before = heldout.losses(build(tokenizer, few), held_out)["loss"]
     model = train.train(tmp_path, tokenizer, seed=0, size=few, plan=plan)
