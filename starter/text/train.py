@@ -131,7 +131,7 @@ def train(
     start = checkpoint.load()
     supply = batches(tokenizer, seed, start, plan)
     options = {"output_router_logits": True} if SIZES[size].experts else {}
-    # How many tokens an expert gets depends on the data, which a compiled graph can't follow.
+    # The mixture is not compiled: most of its time is in products of expert matrices, which stay as they are.
     decoder = model.model if options else compiled(model.model)
     totals = torch.zeros(3)
     for step, bar in progress.steps(f"text {size}", start, plan.all_steps):

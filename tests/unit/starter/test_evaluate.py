@@ -22,12 +22,27 @@ def kept() -> dict[str, Any]:
 
 
 def test_the_summary_says_what_the_details_say(kept: dict[str, Any]) -> None:
-    found = evaluate.summary(kept["details"]["text"], kept["details"]["image"])
+    details = kept["details"]
+    found = evaluate.summary(details["text"], details["image"], details.get("mixture"))
     assert {name: kept[name] for name in found} == found
 
 
 def test_a_model_that_is_not_there_has_no_figure(kept: dict[str, Any]) -> None:
-    assert evaluate.summary(kept["details"]["text"], {})["image"] == {}
+    found = evaluate.summary(kept["details"]["text"], {})
+    assert found["image"] == {} and "mixture" not in found
+
+
+def test_the_mixture_has_its_own_group(kept: dict[str, Any]) -> None:
+    mixture = {
+        "grounded_entities": {"exact_match": 0.5},
+        "grounded_unanswerable": {"abstention": 0.25},
+        "held_out": {"loss": 1.5},
+    }
+    assert evaluate.summary(kept["details"]["text"], {}, mixture)["mixture"] == {
+        "grounded_em_entities": 0.5,
+        "abstention": 0.25,
+        "held_out_loss": 1.5,
+    }
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ N, D = (grid.ravel() for grid in np.meshgrid(SIZES, TOKENS, indexing="ij"))
 RUNS = [run for run in range(len(SIZES)) for _ in TOKENS]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     st.floats(0.3, 2.0), st.floats(0.2, 0.8), st.floats(0.2, 0.8), st.floats(0.3, 2.0), st.floats(0.3, 2.0)
 )
