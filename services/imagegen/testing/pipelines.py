@@ -1,34 +1,32 @@
-"""Tiny working models with random weights, for tests: real formats, real code paths, milliseconds a step."""
+"""Pipelines of discrete diffusion."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from diffusers import (
+    DDIMScheduler,
+    DDPMPipeline,
+    DDPMScheduler,
+    DiTPipeline,
+    DiTTransformer2DModel,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+    UNet2DModel,
+)
+from transformers import CLIPTextModel
 
-PROMPT_TOKENS = 16
-# Pixels along a side of the tiny pipeline's images, and of a latent cell.
-SIDE, CELL = 16, 2
+from imagegen.testing.parts import CELL, SIDE, tiny_text_config, tiny_tokenizer, tiny_vae
+
+_CLASSES = 1000  # DiTPipeline takes class 1000 for the null class
 
 
 def save_tiny_pipeline(path: Path, **scheduler: Any) -> Path:
     """Write a StableDiffusionPipeline directory; `scheduler` overrides the scheduler's config."""
     torch.manual_seed(0)
-    tokenizer = _tokenizer()
-    text_encoder = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=16,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            max_position_embeddings=PROMPT_TOKENS,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
+    tokenizer = tiny_tokenizer()
+    text_encoder = CLIPTextModel(tiny_text_config(tokenizer))
     unet = UNet2DConditionModel(
         sample_size=SIDE // CELL,
         in_channels=4,
@@ -49,7 +47,7 @@ def save_tiny_pipeline(path: Path, **scheduler: Any) -> Path:
     config = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
     config |= {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1} | scheduler
     pipeline = StableDiffusionPipeline(
-        vae=_vae(),
+        vae=tiny_vae(),
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=unet,
@@ -62,33 +60,46 @@ def save_tiny_pipeline(path: Path, **scheduler: Any) -> Path:
     return path
 
 
-def save_tiny_vae(path: Path) -> Path:
-    """Write a bare AutoencoderKL directory."""
-    torch.manual_seed(1)
-    _vae().save_pretrained(path, safe_serialization=True)
+def save_tiny_dit(path: Path) -> Path:
+    """Write a DiTPipeline directory with two labelled classes, "tench" (also "Tinca tinca") and "goldfish"."""
+    torch.manual_seed(3)
+    transformer = DiTTransformer2DModel(
+        num_attention_heads=2,
+        attention_head_dim=8,
+        in_channels=4,
+        out_channels=8,
+        num_layers=2,
+        norm_num_groups=4,
+        sample_size=SIDE // CELL,
+        num_embeds_ada_norm=_CLASSES,
+    )
+    with torch.no_grad():
+        # Untrained classes are hardly heard either.
+        for name, parameter in transformer.named_parameters():
+            if "class_embedder" in name:
+                parameter.mul_(10)
+    pipeline = DiTPipeline(transformer, tiny_vae(), DDIMScheduler(clip_sample=False))
+    pipeline.save_pretrained(path, safe_serialization=True)
+    # Published pipelines have the labels in their index, where diffusers reads but does not write them.
+    index = json.loads((path / "model_index.json").read_text())
+    index["id2label"] = {"0": "tench, Tinca tinca", "1": "goldfish"}
+    (path / "model_index.json").write_text(json.dumps(index))
     return path
 
 
-def _vae() -> Any:
-    vae = AutoencoderKL(
+def save_tiny_ddpm(path: Path) -> Path:
+    """Write a DDPMPipeline directory."""
+    torch.manual_seed(4)
+    unet = UNet2DModel(
         sample_size=SIDE,
+        in_channels=3,
+        out_channels=3,
         block_out_channels=(8, 16),
-        down_block_types=("DownEncoderBlock2D", "DownEncoderBlock2D"),
-        up_block_types=("UpDecoderBlock2D", "UpDecoderBlock2D"),
-        latent_channels=4,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=4,
         norm_num_groups=4,
-        scaling_factor=0.5,
     )
-    with torch.no_grad():
-        # Spread the output over the range of pixels, so that images differ visibly.
-        vae.decoder.conv_out.weight.mul_(3)
-        vae.encoder.conv_out.weight.mul_(3)
-    return vae
-
-
-def _tokenizer() -> Any:
-    letters = [chr(code) for code in range(33, 127)]
-    words = ["<|startoftext|>", "<|endoftext|>"]
-    vocabulary = [*letters, *(letter + "</w>" for letter in letters), *words]
-    vocab = {token: index for index, token in enumerate(vocabulary)}
-    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=PROMPT_TOKENS)
+    DDPMPipeline(unet, DDPMScheduler()).save_pretrained(path, safe_serialization=True)
+    return path
