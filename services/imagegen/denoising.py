@@ -208,7 +208,7 @@ def _repeated(condition: Condition, rows: int) -> Condition:
 
 def _between(start: torch.Tensor, end: torch.Tensor, rows: int) -> torch.Tensor:
     """Points [rows, ...] from start to end, evenly spaced; the nearer end where there are none between."""
-    weights = torch.linspace(0, 1, rows, device=start.device).view(-1, *(1 for _ in start.shape))
     if not start.is_floating_point():
-        return torch.where(weights < 0.5, start, end)
-    return torch.lerp(start[None], end[None], weights.to(start.dtype))
+        return torch.stack([end if 2 * row >= rows else start for row in range(rows)])
+    weights = torch.linspace(0, 1, rows, dtype=start.dtype, device=start.device)
+    return torch.lerp(start[None], end[None], weights.view(-1, *(1 for _ in start.shape)))
