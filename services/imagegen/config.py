@@ -17,8 +17,9 @@ class ImagegenSettings(ServiceSettings, service="imagegen"):
         ("starter=starter/image/model",),
         min_length=1,
         description=(
-            "Models to load, each [id=]reference: a directory or hub name of a StableDiffusionPipeline, or a "
-            "directory of an AutoencoderKL. For each capability the first that has it is the default."
+            "Models to load, each [id=]reference: a directory or hub name of a StableDiffusionPipeline, "
+            "StableDiffusion3Pipeline, DiTPipeline or DDPMPipeline, or a directory of an AutoencoderKL or a "
+            "StyleGenerator. For each capability the first that has it is the default."
         ),
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(

@@ -8,11 +8,13 @@ from serving.errors import InvalidInput
 
 from imagegen.domain import (
     Capability,
+    Conditioning,
     DecodeRequest,
     DiffusionParameters,
     EditRequest,
     EncodeRequest,
     GenerateRequest,
+    Guidance,
     ImageFormat,
     ImagePoint,
     InterpolateRequest,
@@ -34,6 +36,8 @@ _SAMPLERS = {
     pb.SAMPLER_EULER_ANCESTRAL: Sampler.EULER_ANCESTRAL,
     pb.SAMPLER_DPM_SOLVER_PP: Sampler.DPM_SOLVER_PP,
     pb.SAMPLER_DDPM: Sampler.DDPM,
+    pb.SAMPLER_UNIPC: Sampler.UNIPC,
+    pb.SAMPLER_FLOW_MATCH_EULER: Sampler.FLOW_MATCH_EULER,
 }
 _SAMPLER_NUMBERS = {sampler: number for number, sampler in _SAMPLERS.items()}
 _FORMATS = {
@@ -60,6 +64,15 @@ _CAPABILITIES = {
     Capability.ENCODE: pb.CAPABILITY_ENCODE,
     Capability.DECODE: pb.CAPABILITY_DECODE,
     Capability.SCORE: pb.CAPABILITY_SCORE,
+}
+_CONDITIONINGS = {
+    Conditioning.NONE: pb.CONDITIONING_NONE,
+    Conditioning.LABEL: pb.CONDITIONING_LABEL,
+    Conditioning.TEXT: pb.CONDITIONING_TEXT,
+}
+_GUIDANCES = {
+    Guidance.NONE: pb.GUIDANCE_NONE,
+    Guidance.CLASSIFIER_FREE: pb.GUIDANCE_CLASSIFIER_FREE,
 }
 
 
@@ -213,6 +226,7 @@ def _parameters(message: pb.DiffusionParameters) -> DiffusionParameters:
         count=message.count if message.HasField("count") else None,
         format=_format("parameters.format", message.format),
         preview_every_steps=message.preview_every_steps,
+        truncation=message.truncation if message.HasField("truncation") else None,
     )
 
 
@@ -276,4 +290,8 @@ def _model(model: ModelDescription) -> pb.Model:
         parameter_count=model.parameter_count,
         dtype=model.dtype,
         device=model.device,
+        conditioning=_CONDITIONINGS[model.conditioning],
+        labels=model.labels,
+        guidance=_GUIDANCES[model.guidance],
+        default_truncation=model.default_truncation,
     )

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from imagegen.domain import Guidance
 from imagegen.events import DeviceEvent, Progress, RawImage, RawPreview
-from imagegen.models.base import DiffusionModel
+from imagegen.models.base import Condition, DiffusionModel, ModelInput
 from imagegen.noise import clone_generator, draw, generators_of, path
 from imagegen.pixels import to_images, to_tensor
 from imagegen.prompts import PromptCache
@@ -24,13 +25,14 @@ from imagegen.tasks import Phase, chunk_count, rows_per_chunk
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A slice's part of a forward pass: latents [n, c, h, w], embeddings [n, tokens, width], one timestep."""
+    """A slice's part of a forward pass: latents [n, c, h, w], conditions [n, ...], one timestep."""
 
     latents: torch.Tensor
     timestep: float
-    conditional: torch.Tensor
-    unconditional: torch.Tensor | None  # [tokens, width]; None where guidance is off
+    conditional: Condition
+    unconditional: Condition | None  # of one row; None where guidance is off
     guidance_scale: float
+    truncation: float
 
 
 class DenoisingTask:
@@ -69,25 +71,23 @@ class DenoisingTask:
         """Embed the prompts, draw the noise, encode the init image."""
         spec, model, device = self._spec, self.model, self.model.device
         rows = len(spec.seeds)
-        shape = (model.description.latent_shape[0], self._stage.key.height, self._stage.key.width)
+        shape = (model.noise_channels, self._stage.key.height, self._stage.key.width)
         self._schedule = model.schedule(spec.sampler, spec.steps, spec.first_step)
-        embedding = self._prompts.embed(model, spec.prompt)
-        self._unconditional = (
-            self._prompts.embed(model, spec.negative_prompt) if spec.guidance_scale > 1 else None
-        )
+        condition = self._prompts.embed(model, spec.prompt)
+        guided = model.description.guidance is Guidance.CLASSIFIER_FREE and spec.guidance_scale > 1
+        self._unconditional = self._prompts.embed(model, spec.negative_prompt) if guided else None
         if isinstance(spec.start, WalkStart):
             ends = generators_of([spec.seeds[0], spec.seeds[-1]])
             noise_ends = draw(ends, shape)
             self._noise = path(noise_ends[0], noise_ends[1], rows, spec.start.method).to(device)
             # A stochastic sampler draws a frame's later noise as its nearer end would.
             self._generators = [clone_generator(ends[2 * row >= rows]) for row in range(rows)]
-            weights = torch.linspace(0, 1, rows, dtype=embedding.dtype, device=embedding.device)
-            end_embedding = self._prompts.embed(model, spec.start.end_prompt)
-            self._conditional = torch.lerp(embedding[None], end_embedding[None], weights[:, None, None])
+            end = self._prompts.embed(model, spec.start.end_prompt)
+            self._conditional = tuple(_between(*pair, rows) for pair in zip(condition, end, strict=True))
         else:
             self._generators = generators_of(spec.seeds)
             self._noise = draw(self._generators, shape).to(device)
-            self._conditional = embedding.expand(rows, *embedding.shape)
+            self._conditional = _repeated(condition, rows)
         self._clean: torch.Tensor | None = None
         self._mask: torch.Tensor | None = None
         if isinstance(spec.start, ImageStart):
@@ -100,7 +100,7 @@ class DenoisingTask:
         else:
             self._sample = self._noise * self._schedule.initial_sigma
         self._input: torch.Tensor | None = None
-        self._predicted = torch.empty_like(self._sample)
+        self._predicted: torch.Tensor | None = None
 
     def rows(self, part: Slice) -> Rows:
         """Input of the forward pass for the rows of `part`."""
@@ -111,18 +111,23 @@ class DenoisingTask:
         return Rows(
             self._input[chosen],
             self._schedule.timestep(step),
-            self._conditional[chosen],
+            tuple(tensor[chosen] for tensor in self._conditional),
             self._unconditional,
             self._spec.guidance_scale,
+            1.0 if self._spec.truncation is None else self._spec.truncation,
         )
 
-    def accept(self, part: Slice, noise: torch.Tensor) -> None:
-        """Take the guided noise, float32 [n, c, h, w], for the rows of `part`."""
-        self._predicted[part.start : part.stop] = noise
+    def accept(self, part: Slice, prediction: torch.Tensor) -> None:
+        """Take the guided prediction, float32 [n, c, h, w], for the rows of `part`."""
+        if self._predicted is None:
+            # A one-step generator's latents have another shape than the noise they come from.
+            self._predicted = prediction.new_empty((len(self._spec.seeds), *prediction.shape[1:]))
+        self._predicted[part.start : part.stop] = prediction
 
     def advance(self, done: int) -> list[DeviceEvent]:
-        """Take the sampler's step once all rows have their noise; `done` counts steps with this one."""
+        """Take the sampler's step once all rows have their prediction; `done` counts steps with this one."""
         spec = self._spec
+        assert self._predicted is not None, "no rows were accepted"
         step = spec.first_step + done - 1
         self._sample, clean = self._schedule.step(self._predicted, step, self._sample, self._generators)
         self._input = None
@@ -160,22 +165,28 @@ class DenoisingTask:
 
 
 def forward(parts: Sequence[tuple[DenoisingTask, Slice]]) -> None:
-    """One forward pass for slices of tasks of one model and size; each gets its guided noise.
+    """One forward pass for slices of tasks of one model and size; each gets its guided prediction.
 
     Classifier-free guidance (Ho and Salimans, 2022), a scale a row: uncond + scale * (cond - uncond).
     Unconditional rows are computed only where a scale above 1 asks for them.
     """
     inputs = [task.rows(part) for task, part in parts]
     guided = [rows for rows in inputs if rows.unconditional is not None]
-    latents = torch.cat([rows.latents for rows in (*inputs, *guided)])
-    timesteps = torch.cat([torch.full((len(rows.latents),), rows.timestep) for rows in (*inputs, *guided)])
-    embeddings = [rows.conditional for rows in inputs]
-    embeddings += [
-        rows.unconditional.expand_as(rows.conditional) for rows in guided if rows.unconditional is not None
+    every = (*inputs, *guided)
+    sizes = [len(rows.latents) for rows in every]
+    conditions = [rows.conditional for rows in inputs]
+    conditions += [
+        _repeated(rows.unconditional, len(rows.latents)) for rows in guided if rows.unconditional is not None
     ]
-    noise = parts[0][0].model.predict_noise(latents, timesteps, torch.cat(embeddings))
-    sizes = [len(rows.latents) for rows in (*inputs, *guided)]
-    pieces = iter(torch.split(noise, sizes))
+    prediction = parts[0][0].model.predict(
+        ModelInput(
+            torch.cat([rows.latents for rows in every]),
+            _each([rows.timestep for rows in every], sizes),
+            tuple(torch.cat(tensors) for tensors in zip(*conditions, strict=True)),
+            _each([rows.truncation for rows in every], sizes),
+        )
+    )
+    pieces = iter(torch.split(prediction, sizes))
     conditional = [next(pieces) for _ in inputs]
     for (task, part), rows, piece in zip(parts, inputs, conditional, strict=True):
         result = piece
@@ -183,3 +194,21 @@ def forward(parts: Sequence[tuple[DenoisingTask, Slice]]) -> None:
             unconditional = next(pieces)
             result = unconditional + rows.guidance_scale * (piece - unconditional)
         task.accept(part, result)
+
+
+def _each(values: Sequence[float], sizes: Sequence[int]) -> torch.Tensor:
+    """Float32 [sum of sizes], value i repeated sizes[i] times."""
+    return torch.tensor(values).repeat_interleave(torch.tensor(sizes))
+
+
+def _repeated(condition: Condition, rows: int) -> Condition:
+    """The condition of one prompt for each of `rows` rows."""
+    return tuple(tensor.expand(rows, *tensor.shape) for tensor in condition)
+
+
+def _between(start: torch.Tensor, end: torch.Tensor, rows: int) -> torch.Tensor:
+    """Points [rows, ...] from start to end, evenly spaced; the nearer end where there are none between."""
+    if not start.is_floating_point():
+        return torch.stack([end if 2 * row >= rows else start for row in range(rows)])
+    weights = torch.linspace(0, 1, rows, dtype=start.dtype, device=start.device)
+    return torch.lerp(start[None], end[None], weights.view(-1, *(1 for _ in start.shape)))

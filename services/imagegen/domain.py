@@ -27,13 +27,30 @@ class Capability(StrEnum):
 
 
 class Sampler(StrEnum):
-    """The rule that turns noise predictions into steps."""
+    """The rule that turns a model's predictions into steps."""
 
     DDIM = "ddim"
     EULER = "euler"
     EULER_ANCESTRAL = "euler_ancestral"
     DPM_SOLVER_PP = "dpm_solver_pp"
     DDPM = "ddpm"
+    UNIPC = "unipc"
+    FLOW_MATCH_EULER = "flow_match_euler"
+
+
+class Conditioning(StrEnum):
+    """What a model takes as a prompt."""
+
+    NONE = "none"
+    LABEL = "label"
+    TEXT = "text"
+
+
+class Guidance(StrEnum):
+    """How a model holds to a prompt."""
+
+    NONE = "none"
+    CLASSIFIER_FREE = "classifier_free"
 
 
 class ImageFormat(StrEnum):
@@ -65,6 +82,7 @@ class DiffusionParameters:
     count: int | None = None
     format: ImageFormat = ImageFormat.PNG
     preview_every_steps: int = 0
+    truncation: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +189,11 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """What a model is and can do. Sizes are in pixels, `latent_shape` is (c, h, w) at the default size."""
+    """What a model is and can do. Sizes are in pixels, `latent_shape` is (c, h, w) at the default size.
+
+    Without `samplers` a model generates in one step or not at all; `labels` are the prompts of one that takes
+    labels; `default_truncation` is None where there is nothing to truncate.
+    """
 
     id: str
     architecture: str
@@ -188,3 +210,7 @@ class ModelDescription:
     parameter_count: int
     dtype: str
     device: str
+    conditioning: Conditioning = Conditioning.NONE
+    labels: tuple[str, ...] = ()
+    guidance: Guidance = Guidance.NONE
+    default_truncation: float | None = None

@@ -22,19 +22,18 @@ from imagegen.registry import ModelRegistry
 from imagegen.specs import DenoiseSpec, ImageStart, NoiseStart
 from imagegen.validation import (
     MAX_IMAGES,
-    MAX_PROMPT_BYTES,
     MAX_SAMPLES,
     Limits,
     Resolved,
     check_envelope,
     check_latent,
     check_pixels,
+    check_prompt,
     check_range,
     check_same_size,
     check_seed,
     check_size,
     check_strength,
-    check_text,
     resolve,
 )
 
@@ -42,8 +41,8 @@ from imagegen.validation import (
 def plan_generate(request: GenerateRequest, models: ModelRegistry, limits: Limits) -> DenoiseSpec:
     """Spec of a generation. Raises InvalidInput, NotFound, NotConfigured."""
     check_envelope(request.request_id, request.priority)
-    check_text("prompt", request.prompt, MAX_PROMPT_BYTES)
     model = models.resolve(request.model, Capability.GENERATE).description
+    check_prompt("prompt", request.prompt, model)
     resolved = resolve(request.parameters, model, limits)
     seeds = seeds_of(request.parameters.seed, resolved.count)
     return denoise_spec(model, request.prompt, request.parameters, resolved, seeds, NoiseStart())
@@ -52,13 +51,13 @@ def plan_generate(request: GenerateRequest, models: ModelRegistry, limits: Limit
 def plan_edit(request: EditRequest, models: ModelRegistry, limits: Limits) -> DenoiseSpec:
     """Spec of an edit; decodes the init image and the mask. Raises InvalidInput, NotFound, NotConfigured."""
     check_envelope(request.request_id, request.priority)
-    check_text("prompt", request.prompt, MAX_PROMPT_BYTES)
     check_strength(request.strength)
     for name, value in (("width", request.parameters.width), ("height", request.parameters.height)):
         if value is not None:
             raise InvalidInput(f"parameters.{name}", "must not be set: it follows the init image")
     needed = Capability.EDIT if request.mask is None else Capability.INPAINT
     model = models.resolve(request.model, needed).description
+    check_prompt("prompt", request.prompt, model)
     width, height = probe(request.init_image, "init_image", limits.max_image_bytes)
     check_size(("init_image", "init_image"), width, height, model)
     if request.mask is not None and probe(request.mask, "mask", limits.max_image_bytes) != (width, height):
@@ -144,4 +143,5 @@ def denoise_spec(
         preview_every_steps=parameters.preview_every_steps,
         format=parameters.format,
         start=start,
+        truncation=resolved.truncation,
     )

@@ -10,8 +10,9 @@ def describe(spec: DenoiseSpec, seed: int) -> dict[str, str]:
         "negative_prompt": spec.negative_prompt,
         "seed": str(seed),
         "steps": str(spec.steps),
-        "guidance_scale": f"{spec.guidance_scale:g}",
-        "sampler": spec.sampler.value,
+        "guidance_scale": "" if spec.sampler is None else f"{spec.guidance_scale:g}",
+        "sampler": "" if spec.sampler is None else spec.sampler.value,
+        "truncation": "" if spec.truncation is None else f"{spec.truncation:g}",
         "model": spec.model,
         "Software": "Quadrille",
     }

@@ -1,10 +1,12 @@
-"""Samplers over diffusers' schedulers: one object a request, so that requests at any step share a forward.
+"""Samplers of discrete diffusion over diffusers' schedulers, one object a request, so that any steps share a forward.
 
 DDIM: Song et al., 2020 (arXiv:2010.02502), eta 0. Euler (ancestral): Karras et al., 2022 (arXiv:2206.00364).
 DPM-Solver++ 2M: Lu et al., 2022 (arXiv:2211.01095). DDPM: Ho et al., 2020 (arXiv:2006.11239).
+UniPC: Zhao et al., 2023 (arXiv:2302.04867).
 """
 
 import copy
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,9 +17,11 @@ from diffusers import (
     DPMSolverMultistepScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
+    UniPCMultistepScheduler,
 )
 
 from imagegen.domain import Sampler
+from imagegen.schedules import NoiseSchedule
 
 MAX_STEPS = 1000
 
@@ -27,6 +31,7 @@ _CLASSES: dict[Sampler, type[Any]] = {
     Sampler.EULER_ANCESTRAL: EulerAncestralDiscreteScheduler,
     Sampler.DPM_SOLVER_PP: DPMSolverMultistepScheduler,
     Sampler.DDPM: DDPMScheduler,
+    Sampler.UNIPC: UniPCMultistepScheduler,
 }
 _OVERRIDES: dict[Sampler, dict[str, Any]] = {
     Sampler.DPM_SOLVER_PP: {"algorithm_type": "dpmsolver++", "solver_order": 2, "solver_type": "midpoint"},
@@ -34,8 +39,8 @@ _OVERRIDES: dict[Sampler, dict[str, Any]] = {
 _DEFAULT_OF_CLASS = {cls.__name__: sampler for sampler, cls in _CLASSES.items()}
 
 
-class NoiseSchedule:
-    """The noise levels of one denoising run and its sampler's state. Steps count from 0."""
+class DiffusionSchedule(NoiseSchedule):
+    """A schedule of discrete diffusion, with a diffusers scheduler that is this request's own."""
 
     def __init__(self, scheduler: Any, steps: int, first_step: int) -> None:
         """Takes over `scheduler`, which no one else may use."""
@@ -45,6 +50,7 @@ class NoiseSchedule:
         self._timesteps: torch.Tensor = scheduler.timesteps[:steps]
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(first_step)
+        self._draws = "generator" in inspect.signature(scheduler.step).parameters
 
     @property
     def step_count(self) -> int:
@@ -61,21 +67,19 @@ class NoiseSchedule:
         return float(self._timesteps[step])
 
     def scale_input(self, sample: torch.Tensor, step: int) -> torch.Tensor:
-        """The model's input for `sample` at `step`; some samplers keep samples on another scale."""
+        """The model's input for `sample` at `step`."""
         scaled: torch.Tensor = self._scheduler.scale_model_input(sample, self._timesteps[step])
         return scaled
 
     def step(
-        self, noise: torch.Tensor, step: int, sample: torch.Tensor, generators: Sequence[torch.Generator]
+        self, prediction: torch.Tensor, step: int, sample: torch.Tensor, generators: Sequence[torch.Generator]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Next sample and the estimate of the clean latent, from predicted noise; all float32 [n, c, h, w].
-
-        Stochastic samplers draw row i's noise from generators[i]. Steps must be taken in order.
-        """
-        output = self._scheduler.step(noise, self._timesteps[step], sample, generator=list(generators))
+        """Next sample and the estimate of the clean latent, float32 [n, c, h, w]."""
+        noise = {"generator": list(generators)} if self._draws else {}
+        output = self._scheduler.step(prediction, self._timesteps[step], sample, **noise)
         clean = getattr(output, "pred_original_sample", None)
         if clean is None:
-            # DPM-Solver++ keeps its data predictions as multistep history instead of returning them.
+            # The multistep solvers keep their data predictions as history instead of returning them.
             clean = self._scheduler.model_outputs[-1]
         return output.prev_sample, clean
 
@@ -87,7 +91,7 @@ class NoiseSchedule:
 
 
 class SamplerBank:
-    """The samplers of one model, built from its pipeline's scheduler config."""
+    """The samplers of one discrete diffusion model, built from its pipeline's scheduler config."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         """`config` is a diffusers scheduler config; its `_class_name` decides the default sampler."""
@@ -100,9 +104,10 @@ class SamplerBank:
         }
         self.max_steps = {sampler: self._probe_max_steps(sampler) for sampler in self.samplers}
 
-    def schedule(self, sampler: Sampler, steps: int, first_step: int = 0) -> NoiseSchedule:
-        """A fresh schedule; ValueError if the sampler cannot take so many steps."""
-        return NoiseSchedule(copy.deepcopy(self._prototypes[sampler]), steps, first_step)
+    def schedule(self, sampler: Sampler | None, steps: int, first_step: int = 0) -> DiffusionSchedule:
+        """A fresh schedule, of the default sampler for None; ValueError if it cannot take so many steps."""
+        prototype = self._prototypes[sampler or self.samplers[0]]
+        return DiffusionSchedule(copy.deepcopy(prototype), steps, first_step)
 
     def _probe_max_steps(self, sampler: Sampler) -> int:
         """Most steps with distinct timesteps inside the training range; diffusers itself does not check."""

@@ -28,7 +28,10 @@ class WalkStart:
 
 @dataclass(frozen=True, slots=True)
 class DenoiseSpec:
-    """A denoising run: `seeds` has one entry a row; steps run from `first_step` to `steps` - 1."""
+    """A denoising run: `seeds` has one entry a row; steps run from `first_step` to `steps` - 1.
+
+    `sampler` is None for a one-step generator, `truncation` for a model that has none.
+    """
 
     model: str
     prompt: str
@@ -38,11 +41,12 @@ class DenoiseSpec:
     steps: int
     first_step: int
     guidance_scale: float
-    sampler: Sampler
+    sampler: Sampler | None
     seeds: tuple[int, ...]
     preview_every_steps: int
     format: ImageFormat
     start: NoiseStart | ImageStart | WalkStart
+    truncation: float | None = None
 
     @property
     def step_count(self) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from serving.errors import InvalidInput
 
-from imagegen.domain import MAX_SEED, DiffusionParameters, ModelDescription, Sampler
+from imagegen.domain import MAX_SEED, Conditioning, DiffusionParameters, Guidance, ModelDescription, Sampler
 
 MAX_PROMPT_BYTES = 4096
 MAX_REQUEST_ID_BYTES = 128
@@ -17,6 +17,7 @@ MAX_IMAGES = 16
 MAX_FRAMES = 64
 MAX_SAMPLES = 64
 MAX_GUIDANCE_SCALE = 50.0
+_LABELS_NAMED = 16  # in the message of a refusal; ListModels has them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Parameters with every default filled in; sizes in pixels."""
+    """Parameters with every default filled in; sizes in pixels. None where the model has no such thing."""
 
     width: int
     height: int
     steps: int
     guidance_scale: float
-    sampler: Sampler
+    sampler: Sampler | None
     count: int
+    truncation: float | None
 
 
 def check_range(field: str, value: int, low: int, high: int) -> None:
@@ -50,6 +52,18 @@ def check_text(field: str, text: str, max_bytes: int) -> None:
     """Raise InvalidInput if the text is longer than `max_bytes` in UTF-8."""
     if len(text.encode()) > max_bytes:
         raise InvalidInput(field, f"must be at most {max_bytes} bytes")
+
+
+def check_prompt(field: str, text: str, model: ModelDescription) -> None:
+    """Raise InvalidInput unless the text is a prompt that the model takes."""
+    check_text(field, text, MAX_PROMPT_BYTES)
+    if model.conditioning is Conditioning.NONE and text:
+        raise InvalidInput(field, f"must be empty: model {model.id} takes no prompt")
+    if model.conditioning is Conditioning.LABEL:
+        unconditional = not text and model.guidance is Guidance.CLASSIFIER_FREE
+        if text not in model.labels and not unconditional:
+            some = ", ".join(model.labels[:_LABELS_NAMED]) + (", ..." * (len(model.labels) > _LABELS_NAMED))
+            raise InvalidInput(field, f"must be one of model {model.id}'s labels: {some}")
 
 
 def check_seed(field: str, seed: int | None) -> None:
@@ -100,18 +114,53 @@ def resolve(
     height = default_height if parameters.height is None else parameters.height
     check_size((prefix + "width", prefix + "height"), width, height, model)
     check_pixels(prefix + "count", count, width, height, limits)
+    sampler, steps = _steps(parameters, model, limits)
+    return Resolved(
+        width, height, steps, _guidance(parameters, model), sampler, count, _truncation(parameters, model)
+    )
+
+
+def _steps(
+    parameters: DiffusionParameters, model: ModelDescription, limits: Limits
+) -> tuple[Sampler | None, int]:
+    """The sampler and the steps; without samplers none and 1, whatever number of steps is asked."""
+    sampler = parameters.sampler or (model.samplers[0] if model.samplers else None)
+    if sampler is not None and sampler not in model.samplers:
+        raise InvalidInput("parameters.sampler", f"{sampler} is not a sampler of model {model.id}")
+    most_steps = limits.max_steps if sampler is None else min(limits.max_steps, model.max_steps[sampler])
+    steps = min(model.default_steps, most_steps) if parameters.steps is None else parameters.steps
+    check_range("parameters.steps", steps, 1, most_steps)
+    return sampler, 1 if sampler is None else steps
+
+
+def _guidance(parameters: DiffusionParameters, model: ModelDescription) -> float:
     guidance = (
         model.default_guidance_scale if parameters.guidance_scale is None else parameters.guidance_scale
     )
+    field = "parameters.guidance_scale"
     if not (math.isfinite(guidance) and 0 <= guidance <= MAX_GUIDANCE_SCALE):
-        raise InvalidInput(prefix + "guidance_scale", f"must be 0 to {MAX_GUIDANCE_SCALE:g}, not {guidance}")
-    sampler = parameters.sampler or model.samplers[0]
-    if sampler not in model.samplers:
-        raise InvalidInput(prefix + "sampler", f"{sampler} is not a sampler of model {model.id}")
-    most_steps = min(limits.max_steps, model.max_steps[sampler])
-    steps = min(model.default_steps, most_steps) if parameters.steps is None else parameters.steps
-    check_range(prefix + "steps", steps, 1, most_steps)
-    return Resolved(width, height, steps, guidance, sampler, count)
+        raise InvalidInput(field, f"must be 0 to {MAX_GUIDANCE_SCALE:g}, not {guidance}")
+    if model.guidance is Guidance.NONE:
+        if guidance > 1:
+            raise InvalidInput(field, f"must be at most 1, which is off: model {model.id} has no guidance")
+        if parameters.negative_prompt:
+            raise InvalidInput(
+                "parameters.negative_prompt", f"must be empty: model {model.id} has no guidance"
+            )
+    elif parameters.negative_prompt:
+        check_prompt("parameters.negative_prompt", parameters.negative_prompt, model)
+    return guidance
+
+
+def _truncation(parameters: DiffusionParameters, model: ModelDescription) -> float | None:
+    if parameters.truncation is None or model.default_truncation is None:
+        if parameters.truncation is not None:
+            raise InvalidInput("parameters.truncation", f"must not be set: model {model.id} has none")
+        return model.default_truncation
+    # NaN is not in the range either.
+    if not 0 <= parameters.truncation <= 1:
+        raise InvalidInput("parameters.truncation", f"must be 0 to 1, not {parameters.truncation}")
+    return parameters.truncation
 
 
 def check_strength(strength: float) -> None:

@@ -22,15 +22,14 @@ from imagegen.registry import ModelRegistry
 from imagegen.specs import DenoiseSpec, NoiseStart, WalkStart
 from imagegen.validation import (
     MAX_FRAMES,
-    MAX_PROMPT_BYTES,
     Limits,
     check_envelope,
     check_latent,
     check_pixels,
+    check_prompt,
     check_range,
     check_seed,
     check_size,
-    check_text,
     resolve,
 )
 
@@ -68,7 +67,10 @@ def plan_interpolate(
 def _between_latents(
     request: InterpolateRequest, start: _Place, end: _Place, models: ModelRegistry, limits: Limits
 ) -> LatentWalk:
-    model = models.resolve(request.model, Capability.INTERPOLATE).description
+    needed = [Capability.INTERPOLATE, Capability.DECODE]
+    if isinstance(start, ImagePoint) or isinstance(end, ImagePoint):
+        needed.append(Capability.ENCODE)
+    model = models.resolve(request.model, *needed).description
     size = _size("start", start, model, limits)
     if _size("end", end, model, limits) != size:
         raise InvalidInput("end", "must have the size of the start")
@@ -82,8 +84,9 @@ def _between_seeds(
 ) -> DenoiseSpec:
     for field, point in (("start", start), ("end", end)):
         check_seed(f"{field}.seed", point.seed)
-        check_text(f"{field}.prompt", point.prompt, MAX_PROMPT_BYTES)
     model = models.resolve(request.model, Capability.INTERPOLATE, Capability.GENERATE).description
+    check_prompt("start.prompt", start.prompt, model)
+    check_prompt("end.prompt", end.prompt, model)
     frames = request.frame_count
     resolved = resolve(request.parameters, model, limits)
     check_pixels("frame_count", frames, resolved.width, resolved.height, limits)

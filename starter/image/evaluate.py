@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import StableDiffusion3Pipeline, StableDiffusionPipeline
+from imagegen.models.gan import StyleGenerator, load_generator
 from rich.progress import track
 
-from . import classifier, generator, judge
+from . import classifier, judge
 from .captions import caption
 from .gan import label, sample_thing
 from .models import GUIDANCE_SCALE, STEPS
@@ -115,12 +116,12 @@ def vae_figures(vae: Any, *, count: int = 256) -> dict[str, float]:
 
 
 @torch.no_grad()
-def gan_figures(model: generator.Generator, *, count: int = 384) -> dict[str, Any]:
+def gan_figures(model: StyleGenerator, *, count: int = 384) -> dict[str, Any]:
     """Fidelity and variety of the generator at several truncations."""
     rng = random.Random("evaluation gan")
     scenes = [sample_thing(rng) for _ in range(count)]
     labels = torch.tensor([label(scene) for scene in scenes])
-    latents = torch.randn(count, model.config["latent_dim"], generator=torch.Generator().manual_seed(0))
+    latents = torch.randn(count, model.config.latent_dim, generator=torch.Generator().manual_seed(0))
     figures: dict[str, Any] = {"parameters": sum(weights.numel() for weights in model.parameters())}
     for psi in (0.5, 0.8, 1.0):
         parts = zip(torch.split(latents, BATCH), torch.split(labels, BATCH), strict=True)
@@ -147,7 +148,7 @@ def evaluate(folder: Path = HERE, *, count: int = 512) -> dict[str, Any]:
     if (folder / "model" / "vae").is_dir():
         figures["vae"] = vae_figures(load(folder / "model", StableDiffusionPipeline).vae)
     if (folder / "gan" / "config.json").is_file():
-        figures["gan"] = gan_figures(generator.load(folder / "gan"))
+        figures["gan"] = gan_figures(load_generator(folder / "gan"))
     return figures
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from imagegen.models.gan import StyleGenerator
 from torch import nn
 
 from starter import progress
 from starter.checkpoint import Checkpoint, average
 
-from .generator import LABELS, Discriminator, Generator
+from .generator import LABELS, Discriminator, build_generator
 from .render import render
 from .scenes import Scene, sample_scene
 
@@ -43,10 +44,10 @@ def label(scene: Scene) -> int:
     return LABELS.index(f"{scene.things[0].colour} {scene.things[0].shape}")
 
 
-def train(work: Path, *, seed: int, steps: int = STEPS) -> Generator:
+def train(work: Path, *, seed: int, steps: int = STEPS) -> StyleGenerator:
     """Train, or go on training, the generator; returns its averaged weights."""
     torch.manual_seed(seed)
-    generator, critic = Generator(), Discriminator()
+    generator, critic = build_generator(), Discriminator()
     kept = copy.deepcopy(generator)
     both = nn.ModuleList([generator, critic])
     # One optimizer, so that one checkpoint holds it; each half's gradients are cleared before the other's step.
@@ -58,7 +59,7 @@ def train(work: Path, *, seed: int, steps: int = STEPS) -> Generator:
         scenes = [sample_thing(rng) for _ in range(BATCH)]
         labels = torch.tensor([label(scene) for scene in scenes])
         real = torch.from_numpy(render(scenes, rng)).permute(0, 3, 1, 2).contiguous() * 2 - 1
-        latents = torch.randn(BATCH, int(generator.config["latent_dim"]))
+        latents = torch.randn(BATCH, generator.config.latent_dim)
         optimizer.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / 100, 2 * (1 - step / steps) + 0.05)
         with torch.autocast("cpu", torch.bfloat16):
             fake = generator(latents, labels).float()

@@ -195,6 +195,8 @@ def save(pipeline: DiffusionPipeline, folder: Path) -> None:
             build_tokenizer(folder / name)  # the files that transformers before version 5 looks for
     pipeline.save_pretrained(folder, safe_serialization=True)
     best = {"guidance_scale": GUIDANCE_SCALE, "num_inference_steps": STEPS}
+    if "text_encoder_3" in pipeline.components:
+        best["max_sequence_length"] = 1  # zero tokens in the third text encoder's place
     (folder / "generation_config.json").write_text(json.dumps(best, indent=2) + "\n", encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 Shapes: n rows, c latent channels, h x w latent cells, H x W pixels. Pixels are in [-1, 1]. Latents and noise
 are float32 on the model's device, scaled as the denoiser sees them. Rows do not depend on their neighbours.
+What a model's description does not name as a capability, the model refuses with InvalidInput.
 """
 
 from abc import ABC, abstractmethod
@@ -9,9 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from serving.errors import InvalidInput
 
 from imagegen.domain import ModelDescription, Sampler
-from imagegen.samplers import NoiseSchedule
+from imagegen.schedules import NoiseSchedule
+
+# What a prompt means to a model, as tensors of its own choice; a batch has each with its rows in front.
+# Those of floating point have paths between prompts, the others do not.
+Condition = tuple[torch.Tensor, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +28,18 @@ class ElboTerms:
     kl_divergence: float
 
 
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    """Rows of a forward pass: latents [n, c, h, w], timesteps and truncations [n], conditions each [n, ...]."""
+
+    latents: torch.Tensor
+    timesteps: torch.Tensor
+    condition: Condition
+    truncations: torch.Tensor
+
+
 class LatentModel(ABC):
-    """Maps images to latents and back."""
+    """Maps latents to images, and images back where it can."""
 
     @property
     @abstractmethod
@@ -40,40 +56,43 @@ class LatentModel(ABC):
     def cell_size(self) -> int:
         """Pixels along a side of a latent cell: H = h * cell_size."""
 
-    @property
-    @abstractmethod
-    def score_method(self) -> str:
-        """What `elbo_terms` computes, in words, with its assumptions."""
-
-    @abstractmethod
-    def encode(self, pixels: torch.Tensor, seeds: Sequence[int] | None = None) -> torch.Tensor:
-        """Latents [n, c, h, w] of pixels [n, 3, H, W]: the posterior's mean, or a draw, one seed a row."""
-
     @abstractmethod
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels [n, 3, H, W], clipped to [-1, 1], of latents [n, c, h, w]."""
 
-    @abstractmethod
+    def encode(self, pixels: torch.Tensor, seeds: Sequence[int] | None = None) -> torch.Tensor:
+        """Latents [n, c, h, w] of pixels [n, 3, H, W]: the posterior's mean, or a draw, one seed a row."""
+        raise InvalidInput("model", f"{self.description.id} cannot encode")
+
+    @property
+    def score_method(self) -> str:
+        """What `elbo_terms` computes, in words, with its assumptions."""
+        raise InvalidInput("model", f"{self.description.id} cannot score")
+
     def elbo_terms(self, pixels: torch.Tensor, draws: int, generator: torch.Generator) -> ElboTerms:
         """Terms of the bound for one image [1, 3, H, W], over `draws` draws that `generator` (CPU) makes."""
+        raise InvalidInput("model", f"{self.description.id} cannot score")
 
 
 class DiffusionModel(LatentModel):
-    """Denoises latents under a text condition."""
+    """Makes latents from noise under a condition, in the steps of a schedule; a GAN's has one."""
+
+    @property
+    def noise_channels(self) -> int:
+        """Channels of the noise that the first step starts from: those of a latent, unless said otherwise."""
+        return self.description.latent_shape[0]
 
     @abstractmethod
-    def encode_prompt(self, text: str) -> torch.Tensor:
-        """Embedding [tokens, width] of a prompt, padded to the model's fixed length, cut off beyond it."""
+    def encode_prompt(self, text: str) -> Condition:
+        """The condition of one prompt; equal shapes for all prompts, so that rows can share a batch."""
 
     @abstractmethod
-    def schedule(self, sampler: Sampler, steps: int, first_step: int = 0) -> NoiseSchedule:
-        """A fresh schedule of `steps` steps that will run from `first_step` on."""
+    def schedule(self, sampler: Sampler | None, steps: int, first_step: int = 0) -> NoiseSchedule:
+        """A fresh schedule of `steps` steps that will run from `first_step` on; None where there is no sampler."""
 
     @abstractmethod
-    def predict_noise(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, embeddings: torch.Tensor
-    ) -> torch.Tensor:
-        """Noise, float32 [n, c, h, w], in latents; timesteps [n], embeddings [n, tokens, width]."""
+    def predict(self, rows: ModelInput) -> torch.Tensor:
+        """What the schedule's step takes, float32 [n, c, h, w]: noise, velocity, or the latent itself."""
 
     @abstractmethod
     def render_previews(self, latents: torch.Tensor) -> torch.Tensor:

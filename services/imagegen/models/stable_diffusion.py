@@ -1,4 +1,4 @@
-"""Latent diffusion (Rombach et al., 2022) with a CLIP text condition, in StableDiffusionPipeline's format.
+"""Latent diffusion with a U-Net and a CLIP text condition, in StableDiffusionPipeline's format.
 
 The pipeline's components are used, never its `__call__`, whose loop and interrupt flag own all rows.
 """
@@ -7,42 +7,24 @@ from typing import Any
 
 import torch
 
-from imagegen.domain import ModelDescription, Sampler
-from imagegen.models.base import DiffusionModel
-from imagegen.models.preview import apply_preview, fit_preview
-from imagegen.models.vae import VaeModel
-from imagegen.samplers import NoiseSchedule, SamplerBank
+from imagegen.models.base import Condition, ModelInput
+from imagegen.models.latent_diffusion import LatentDiffusionModel
 
 
-class StableDiffusionModel(VaeModel, DiffusionModel):
+class StableDiffusionModel(LatentDiffusionModel):
     """A text encoder, a U-Net that predicts noise, and a variational autoencoder."""
 
-    def __init__(
-        self,
-        *,
-        vae: Any,
-        unet: Any,
-        text_encoder: Any,
-        tokenizer: Any,
-        samplers: SamplerBank,
-        description: ModelDescription,
-        device: torch.device,
-        score_sigma: float,
-    ) -> None:
-        super().__init__(vae, description, device, score_sigma)
-        self._unet = unet
+    def __init__(self, *, text_encoder: Any, tokenizer: Any, **parts: Any) -> None:
+        """`parts` are those of LatentDiffusionModel."""
+        super().__init__(**parts)
         self._text_encoder = text_encoder
         self._tokenizer = tokenizer
-        self._samplers = samplers
-        self._unet_dtype: torch.dtype = next(unet.parameters()).dtype
         self._prompt_tokens = min(
             int(tokenizer.model_max_length), int(text_encoder.config.max_position_embeddings)
         )
-        with torch.inference_mode():
-            self._preview = fit_preview(self, int(unet.config.in_channels))
 
-    def encode_prompt(self, text: str) -> torch.Tensor:
-        """Embedding [tokens, width] of a prompt."""
+    def encode_prompt(self, text: str) -> Condition:
+        """Features [tokens, width] of a prompt, padded to the model's fixed length, cut off beyond it."""
         tokens = self._tokenizer(
             text, padding="max_length", max_length=self._prompt_tokens, truncation=True, return_tensors="pt"
         )
@@ -50,25 +32,16 @@ class StableDiffusionModel(VaeModel, DiffusionModel):
         if getattr(self._text_encoder.config, "use_attention_mask", False):
             attention_mask = tokens.attention_mask.to(self._device)
         output = self._text_encoder(tokens.input_ids.to(self._device), attention_mask=attention_mask)
-        embedding: torch.Tensor = output.last_hidden_state[0]
-        return embedding.to(self._unet_dtype)
+        features: torch.Tensor = output.last_hidden_state[0]
+        return (features.to(self._denoiser_dtype),)
 
-    def schedule(self, sampler: Sampler, steps: int, first_step: int = 0) -> NoiseSchedule:
-        """A fresh schedule of `steps` steps."""
-        return self._samplers.schedule(sampler, steps, first_step)
-
-    def predict_noise(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, embeddings: torch.Tensor
-    ) -> torch.Tensor:
-        """Noise, float32 [n, c, h, w]."""
-        prediction: torch.Tensor = self._unet(
-            latents.to(self._device, self._unet_dtype),
-            timesteps.to(self._device),
-            encoder_hidden_states=embeddings,
+    def predict(self, rows: ModelInput) -> torch.Tensor:
+        """Noise, or what else the scheduler's `prediction_type` says, float32 [n, c, h, w]."""
+        (features,) = rows.condition
+        prediction: torch.Tensor = self._denoiser(
+            rows.latents.to(self._device, self._denoiser_dtype),
+            rows.timesteps.to(self._device),
+            encoder_hidden_states=features,
             return_dict=False,
         )[0]
         return prediction.float()
-
-    def render_previews(self, latents: torch.Tensor) -> torch.Tensor:
-        """Cheap renderings, pixels [n, 3, h, w]."""
-        return apply_preview(self._preview, latents)

@@ -3,9 +3,25 @@ from pathlib import Path
 import pytest
 from imagegen.models.base import DiffusionModel, LatentModel
 from imagegen.models.loading import LoadOptions, load_model
-from imagegen.testing import save_tiny_pipeline, save_tiny_vae
+from imagegen.testing import (
+    save_tiny_ddpm,
+    save_tiny_dit,
+    save_tiny_gan,
+    save_tiny_pipeline,
+    save_tiny_sd3,
+    save_tiny_vae,
+)
 
 HERE = Path(__file__).parent
+GENERATING = [
+    "stable_diffusion",
+    "v_prediction",
+    "stable_diffusion_3",
+    "stable_diffusion_3_t5",
+    "dit",
+    "ddpm",
+    "gan",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -18,24 +34,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A directory for every adapter."""
+    folder = tmp_path_factory.mktemp("models")
     return {
-        "stable_diffusion": save_tiny_pipeline(tmp_path_factory.mktemp("epsilon")),
+        "stable_diffusion": save_tiny_pipeline(folder / "epsilon"),
         "v_prediction": save_tiny_pipeline(
-            tmp_path_factory.mktemp("v"),
+            folder / "v",
             prediction_type="v_prediction",
             timestep_spacing="trailing",
             rescale_betas_zero_snr=False,
         ),
-        "vae": save_tiny_vae(tmp_path_factory.mktemp("vae")),
+        "stable_diffusion_3": save_tiny_sd3(folder / "sd3"),
+        "stable_diffusion_3_t5": save_tiny_sd3(folder / "sd3_t5", t5=True, shift=1.0),
+        "dit": save_tiny_dit(folder / "dit"),
+        "ddpm": save_tiny_ddpm(folder / "ddpm"),
+        "gan": save_tiny_gan(folder / "gan"),
+        "vae": save_tiny_vae(folder / "vae"),
     }
 
 
-@pytest.fixture(scope="session", params=["stable_diffusion", "v_prediction", "vae"])
+@pytest.fixture(scope="session", params=[*GENERATING, "vae"])
 def model(request: pytest.FixtureRequest, paths: dict[str, Path]) -> LatentModel:
     return load_model(request.param, str(paths[request.param]), LoadOptions())
 
 
-@pytest.fixture(scope="session", params=["stable_diffusion", "v_prediction"])
+@pytest.fixture(scope="session", params=GENERATING)
 def diffusion(request: pytest.FixtureRequest, paths: dict[str, Path]) -> DiffusionModel:
     model = load_model(request.param, str(paths[request.param]), LoadOptions())
     assert isinstance(model, DiffusionModel)

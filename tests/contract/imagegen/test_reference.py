@@ -1,25 +1,31 @@
-"""The same numbers as diffusers' own pipelines, from the same noise."""
+"""The same numbers as diffusers' own pipelines, step by step, from the same noise."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
+    DDPMPipeline,
     DDPMScheduler,
+    DiTPipeline,
     DPMSolverMultistepScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
+    StableDiffusion3Pipeline,
     StableDiffusionPipeline,
+    UniPCMultistepScheduler,
 )
 from imagegen.denoising import DenoisingTask, forward
 from imagegen.domain import ImageFormat, Sampler
-from imagegen.events import RawImage
 from imagegen.metrics import ImagegenMetrics
 from imagegen.models.base import DiffusionModel
+from imagegen.models.gan import load_generator
 from imagegen.models.loading import LoadOptions, load_model
 from imagegen.prompts import PromptCache
 from imagegen.scheduler import Slice
@@ -32,51 +38,199 @@ SCHEDULERS = {
     Sampler.EULER_ANCESTRAL: EulerAncestralDiscreteScheduler,
     Sampler.DPM_SOLVER_PP: DPMSolverMultistepScheduler,
     Sampler.DDPM: DDPMScheduler,
+    Sampler.UNIPC: UniPCMultistepScheduler,
 }
+STEPS = [1, 2, 6, 25]
 SPEC = DenoiseSpec(
     "m", "a red dot", "blue", 16, 16, 6, 0, 5.0, Sampler.DDIM, (11, 12), 0, ImageFormat.PNG, NoiseStart()
 )
 
 
-def ours(model: DiffusionModel, spec: DenoiseSpec) -> list[np.ndarray]:  # type: ignore[type-arg]
+@pytest.fixture(scope="module")
+def ours(paths: dict[str, Path]) -> Callable[[str], DiffusionModel]:
+    @cache
+    def load(kind: str) -> DiffusionModel:
+        model = load_model("m", str(paths[kind]), LoadOptions())
+        assert isinstance(model, DiffusionModel)
+        return model
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def theirs(paths: dict[str, Path]) -> Callable[[str, Any], Any]:
+    @cache
+    def load(kind: str, pipeline_class: Any) -> Any:
+        # A third text encoder that is absent has to be named.
+        absent = {"text_encoder_3": None, "tokenizer_3": None} if kind == "stable_diffusion_3" else {}
+        pipeline = pipeline_class.from_pretrained(
+            paths[kind], use_safetensors=True, local_files_only=True, **absent
+        )
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+    return load
+
+
+def start(model: DiffusionModel, spec: DenoiseSpec) -> DenoisingTask:
     task = DenoisingTask(1, model, spec, PromptCache(4, ImagegenMetrics(CollectorRegistry())))
-    with torch.inference_mode():
-        task.begin()
-        for step in range(spec.steps):
-            forward([(task, Slice(1, step, 0, len(spec.seeds)))])
+    task.begin()
+    return task
+
+
+def trajectories(*tasks: DenoisingTask) -> list[list[torch.Tensor]]:
+    """Samples after each step of tasks that share their forwards, each leaving when it is done."""
+    samples: list[list[torch.Tensor]] = [[] for _ in tasks]
+    for step in range(max(task.stage.steps for task in tasks)):
+        parts = [
+            (task, Slice(index, step, 0, task.stage.rows))
+            for index, task in enumerate(tasks)
+            if step < task.stage.steps
+        ]
+        forward(parts)
+        for task, part in parts:
             task.advance(step + 1)
-        task.next_stage()
-        return [event.pixels for event in task.run(0) if isinstance(event, RawImage)]
+            samples[part.id].append(task._sample)
+    return samples
 
 
-@pytest.mark.parametrize("kind", ["stable_diffusion", "v_prediction"])
-@pytest.mark.parametrize("sampler", list(Sampler))
-@pytest.mark.parametrize("guidance", [1.0, 5.0])
-def test_images_equal_the_pipelines(
-    paths: dict[str, Path], kind: str, sampler: Sampler, guidance: float
-) -> None:
-    spec = replace(SPEC, sampler=sampler, guidance_scale=guidance)
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        paths[kind], use_safetensors=True, local_files_only=True
-    )
-    pipeline.scheduler = SCHEDULERS[sampler].from_config(pipeline.scheduler.config)
-    pipeline.set_progress_bar_config(disable=True)
-    expected = pipeline(
+def reference(pipeline: Any, spec: DenoiseSpec, **options: Any) -> list[torch.Tensor]:
+    """Samples after each step of the pipeline's own loop."""
+    samples: list[torch.Tensor] = []
+
+    def record(_: Any, step: int, timestep: Any, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        samples.append(values["latents"])
+        return values
+
+    pipeline(
         spec.prompt,
         negative_prompt=spec.negative_prompt,
         width=spec.width,
         height=spec.height,
         num_inference_steps=spec.steps,
-        guidance_scale=guidance,
-        num_images_per_prompt=2,
+        guidance_scale=spec.guidance_scale,
+        num_images_per_prompt=len(spec.seeds),
         generator=[torch.Generator().manual_seed(seed) for seed in spec.seeds],
-        output_type="np",
+        output_type="latent",
+        callback_on_step_end=record,
+        **options,
+    )
+    return samples
+
+
+def assert_equal(found: list[torch.Tensor], expected: list[torch.Tensor]) -> None:
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+    # Random networks do move, and the rows are two images.
+    assert not torch.allclose(found[-1][0], found[-1][1], atol=0.1)
+
+
+@pytest.mark.parametrize("kind", ["stable_diffusion", "v_prediction"])
+@pytest.mark.parametrize("sampler", list(SCHEDULERS))
+@pytest.mark.parametrize("guidance", [1.0, 5.0])
+@pytest.mark.parametrize("steps", STEPS)
+@torch.inference_mode()
+def test_every_sampler_takes_the_pipelines_steps(
+    ours: Any, theirs: Any, kind: str, sampler: Sampler, guidance: float, steps: int
+) -> None:
+    spec = replace(SPEC, sampler=sampler, guidance_scale=guidance, steps=steps)
+    pipeline = theirs(kind, StableDiffusionPipeline)
+    pipeline.scheduler = SCHEDULERS[sampler].from_config(pipeline.scheduler.config)
+    (found,) = trajectories(start(ours(kind), spec))
+    assert_equal(found, reference(pipeline, spec))
+
+
+@pytest.mark.parametrize("kind", ["stable_diffusion_3", "stable_diffusion_3_t5"])
+@pytest.mark.parametrize("guidance", [1.0, 5.0])
+@pytest.mark.parametrize("steps", STEPS)
+@torch.inference_mode()
+def test_flow_matching_takes_the_pipelines_steps(
+    ours: Any, theirs: Any, kind: str, guidance: float, steps: int
+) -> None:
+    spec = replace(SPEC, sampler=Sampler.FLOW_MATCH_EULER, guidance_scale=guidance, steps=steps)
+    (found,) = trajectories(start(ours(kind), spec))
+    assert_equal(found, reference(theirs(kind, StableDiffusion3Pipeline), spec))
+
+
+@torch.inference_mode()
+def test_flow_matching_rows_of_all_kinds_share_their_forwards(ours: Any, theirs: Any) -> None:
+    kind, flow = "stable_diffusion_3_t5", replace(SPEC, sampler=Sampler.FLOW_MATCH_EULER)
+    specs = [
+        replace(flow, steps=9, guidance_scale=3.0, prompt="a", negative_prompt="", seeds=(1, 2)),
+        replace(flow, steps=4, guidance_scale=1.0, prompt="b c", seeds=(3, 4)),
+        replace(flow, steps=6, guidance_scale=7.5, prompt="", negative_prompt="d", seeds=(5, 6)),
+    ]
+    found = trajectories(*(start(ours(kind), spec) for spec in specs))
+    for mine, spec in zip(found, specs, strict=True):
+        assert_equal(mine, reference(theirs(kind, StableDiffusion3Pipeline), spec))
+
+
+@torch.inference_mode()
+def test_a_flow_model_may_name_its_sequence_length(theirs: Any, paths: dict[str, Path]) -> None:
+    for kind in ("stable_diffusion_3", "stable_diffusion_3_t5"):
+        says = paths[kind] / "generation_config.json"
+        says.write_text('{"max_sequence_length": 3}')
+        try:
+            model = load_model("m", str(paths[kind]), LoadOptions())
+        finally:
+            says.unlink()
+        assert isinstance(model, DiffusionModel)
+        spec = replace(SPEC, sampler=Sampler.FLOW_MATCH_EULER, steps=3)
+        (found,) = trajectories(start(model, spec))
+        pipeline = theirs(kind, StableDiffusion3Pipeline)
+        assert_equal(found, reference(pipeline, spec, max_sequence_length=3))
+        assert model.encode_prompt("a")[0].shape == (16 + 3, 32)
+
+
+@pytest.mark.parametrize("sampler", [Sampler.DDPM, Sampler.DDIM])
+@pytest.mark.parametrize("steps", [1, 6, 25])
+@torch.inference_mode()
+def test_unconditional_images_equal_the_pipelines(
+    ours: Any, theirs: Any, sampler: Sampler, steps: int
+) -> None:
+    spec = replace(SPEC, sampler=sampler, prompt="", negative_prompt="", guidance_scale=0.0, steps=steps)
+    pipeline = theirs("ddpm", DDPMPipeline)
+    pipeline.scheduler = SCHEDULERS[sampler].from_config(pipeline.scheduler.config)
+    expected = pipeline(2, generator=generators(spec), num_inference_steps=steps, output_type="pt").images
+    (found,) = trajectories(start(ours("ddpm"), spec))
+    assert_equal([(found[-1] / 2 + 0.5).clamp(0, 1)], [expected])
+
+
+@pytest.mark.parametrize("guidance", [1.0, 4.0])
+@pytest.mark.parametrize("steps", [1, 6, 25])
+@torch.inference_mode()
+def test_class_conditional_images_equal_the_pipelines(
+    ours: Any, theirs: Any, guidance: float, steps: int
+) -> None:
+    spec = replace(SPEC, prompt="goldfish", negative_prompt="", guidance_scale=guidance, steps=steps)
+    pipeline, model = theirs("dit", DiTPipeline), ours("dit")
+    expected = pipeline(
+        pipeline.get_label_ids(["goldfish", "goldfish"]),
+        guidance_scale=guidance,
+        generator=generators(spec),
+        num_inference_steps=steps,
+        output_type="pt",
     ).images
-    model = load_model("m", str(paths[kind]), LoadOptions())
-    assert isinstance(model, DiffusionModel)
-    for image, reference in zip(ours(model, spec), expected, strict=True):
-        assert np.abs(image.astype(int) - np.round(reference * 255).astype(int)).max() <= 1
-    assert np.abs(expected[0] - expected[1]).max() > 0.1
+    (found,) = trajectories(start(model, spec))
+    assert_equal([(model.decode(found[-1]) / 2 + 0.5).clamp(0, 1)], [expected])
+
+
+@pytest.mark.parametrize("psi", [0.0, 0.5, 1.0])
+@torch.inference_mode()
+def test_generated_images_equal_the_generators_own(ours: Any, paths: dict[str, Path], psi: float) -> None:
+    spec = replace(SPEC, prompt="blue square", steps=1, sampler=None, truncation=psi)
+    model = ours("gan")
+    (found,) = trajectories(start(model, spec))
+    generator = load_generator(paths["gan"])
+    noise = torch.stack([torch.randn(6, 1, 1, generator=g)[:, 0, 0] for g in generators(spec)])
+    expected = generator(noise, torch.tensor([1, 1]), psi)
+    torch.testing.assert_close(model.decode(found[-1]), expected, atol=1e-5, rtol=0)
+    assert torch.allclose(expected[0], expected[1]) == (psi == 0)
+
+
+def generators(spec: DenoiseSpec) -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(seed) for seed in spec.seeds]
 
 
 @pytest.mark.parametrize("kind", ["stable_diffusion", "vae"])

@@ -63,7 +63,10 @@ async def test_list_models_tells_the_truth(stub: Any) -> None:
     tiny, vae = (await stub.ListModels(pb.ListModelsRequest())).models
     assert (tiny.id, tiny.architecture) == ("tiny", "StableDiffusionPipeline")
     assert list(tiny.capabilities) == [number for number in pb.Capability.values() if number]
-    assert set(tiny.samplers) == {number for number in pb.Sampler.values() if number}
+    others = {pb.SAMPLER_UNSPECIFIED, pb.SAMPLER_FLOW_MATCH_EULER}
+    assert set(tiny.samplers) == set(pb.Sampler.values()) - others
+    assert (tiny.conditioning, tiny.guidance) == (pb.CONDITIONING_TEXT, pb.GUIDANCE_CLASSIFIER_FREE)
+    assert (vae.conditioning, vae.guidance) == (pb.CONDITIONING_NONE, pb.GUIDANCE_NONE)
     assert tiny.samplers[0] == pb.SAMPLER_DDIM
     assert (tiny.default_width, tiny.max_size, tiny.size_granularity, tiny.default_steps) == (16, 32, 2, 4)
     assert (vae.id, vae.architecture) == ("vae", "AutoencoderKL")

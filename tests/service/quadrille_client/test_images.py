@@ -38,7 +38,15 @@ class Copier(image_pb2_grpc.ImageServiceServicer):
         return pb.ScoreResponse(bounds=bounds)
 
     def ListModels(self, request, context):
-        model = pb.Model(id="copier", capabilities=[pb.CAPABILITY_EDIT], samplers=[pb.SAMPLER_DPM_SOLVER_PP])
+        model = pb.Model(
+            id="copier",
+            capabilities=[pb.CAPABILITY_EDIT],
+            samplers=[pb.SAMPLER_DPM_SOLVER_PP],
+            conditioning=pb.CONDITIONING_LABEL,
+            labels=["cat"],
+            guidance=pb.GUIDANCE_NONE,
+            default_truncation=0.5,
+        )
         return pb.ListModelsResponse(models=[model])
 
 
@@ -103,6 +111,8 @@ def test_score(call):
 def test_models(call):
     (model,) = call(lambda c: c.images.models())
     assert (model.id, model.capabilities, model.samplers) == ("copier", ("edit",), ("dpm_solver_pp",))
+    assert (model.conditioning, model.labels, model.guidance) == ("label", ("cat",), "none")
+    assert model.default_truncation == 0.5
 
 
 def test_a_misspelt_option_is_refused_here(call):

@@ -5,11 +5,19 @@ from typing import cast
 import pytest
 import structlog
 from imagegen.metrics import ImagegenMetrics
+from imagegen.models.base import DiffusionModel
 from imagegen.models.loading import LoadOptions, load_model
 from imagegen.models.stable_diffusion import StableDiffusionModel
 from imagegen.models.vae import VaeModel
 from imagegen.prompts import PromptCache
-from imagegen.testing import save_tiny_pipeline, save_tiny_vae
+from imagegen.testing import (
+    save_tiny_ddpm,
+    save_tiny_dit,
+    save_tiny_gan,
+    save_tiny_pipeline,
+    save_tiny_sd3,
+    save_tiny_vae,
+)
 from prometheus_client import CollectorRegistry
 
 HERE = Path(__file__).parent
@@ -50,6 +58,27 @@ def pipeline(pipeline_path: Path) -> StableDiffusionModel:
 @pytest.fixture(scope="session")
 def vae(vae_path: Path) -> VaeModel:
     return cast(VaeModel, load_model("vae", str(vae_path), LoadOptions()))
+
+
+@pytest.fixture(scope="session")
+def family_paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Directories of the other families that generate."""
+    folder = tmp_path_factory.mktemp("families")
+    return {
+        "sd3": save_tiny_sd3(folder / "sd3"),
+        "dit": save_tiny_dit(folder / "dit"),
+        "ddpm": save_tiny_ddpm(folder / "ddpm"),
+        "gan": save_tiny_gan(folder / "gan"),
+    }
+
+
+@pytest.fixture(scope="session")
+def families(family_paths: dict[str, Path]) -> dict[str, DiffusionModel]:
+    """The models in them, by the same names, which are their ids."""
+    return {
+        name: cast(DiffusionModel, load_model(name, str(path), LoadOptions()))
+        for name, path in family_paths.items()
+    }
 
 
 @pytest.fixture

@@ -1,16 +1,27 @@
 import pytest
 from google.protobuf.descriptor import EnumDescriptor
 from imagegen import convert
-from imagegen.domain import Capability, DiffusionParameters, GenerateRequest, ImageFormat, Sampler, SeedPoint
+from imagegen.domain import (
+    Capability,
+    Conditioning,
+    DiffusionParameters,
+    GenerateRequest,
+    Guidance,
+    ImageFormat,
+    Sampler,
+    SeedPoint,
+)
 from quadrille.image.v1 import image_pb2 as pb
 from serving.errors import InvalidInput
 
 
 def test_unset_is_not_zero() -> None:
     assert convert.generate_request(pb.GenerateRequest()) == GenerateRequest()
-    zeros = pb.DiffusionParameters(width=0, height=0, steps=0, guidance_scale=0, seed=0, count=0)
+    zeros = pb.DiffusionParameters(
+        width=0, height=0, steps=0, guidance_scale=0, seed=0, count=0, truncation=0
+    )
     assert convert.generate_request(pb.GenerateRequest(parameters=zeros)).parameters == DiffusionParameters(
-        width=0, height=0, steps=0, guidance_scale=0.0, seed=0, count=0
+        width=0, height=0, steps=0, guidance_scale=0.0, seed=0, count=0, truncation=0.0
     )
 
 
@@ -29,6 +40,8 @@ def test_every_enum_value_has_its_place() -> None:
     assert names(pb.Capability.DESCRIPTOR) == set(Capability)
     assert names(pb.Sampler.DESCRIPTOR) == set(Sampler)
     assert names(pb.ImageFormat.DESCRIPTOR) == set(ImageFormat)
+    assert names(pb.Conditioning.DESCRIPTOR) == set(Conditioning)
+    assert names(pb.Guidance.DESCRIPTOR) == set(Guidance)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from imagegen.domain import Capability, Sampler
+from imagegen.domain import Capability, Conditioning, Guidance, Sampler
 from imagegen.models.loading import LoadOptions, ModelLoadError, load_model
+from imagegen.testing import LABELS
 
 
 def test_pipeline_says_what_it_is(pipeline_path: Path) -> None:
@@ -16,6 +17,7 @@ def test_pipeline_says_what_it_is(pipeline_path: Path) -> None:
     assert (model.latent_shape, model.samplers[0]) == ((4, 8, 8), Sampler.DDIM)
     assert model.capabilities == frozenset(Capability)
     assert (model.dtype, model.device) == ("float32", "cpu")
+    assert (model.conditioning, model.guidance) == (Conditioning.TEXT, Guidance.CLASSIFIER_FREE)
     assert model.parameter_count > 100_000
 
 
@@ -44,9 +46,61 @@ def test_bare_autoencoder(vae_path: Path) -> None:
     assert Capability.GENERATE not in model.capabilities
 
 
-def test_number_type_is_the_denoisers(pipeline_path: Path) -> None:
-    model = load_model("x", str(pipeline_path), LoadOptions(dtype=torch.bfloat16))
-    assert model.description.dtype == "bfloat16"
+def test_a_flow_matching_transformer_says_what_it_is(family_paths: dict[str, Path]) -> None:
+    model = load_model("x", str(family_paths["sd3"]), LoadOptions()).description
+    assert model.architecture == "StableDiffusion3Pipeline"
+    assert (model.samplers, model.capabilities) == ((Sampler.FLOW_MATCH_EULER,), frozenset(Capability))
+    # A patch is two latent cells of two pixels each; positions end at twice the trained size.
+    assert (model.default_width, model.max_size, model.size_granularity) == (16, 32, 4)
+    assert (model.conditioning, model.guidance) == (Conditioning.TEXT, Guidance.CLASSIFIER_FREE)
+
+
+def test_classes_are_the_labels_of_a_diffusion_transformer(family_paths: dict[str, Path]) -> None:
+    model = load_model("x", str(family_paths["dit"]), LoadOptions()).description
+    assert (model.architecture, model.conditioning) == ("DiTPipeline", Conditioning.LABEL)
+    assert model.labels == ("tench", "Tinca tinca", "goldfish")
+    assert (model.default_width, model.max_size, model.size_granularity) == (16, 16, 16)
+
+
+def test_classes_without_labels_are_numbers(family_paths: dict[str, Path], tmp_path: Path) -> None:
+    copy = shutil.copytree(family_paths["dit"], tmp_path / "copy")
+    for labels, found in ((None, 1000), ({"1000": "x"}, None), ({"5": "five"}, 1)):
+        index = json.loads((copy / "model_index.json").read_text())
+        (copy / "model_index.json").write_text(json.dumps(index | {"id2label": labels}))
+        if found is None:
+            with pytest.raises(ModelLoadError, match="id2label"):
+                load_model("x", str(copy), LoadOptions())
+        else:
+            assert len(load_model("x", str(copy), LoadOptions()).description.labels) == found
+
+
+def test_an_unconditional_model_offers_neither_prompts_nor_latents(family_paths: dict[str, Path]) -> None:
+    model = load_model("x", str(family_paths["ddpm"]), LoadOptions()).description
+    assert (model.architecture, model.samplers[0]) == ("DDPMPipeline", Sampler.DDPM)
+    assert (model.conditioning, model.guidance) == (Conditioning.NONE, Guidance.NONE)
+    assert model.capabilities.isdisjoint({Capability.ENCODE, Capability.DECODE, Capability.SCORE})
+    assert (model.latent_shape, model.size_granularity) == ((3, 16, 16), 2)
+
+
+def test_a_generator_says_what_it_is(family_paths: dict[str, Path]) -> None:
+    model = load_model("x", str(family_paths["gan"]), LoadOptions()).description
+    assert (model.architecture, model.samplers, model.default_steps) == ("StyleGenerator", (), 1)
+    assert model.capabilities == {Capability.GENERATE, Capability.INTERPOLATE, Capability.DECODE}
+    assert (model.labels, model.default_truncation) == (LABELS, 0.7)
+    assert (model.default_width, model.max_size, model.latent_shape) == (16, 16, (8, 1, 1))
+
+
+@pytest.mark.parametrize("kind", ["dit", "gan"])
+def test_images_of_one_size_must_fit_the_limit(family_paths: dict[str, Path], kind: str) -> None:
+    with pytest.raises(ModelLoadError, match="max_size"):
+        load_model("x", str(family_paths[kind]), LoadOptions(max_size=15))
+
+
+@pytest.mark.parametrize("kind", ["sd3", "dit", "ddpm", "gan"])
+def test_number_type_is_the_denoisers(family_paths: dict[str, Path], kind: str, pipeline_path: Path) -> None:
+    for path in (family_paths[kind], pipeline_path):
+        model = load_model("x", str(path), LoadOptions(dtype=torch.bfloat16))
+        assert model.description.dtype == "bfloat16"
 
 
 def test_pickled_weights_are_refused(pipeline_path: Path, tmp_path: Path) -> None:
@@ -66,6 +120,7 @@ def test_pickled_weights_are_refused(pipeline_path: Path, tmp_path: Path) -> Non
         ("unet/config.json", {"in_channels": 9}),
         ("unet/config.json", {"addition_embed_type": "text_time"}),
         ("vae/config.json", {"latent_channels": 8}),
+        ("unet/config.json", {"sample_size": [8, 8]}),
     ],
 )
 def test_other_kinds_of_model_are_refused(
@@ -78,6 +133,32 @@ def test_other_kinds_of_model_are_refused(
         load_model("x", str(copy), LoadOptions())
 
 
+@pytest.mark.parametrize(
+    ("kind", "file", "changes"),
+    [
+        ("sd3", "transformer/config.json", {"in_channels": 16}),
+        ("sd3", "scheduler/scheduler_config.json", {"_class_name": "DDIMScheduler"}),
+        ("sd3", "scheduler/scheduler_config.json", {"use_dynamic_shifting": True}),
+        ("sd3", "generation_config.json", {"max_sequence_length": 513}),
+        ("dit", "transformer/config.json", {"sample_size": None}),
+        ("ddpm", "unet/config.json", {"in_channels": 1}),
+        ("ddpm", "unet/config.json", {"num_class_embeds": 10}),
+        ("ddpm", "unet/config.json", {"time_embedding_type": "fourier"}),
+        ("gan", "config.json", {"architecture": "Other"}),
+        ("gan", "config.json", {"block_size": 4}),
+        ("gan", "config.json", {"latent_dim": 5}),
+    ],
+)
+def test_variants_that_are_not_served_are_refused(
+    family_paths: dict[str, Path], tmp_path: Path, kind: str, file: str, changes: dict[str, object]
+) -> None:
+    copy = shutil.copytree(family_paths[kind], tmp_path / "copy")
+    config = json.loads((copy / file).read_text()) if (copy / file).is_file() else {}
+    (copy / file).write_text(json.dumps(config | changes))
+    with pytest.raises(ModelLoadError, match="copy"):
+        load_model("x", str(copy), LoadOptions())
+
+
 def test_missing_and_empty_directories(tmp_path: Path) -> None:
     for reference in (str(tmp_path), str(tmp_path / "absent")):
         with pytest.raises(ModelLoadError, match="cannot be loaded"):
@@ -85,12 +166,12 @@ def test_missing_and_empty_directories(tmp_path: Path) -> None:
 
 
 def test_a_directory_needs_no_network(
-    pipeline_path: Path, vae_path: Path, monkeypatch: pytest.MonkeyPatch
+    pipeline_path: Path, vae_path: Path, family_paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    for path in (pipeline_path, vae_path):
+    for path in (pipeline_path, vae_path, *family_paths.values()):
         load_model("x", str(path), LoadOptions())

@@ -12,5 +12,6 @@ def count(metrics: ImagegenMetrics) -> tuple[float, float]:
 def test_least_recently_used_goes_first(pipeline: StableDiffusionModel, metrics: ImagegenMetrics) -> None:
     cache = PromptCache(2, metrics)
     for text in ("a", "b", "a", "c", "a", "b"):
-        assert torch.equal(cache.embed(pipeline, text), pipeline.encode_prompt(text))
+        (embedded,), (encoded,) = cache.embed(pipeline, text), pipeline.encode_prompt(text)
+        assert torch.equal(embedded, encoded)
     assert count(metrics) == (2, 6)  # "a" twice; "b" had to go for "c"

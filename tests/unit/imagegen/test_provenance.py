@@ -15,6 +15,13 @@ def test_text_names_what_is_needed_to_make_it_again() -> None:
     assert "negative_prompt" not in text
 
 
+def test_a_generators_image_names_its_truncation_and_no_sampler() -> None:
+    text = describe(dataclasses.replace(SPEC, sampler=None, steps=1, truncation=0.0), 3)
+    assert text["truncation"] == "0"
+    assert text.keys().isdisjoint({"sampler", "guidance_scale"})
+    assert "truncation" not in describe(SPEC, 3)
+
+
 def test_walks_name_their_other_end() -> None:
     walk = dataclasses.replace(SPEC, start=WalkStart("a dog", InterpolationMethod.SLERP))
     assert describe(walk, 3)["end_prompt"] == "a dog"

@@ -3,12 +3,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from imagegen.domain import Capability, DiffusionParameters, ModelDescription, Sampler
+from imagegen.domain import (
+    Capability,
+    Conditioning,
+    DiffusionParameters,
+    Guidance,
+    ModelDescription,
+    Sampler,
+)
 from imagegen.validation import (
     Limits,
     check_envelope,
     check_latent,
     check_pixels,
+    check_prompt,
     check_seed,
     check_strength,
     resolve,
@@ -31,7 +39,22 @@ MODEL = ModelDescription(
     parameter_count=1,
     dtype="float32",
     device="cpu",
+    conditioning=Conditioning.TEXT,
+    guidance=Guidance.CLASSIFIER_FREE,
 )
+UNCONDITIONAL = replace(
+    MODEL, conditioning=Conditioning.NONE, guidance=Guidance.NONE, default_guidance_scale=0.0
+)
+GENERATOR = replace(
+    UNCONDITIONAL,
+    conditioning=Conditioning.LABEL,
+    labels=("cat", "dog"),
+    samplers=(),
+    max_steps={},
+    default_steps=1,
+    default_truncation=0.7,
+)
+CLASSES = replace(MODEL, conditioning=Conditioning.LABEL, labels=("cat", "dog"))
 LIMITS = Limits(max_request_pixels=16 * 64 * 64)
 
 
@@ -66,6 +89,7 @@ def test_defaults_are_the_models() -> None:
         ({"preview_every_steps": 1001}, "parameters.preview_every_steps"),
         ({"negative_prompt": "é" * 2049}, "parameters.negative_prompt"),
         ({"sampler": Sampler.DDPM}, "parameters.sampler"),
+        ({"truncation": 0.5}, "parameters.truncation"),
     ],
 )
 def test_bad_parameters_are_named(changes: dict[str, object], field: str) -> None:
@@ -80,6 +104,68 @@ def test_bounds_themselves_are_accepted() -> None:
     )
     assert resolve(good, MODEL, LIMITS).count == 16
     assert resolve(replace(good, steps=1, guidance_scale=0.0, seed=0, count=1), MODEL, LIMITS).steps == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "field"),
+    [
+        (UNCONDITIONAL, {"guidance_scale": 1.5}, "parameters.guidance_scale"),
+        (UNCONDITIONAL, {"negative_prompt": "x"}, "parameters.negative_prompt"),
+        (CLASSES, {"negative_prompt": "x"}, "parameters.negative_prompt"),
+        (GENERATOR, {"negative_prompt": "cat"}, "parameters.negative_prompt"),
+        (GENERATOR, {"sampler": Sampler.EULER}, "parameters.sampler"),
+        (GENERATOR, {"steps": 0}, "parameters.steps"),
+        (GENERATOR, {"truncation": -0.1}, "parameters.truncation"),
+        (GENERATOR, {"truncation": 1.1}, "parameters.truncation"),
+        (GENERATOR, {"truncation": math.nan}, "parameters.truncation"),
+    ],
+)
+def test_what_a_family_cannot_do_is_named(
+    model: ModelDescription, changes: dict[str, object], field: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        resolve(replace(DiffusionParameters(), **changes), model, LIMITS)  # type: ignore[arg-type]
+    assert caught.value.field == field
+
+
+def test_guidance_that_is_off_is_accepted_where_there_is_none() -> None:
+    assert resolve(DiffusionParameters(), UNCONDITIONAL, LIMITS).guidance_scale == 0
+    assert resolve(DiffusionParameters(guidance_scale=1.0), UNCONDITIONAL, LIMITS).guidance_scale == 1
+    assert resolve(DiffusionParameters(negative_prompt="dog"), CLASSES, LIMITS).guidance_scale == 5
+
+
+def test_a_generator_takes_one_step_whatever_is_asked() -> None:
+    for steps in (None, 1, 50):
+        resolved = resolve(DiffusionParameters(steps=steps), GENERATOR, LIMITS)
+        assert (resolved.steps, resolved.sampler, resolved.truncation) == (1, None, 0.7)
+    assert resolve(DiffusionParameters(truncation=0.0), GENERATOR, LIMITS).truncation == 0
+    assert resolve(DiffusionParameters(), MODEL, LIMITS).truncation is None
+
+
+@pytest.mark.parametrize(
+    ("model", "good", "bad"),
+    [
+        (MODEL, ("", "any text"), ("x" * 4097,)),
+        (UNCONDITIONAL, ("",), ("any text", " ")),
+        (CLASSES, ("", "cat"), ("Cat", "cat, dog", "1")),
+        (GENERATOR, ("cat", "dog"), ("", "bird")),
+    ],
+)
+def test_prompts_that_models_take(
+    model: ModelDescription, good: tuple[str, ...], bad: tuple[str, ...]
+) -> None:
+    for text in good:
+        check_prompt("prompt", text, model)
+    for text in bad:
+        with pytest.raises(InvalidInput) as caught:
+            check_prompt("prompt", text, model)
+        assert caught.value.field == "prompt"
+
+
+def test_a_refusal_names_some_labels() -> None:
+    many = replace(CLASSES, labels=tuple(f"class {i}" for i in range(1000)))
+    with pytest.raises(InvalidInput, match=r"class 0, class 1, .*, class 15, \.\.\.$"):
+        check_prompt("prompt", "x", many)
 
 
 def test_operators_step_limit() -> None:

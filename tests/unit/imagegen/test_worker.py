@@ -12,6 +12,7 @@ from imagegen.domain import ImageFormat, Sampler
 from imagegen.events import DeviceEvent, Done, RawImage
 from imagegen.mailbox import Mailbox
 from imagegen.metrics import ImagegenMetrics
+from imagegen.models.base import ModelInput
 from imagegen.models.stable_diffusion import StableDiffusionModel
 from imagegen.prompts import PromptCache
 from imagegen.scheduler import Scheduler, Stage, StageKey
@@ -72,13 +73,11 @@ class SmallMemory(StableDiffusionModel):
     rows = 2
     largest = 0
 
-    def predict_noise(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, embeddings: torch.Tensor
-    ) -> torch.Tensor:
-        if len(latents) > self.rows:
+    def predict(self, rows: ModelInput) -> torch.Tensor:
+        if len(rows.latents) > self.rows:
             raise torch.OutOfMemoryError("out of memory")
-        self.largest = max(self.largest, len(latents))
-        return super().predict_noise(latents, timesteps, embeddings)
+        self.largest = max(self.largest, len(rows.latents))
+        return super().predict(rows)
 
 
 async def read(mailbox: Mailbox) -> list[DeviceEvent]:
@@ -145,7 +144,7 @@ async def test_a_failure_in_a_shared_pass_fails_its_culprit_alone(
 
     def spoil() -> None:
         begin()
-        bad.task._conditional = torch.zeros(1, 3, 5)  # type: ignore[attr-defined]
+        bad.task._conditional = (torch.zeros(1, 3, 5),)  # type: ignore[attr-defined]
 
     bad.task.begin = spoil  # type: ignore[method-assign]
     for each in (bad, good):

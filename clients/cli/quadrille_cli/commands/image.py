@@ -31,6 +31,9 @@ def image(
         float | None, typer.Option("--guidance", min=0, max=50, help="Guidance scale.", show_default=False)
     ] = None,
     sampler: Annotated[Sampler | None, typer.Option(help="Sampler.", show_default=False)] = None,
+    truncation: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Truncation of a generator.", show_default=False)
+    ] = None,
     negative_prompt: Annotated[
         str | None, typer.Option("--negative", help="What they should not show.", show_default=False)
     ] = None,
@@ -48,6 +51,7 @@ def image(
         height=height,
         guidance_scale=guidance_scale,
         sampler=sampler,
+        truncation=truncation,
         negative_prompt=negative_prompt,
         seed=seed,
     )

@@ -102,4 +102,8 @@ def model(message: pb.Model) -> types.ImageModel:
         parameter_count=message.parameter_count,
         dtype=message.dtype,
         device=message.device,
+        conditioning=word(pb.Conditioning, message.conditioning),
+        labels=tuple(message.labels),
+        guidance=word(pb.Guidance, message.guidance),
+        default_truncation=message.default_truncation if message.HasField("default_truncation") else None,
     )

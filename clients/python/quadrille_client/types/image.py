@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 ImageFormat = Literal["png", "jpeg", "webp"]
-Sampler = Literal["ddim", "euler", "euler_ancestral", "dpm_solver_pp", "ddpm"]
+Sampler = Literal["ddim", "euler", "euler_ancestral", "dpm_solver_pp", "ddpm", "unipc", "flow_match_euler"]
 
 
 class Diffusion(TypedDict, total=False):
@@ -20,6 +20,7 @@ class Diffusion(TypedDict, total=False):
     count: int
     format: ImageFormat
     preview_every_steps: int
+    truncation: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class LikelihoodBound:
 
 @dataclass(frozen=True, slots=True)
 class ImageModel:
-    """A loaded model."""
+    """A loaded model; `labels` are its prompts when its conditioning is "label"; no truncation is None."""
 
     id: str
     architecture: str
@@ -135,3 +136,7 @@ class ImageModel:
     parameter_count: int
     dtype: str
     device: str
+    conditioning: str = "unspecified"
+    labels: tuple[str, ...] = ()
+    guidance: str = "unspecified"
+    default_truncation: float | None = None

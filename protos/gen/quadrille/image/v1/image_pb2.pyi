@@ -81,9 +81,13 @@ class _SamplerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Sampler.Value
     """DPM-Solver++ of second order, multistep (Lu et al., 2022)."""
     SAMPLER_DDPM: _Sampler.ValueType  # 5
     """Ancestral sampling of the diffusion chain (Ho et al., 2020)."""
+    SAMPLER_UNIPC: _Sampler.ValueType  # 6
+    """UniPC, a multistep predictor and corrector (Zhao et al., 2023)."""
+    SAMPLER_FLOW_MATCH_EULER: _Sampler.ValueType  # 7
+    """Euler's method on the straight paths of flow matching (Esser et al., 2024)."""
 
 class Sampler(_Sampler, metaclass=_SamplerEnumTypeWrapper):
-    """Sampler is the rule that turns noise predictions into steps."""
+    """Sampler is the rule that turns a model's predictions into steps."""
 
 SAMPLER_UNSPECIFIED: Sampler.ValueType  # 0
 """The model's own default, as ListModels tells."""
@@ -97,7 +101,63 @@ SAMPLER_DPM_SOLVER_PP: Sampler.ValueType  # 4
 """DPM-Solver++ of second order, multistep (Lu et al., 2022)."""
 SAMPLER_DDPM: Sampler.ValueType  # 5
 """Ancestral sampling of the diffusion chain (Ho et al., 2020)."""
+SAMPLER_UNIPC: Sampler.ValueType  # 6
+"""UniPC, a multistep predictor and corrector (Zhao et al., 2023)."""
+SAMPLER_FLOW_MATCH_EULER: Sampler.ValueType  # 7
+"""Euler's method on the straight paths of flow matching (Esser et al., 2024)."""
 Global___Sampler: _TypeAlias = Sampler  # noqa: Y015
+
+class _Conditioning:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ConditioningEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Conditioning.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONDITIONING_UNSPECIFIED: _Conditioning.ValueType  # 0
+    """Never sent."""
+    CONDITIONING_NONE: _Conditioning.ValueType  # 1
+    """Nothing: prompts must be empty."""
+    CONDITIONING_LABEL: _Conditioning.ValueType  # 2
+    """One of the model's labels."""
+    CONDITIONING_TEXT: _Conditioning.ValueType  # 3
+    """Any text."""
+
+class Conditioning(_Conditioning, metaclass=_ConditioningEnumTypeWrapper):
+    """Conditioning is what a model takes as a prompt."""
+
+CONDITIONING_UNSPECIFIED: Conditioning.ValueType  # 0
+"""Never sent."""
+CONDITIONING_NONE: Conditioning.ValueType  # 1
+"""Nothing: prompts must be empty."""
+CONDITIONING_LABEL: Conditioning.ValueType  # 2
+"""One of the model's labels."""
+CONDITIONING_TEXT: Conditioning.ValueType  # 3
+"""Any text."""
+Global___Conditioning: _TypeAlias = Conditioning  # noqa: Y015
+
+class _Guidance:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GuidanceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Guidance.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GUIDANCE_UNSPECIFIED: _Guidance.ValueType  # 0
+    """Never sent."""
+    GUIDANCE_NONE: _Guidance.ValueType  # 1
+    """Not at all: a guidance scale above 1 and negative prompts are refused."""
+    GUIDANCE_CLASSIFIER_FREE: _Guidance.ValueType  # 2
+    """Classifier-free guidance, away from the negative prompt (Ho and Salimans, 2022)."""
+
+class Guidance(_Guidance, metaclass=_GuidanceEnumTypeWrapper):
+    """Guidance is how a model holds to a prompt."""
+
+GUIDANCE_UNSPECIFIED: Guidance.ValueType  # 0
+"""Never sent."""
+GUIDANCE_NONE: Guidance.ValueType  # 1
+"""Not at all: a guidance scale above 1 and negative prompts are refused."""
+GUIDANCE_CLASSIFIER_FREE: Guidance.ValueType  # 2
+"""Classifier-free guidance, away from the negative prompt (Ho and Salimans, 2022)."""
+Global___Guidance: _TypeAlias = Guidance  # noqa: Y015
 
 class _ImageFormat:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -167,14 +227,15 @@ class DiffusionParameters(_message.Message):
     COUNT_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     PREVIEW_EVERY_STEPS_FIELD_NUMBER: _builtins.int
+    TRUNCATION_FIELD_NUMBER: _builtins.int
     negative_prompt: _builtins.str
-    """What the image should not show. Default empty."""
+    """What the image should not show; a label where the model takes labels. Default empty. Without guidance it has no effect."""
     width: _builtins.int
     """Width in pixels, a multiple of the model's granularity, up to its limit. Default: the model's own."""
     height: _builtins.int
     """Height in pixels, like width."""
     steps: _builtins.int
-    """Denoising steps, 1 to 1000. Default: the model's own."""
+    """Denoising steps, 1 to 1000. Default: the model's own. A model without samplers takes one step, whatever is asked."""
     guidance_scale: _builtins.float
     """Classifier-free guidance scale, 0 to 50; up to 1 is off. Default: the model's own."""
     sampler: Global___Sampler.ValueType
@@ -187,6 +248,10 @@ class DiffusionParameters(_message.Message):
     """File format of the images."""
     preview_every_steps: _builtins.int
     """Send a preview every so many steps, 0 to 1000; 0 is never. Default 0."""
+    truncation: _builtins.float
+    """Truncation psi, 0 to 1: how far from the average a generator's styles may lie, fidelity against variety
+    (Karras et al., 2019). 1 is off. Default: the model's own. Only for models with a default_truncation.
+    """
     def __init__(
         self,
         *,
@@ -200,10 +265,11 @@ class DiffusionParameters(_message.Message):
         count: _builtins.int | None = ...,
         format: Global___ImageFormat.ValueType = ...,
         preview_every_steps: _builtins.int | None = ...,
+        truncation: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_guidance_scale", b"_guidance_scale", "_height", b"_height", "_preview_every_steps", b"_preview_every_steps", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "count", b"count", "guidance_scale", b"guidance_scale", "height", b"height", "preview_every_steps", b"preview_every_steps", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_guidance_scale", b"_guidance_scale", "_height", b"_height", "_preview_every_steps", b"_preview_every_steps", "_seed", b"_seed", "_steps", b"_steps", "_truncation", b"_truncation", "_width", b"_width", "count", b"count", "guidance_scale", b"guidance_scale", "height", b"height", "preview_every_steps", b"preview_every_steps", "seed", b"seed", "steps", b"steps", "truncation", b"truncation", "width", b"width"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_guidance_scale", b"_guidance_scale", "_height", b"_height", "_preview_every_steps", b"_preview_every_steps", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "count", b"count", "format", b"format", "guidance_scale", b"guidance_scale", "height", b"height", "negative_prompt", b"negative_prompt", "preview_every_steps", b"preview_every_steps", "sampler", b"sampler", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_guidance_scale", b"_guidance_scale", "_height", b"_height", "_preview_every_steps", b"_preview_every_steps", "_seed", b"_seed", "_steps", b"_steps", "_truncation", b"_truncation", "_width", b"_width", "count", b"count", "format", b"format", "guidance_scale", b"guidance_scale", "height", b"height", "negative_prompt", b"negative_prompt", "preview_every_steps", b"preview_every_steps", "sampler", b"sampler", "seed", b"seed", "steps", b"steps", "truncation", b"truncation", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count: _TypeAlias = _typing.Literal["count"]  # noqa: Y015
     _WhichOneofArgType__count: _TypeAlias = _typing.Literal["_count", b"_count"]  # noqa: Y015
@@ -217,6 +283,8 @@ class DiffusionParameters(_message.Message):
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
     _WhichOneofReturnType__steps: _TypeAlias = _typing.Literal["steps"]  # noqa: Y015
     _WhichOneofArgType__steps: _TypeAlias = _typing.Literal["_steps", b"_steps"]  # noqa: Y015
+    _WhichOneofReturnType__truncation: _TypeAlias = _typing.Literal["truncation"]  # noqa: Y015
+    _WhichOneofArgType__truncation: _TypeAlias = _typing.Literal["_truncation", b"_truncation"]  # noqa: Y015
     _WhichOneofReturnType__width: _TypeAlias = _typing.Literal["width"]  # noqa: Y015
     _WhichOneofArgType__width: _TypeAlias = _typing.Literal["_width", b"_width"]  # noqa: Y015
     @_typing.overload
@@ -231,6 +299,8 @@ class DiffusionParameters(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__steps) -> _WhichOneofReturnType__steps | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__truncation) -> _WhichOneofReturnType__truncation | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__width) -> _WhichOneofReturnType__width | None: ...
 
@@ -250,7 +320,9 @@ class GenerateRequest(_message.Message):
     model: _builtins.str
     """Model id. Empty: the default model."""
     prompt: _builtins.str
-    """What the images should show, at most 4096 bytes. Empty: unconditional."""
+    """What the images should show, at most 4096 bytes; what the model's conditioning accepts. Empty: unconditional,
+    refused by models that take labels and have no guidance.
+    """
     request_id: _builtins.str
     """Caller's id for this request, at most 128 bytes. Default: the call's request id."""
     priority: _builtins.int
@@ -684,7 +756,9 @@ class LatentPoint(_message.Message):
     seed: _builtins.int
     """The initial noise that this seed makes; the frame is denoised from it."""
     prompt: _builtins.str
-    """Prompt at this end, at most 4096 bytes; its embedding is interpolated too. Only with a seed."""
+    """Prompt at this end, at most 4096 bytes; its embedding is interpolated too, and of classes without one a frame
+    takes that of its nearer end. Only with a seed.
+    """
     @_builtins.property
     def image(self) -> Global___Image:
         """The latent that this image encodes to; the frame is decoded from it, without denoising."""
@@ -1157,10 +1231,14 @@ class Model(_message.Message):
     PARAMETER_COUNT_FIELD_NUMBER: _builtins.int
     DTYPE_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
+    CONDITIONING_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    GUIDANCE_FIELD_NUMBER: _builtins.int
+    DEFAULT_TRUNCATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id: what requests name."""
     architecture: _builtins.str
-    """Pipeline or model class, e.g. "StableDiffusionPipeline"."""
+    """Pipeline or model class, e.g. "StableDiffusionPipeline", "StyleGenerator"."""
     default_width: _builtins.int
     """Default width in pixels."""
     default_height: _builtins.int
@@ -1170,26 +1248,36 @@ class Model(_message.Message):
     size_granularity: _builtins.int
     """Width and height must be multiples of this."""
     default_steps: _builtins.int
-    """Default number of steps."""
+    """Default number of steps; 1 without samplers, 0 when it does not generate."""
     default_guidance_scale: _builtins.float
-    """Default guidance scale."""
+    """Default guidance scale; 0 when it has no guidance."""
     parameter_count: _builtins.int
     """Number of parameters."""
     dtype: _builtins.str
     """Number type of the weights, e.g. "float32"."""
     device: _builtins.str
     """Where it runs, e.g. "cpu", "cuda:0"."""
+    conditioning: Global___Conditioning.ValueType
+    """What it takes as a prompt; NONE when it generates nothing."""
+    guidance: Global___Guidance.ValueType
+    """How it holds to a prompt."""
+    default_truncation: _builtins.float
+    """Default truncation; absent when it has none."""
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[Global___Capability.ValueType]:
         """What it can be asked for."""
 
     @_builtins.property
     def samplers(self) -> _containers.RepeatedScalarFieldContainer[Global___Sampler.ValueType]:
-        """Samplers it accepts, its default first; empty when it does not denoise."""
+        """Samplers it accepts, its default first; empty when it takes a single step or does not generate."""
 
     @_builtins.property
     def latent_shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Shape of a latent at the default size."""
+
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The prompts that it takes when its conditioning is LABEL; otherwise empty."""
 
     def __init__(
         self,
@@ -1208,11 +1296,17 @@ class Model(_message.Message):
         parameter_count: _builtins.int = ...,
         dtype: _builtins.str = ...,
         device: _builtins.str = ...,
+        conditioning: Global___Conditioning.ValueType = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
+        guidance: Global___Guidance.ValueType = ...,
+        default_truncation: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_default_truncation", b"_default_truncation", "default_truncation", b"default_truncation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "capabilities", b"capabilities", "default_guidance_scale", b"default_guidance_scale", "default_height", b"default_height", "default_steps", b"default_steps", "default_width", b"default_width", "device", b"device", "dtype", b"dtype", "id", b"id", "latent_shape", b"latent_shape", "max_size", b"max_size", "parameter_count", b"parameter_count", "samplers", b"samplers", "size_granularity", b"size_granularity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_truncation", b"_default_truncation", "architecture", b"architecture", "capabilities", b"capabilities", "conditioning", b"conditioning", "default_guidance_scale", b"default_guidance_scale", "default_height", b"default_height", "default_steps", b"default_steps", "default_truncation", b"default_truncation", "default_width", b"default_width", "device", b"device", "dtype", b"dtype", "guidance", b"guidance", "id", b"id", "labels", b"labels", "latent_shape", b"latent_shape", "max_size", b"max_size", "parameter_count", b"parameter_count", "samplers", b"samplers", "size_granularity", b"size_granularity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__default_truncation: _TypeAlias = _typing.Literal["default_truncation"]  # noqa: Y015
+    _WhichOneofArgType__default_truncation: _TypeAlias = _typing.Literal["_default_truncation", b"_default_truncation"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__default_truncation) -> _WhichOneofReturnType__default_truncation | None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015

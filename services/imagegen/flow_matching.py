@@ -1,0 +1,69 @@
+"""Euler's method on the straight paths of flow matching: Lipman et al., 2022 (arXiv:2210.02747) and Esser et al.,
+2024 (arXiv:2403.03206). A sample at level sigma is (1 - sigma) clean + sigma noise; models predict noise - clean.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+
+from imagegen.domain import Sampler
+from imagegen.samplers import MAX_STEPS
+from imagegen.schedules import NoiseSchedule
+
+
+class FlowSchedule(NoiseSchedule):
+    """A schedule of flow matching, with a diffusers scheduler that is this request's own."""
+
+    initial_sigma = 1.0
+
+    def __init__(self, scheduler: Any, steps: int, first_step: int) -> None:
+        """Takes over `scheduler`, which no one else may use."""
+        self._scheduler = scheduler
+        scheduler.set_timesteps(steps)
+        scheduler.set_begin_index(first_step)
+
+    @property
+    def step_count(self) -> int:
+        """Steps of the whole schedule."""
+        return len(self._scheduler.timesteps)
+
+    def timestep(self, step: int) -> float:
+        """The timestep that the model is told at `step`: sigma times the training steps."""
+        return float(self._scheduler.timesteps[step])
+
+    def scale_input(self, sample: torch.Tensor, step: int) -> torch.Tensor:
+        """The sample as it is."""
+        return sample
+
+    def step(
+        self, prediction: torch.Tensor, step: int, sample: torch.Tensor, generators: Sequence[torch.Generator]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Next sample and the estimate of the clean latent, float32 [n, c, h, w], from the velocity."""
+        output = self._scheduler.step(prediction, self._scheduler.timesteps[step], sample)
+        return output.prev_sample, sample - self._scheduler.sigmas[step] * prediction
+
+    def add_noise(self, clean: torch.Tensor, noise: torch.Tensor, step: int) -> torch.Tensor:
+        """`clean` noised to the level at which `step`, the next to be taken, starts."""
+        return torch.lerp(clean, noise, self._scheduler.sigmas[step].to(clean.device))
+
+
+class FlowSamplerBank:
+    """The sampler of one flow-matching model, built from its pipeline's scheduler config."""
+
+    samplers = (Sampler.FLOW_MATCH_EULER,)
+    max_steps: Mapping[Sampler, int] = {Sampler.FLOW_MATCH_EULER: MAX_STEPS}
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """`config` is that of a FlowMatchEulerDiscreteScheduler. ValueError for options that are not supported."""
+        for option in ("use_dynamic_shifting", "stochastic_sampling", "invert_sigmas"):
+            if config.get(option):
+                raise ValueError(f"its scheduler's {option} is not supported")
+        settings = {key: value for key, value in config.items() if not key.startswith("_")}
+        self._prototype: Any = FlowMatchEulerDiscreteScheduler.from_config(settings)
+
+    def schedule(self, sampler: Sampler | None, steps: int, first_step: int = 0) -> FlowSchedule:
+        """A fresh schedule."""
+        return FlowSchedule(copy.deepcopy(self._prototype), steps, first_step)

@@ -1,0 +1,88 @@
+"""Where a model's components come from, and what loaders of all families do with them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL
+
+from imagegen.flow_matching import FlowSamplerBank
+from imagegen.models.loading.options import GenerationDefaults, LoadOptions
+from imagegen.samplers import SamplerBank
+
+# Attention memory grows with the fourth power of the side, and models draw badly far beyond their own size.
+MAX_SIZE_FACTOR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model's id, its directory or hub name, the class that it says it is, and its index or config."""
+
+    model_id: str
+    reference: str
+    architecture: str
+    index: Mapping[str, Any]
+
+    def config(self, component: Any, subfolder: str) -> dict[str, Any]:
+        """A component's config, read by its class."""
+        config: dict[str, Any] = component.load_config(self.reference, subfolder=subfolder)
+        return config
+
+    def load(self, component: Any, subfolder: str | None, options: LoadOptions, **arguments: Any) -> Any:
+        """A component of the class given, from safetensors, placed and frozen."""
+        where = {} if subfolder is None else {"subfolder": subfolder}
+        # A directory is enough; without this the loaders ask the hub about it all the same.
+        local = Path(self.reference).is_dir()
+        module = component.from_pretrained(
+            self.reference, use_safetensors=True, local_files_only=local, **where, **arguments
+        )
+        return place(module, options.device)
+
+    def load_vae(self, subfolder: str | None, config: Mapping[str, Any], options: LoadOptions) -> Any:
+        """An autoencoder of the asked number type, but float32 where it overflows in half precision."""
+        dtype = torch.float32 if config.get("force_upcast", True) else options.dtype
+        return self.load(AutoencoderKL, subfolder, options, torch_dtype=dtype)
+
+    def load_tokenizer(self, tokenizer: Any, subfolder: str) -> Any:
+        """A tokenizer of the class given."""
+        local = Path(self.reference).is_dir()
+        return tokenizer.from_pretrained(self.reference, subfolder=subfolder, local_files_only=local)
+
+
+def place(module: Any, device: torch.device) -> Any:
+    """The module on its device, for inference only."""
+    return module.to(device).eval().requires_grad_(False)
+
+
+def dtype_name(module: torch.nn.Module) -> str:
+    """Number type of a module's weights."""
+    return str(next(module.parameters()).dtype).removeprefix("torch.")
+
+
+def default_steps(
+    own: GenerationDefaults, options: LoadOptions, samplers: SamplerBank | FlowSamplerBank
+) -> int:
+    """The model's own, else the options' number of steps, within what every sampler can take."""
+    return min(own.num_inference_steps or options.default_steps, *samplers.max_steps.values())
+
+
+def default_guidance(own: GenerationDefaults, options: LoadOptions) -> float:
+    """The model's own, else the options' guidance scale."""
+    return options.default_guidance_scale if own.guidance_scale is None else own.guidance_scale
+
+
+def check_channels(what: str, denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> None:
+    """Refuse, by their configs, a denoiser whose input is not the autoencoder's latent."""
+    if denoiser.get("in_channels") != vae.get("latent_channels"):
+        raise ValueError(
+            f"its {what} takes {denoiser.get('in_channels')} channels, "
+            f"its latents have {vae.get('latent_channels')}"
+        )
+
+
+def check_square(what: str, denoiser: Mapping[str, Any]) -> None:
+    """Refuse, by its config, a denoiser that names no single side."""
+    if not isinstance(denoiser.get("sample_size"), int):
+        raise ValueError(f"its {what} names no square sample_size")
