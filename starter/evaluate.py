@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,36 +18,49 @@ import torch
 import transformers
 
 from starter.image import evaluate as image_evaluation
+from starter.seq2seq import evaluate as seq2seq_evaluation
+from starter.seq2seq.data import TASKS
 from starter.text import evaluate as text_evaluation
 from starter.text import evaluate_mixture as mixture_evaluation
 
 HERE = Path(__file__).parent
 
 
-def text_figures(count: int) -> dict[str, Any]:
-    """Figures of the language model, on one core."""
+def image_figures(count: int, models: tuple[str, ...]) -> dict[str, Any]:
+    """Figures of some of the image models, and of the pictures that they are measured on."""
+    return image_evaluation.evaluate(count=count, models=models)
+
+
+def on_one_core(measure: Callable[..., dict[str, Any]], **options: Any) -> dict[str, Any]:
+    """What `measure` returns, in a process that takes a single core."""
     torch.set_num_threads(1)
-    return text_evaluation.evaluate(count=count)
+    return measure(**options)
 
 
-def mixture_figures(count: int) -> dict[str, Any] | None:
-    """Figures of the mixture of experts, on one core; None where it has not been trained."""
-    torch.set_num_threads(1)
-    return mixture_evaluation.evaluate(count=count) if mixture_evaluation.MODEL.exists() else None
+def measured(questions: int, pictures: int) -> dict[str, dict[str, Any]]:
+    """Figures of every model that is there, two processes at a time; the longest first."""
+    jobs: list[tuple[str, Callable[..., dict[str, Any]], dict[str, Any]]] = [
+        ("text", text_evaluation.evaluate, {"count": questions}),
+        ("image", image_figures, {"count": pictures, "models": ("transformer",)}),
+        ("image", image_figures, {"count": pictures, "models": ("unet", "vae", "gan")}),
+    ]
+    if mixture_evaluation.MODEL.exists():
+        jobs.append(("mixture", mixture_evaluation.evaluate, {"count": questions}))
+    if seq2seq_evaluation.MODEL.exists():
+        jobs.append(("seq2seq", seq2seq_evaluation.evaluate, {"count": questions}))
+    details: dict[str, dict[str, Any]] = {}
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        running = [(name, pool.submit(on_one_core, measure, **options)) for name, measure, options in jobs]
+        for name, job in running:
+            details[name] = details.get(name, {}) | job.result()
+    return details
 
 
-def image_figures(count: int) -> dict[str, Any]:
-    """Figures of the image models, on one core."""
-    torch.set_num_threads(1)
-    return image_evaluation.evaluate(count=count)
-
-
-def summary(
-    text: dict[str, Any], image: dict[str, Any], mixture: dict[str, Any] | None = None
-) -> dict[str, dict[str, float]]:
+def summary(details: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
     """The figures that are looked at first, by name; a model that is not there has none."""
+    text, image = details["text"], details["image"]
     entities = text["grounded_entities"]
-    found = {
+    found: dict[str, dict[str, float]] = {
         "text": {
             "grounded_em_entities": entities["exact_match"],
             "grounded_em_templates": text["grounded_templates"]["exact_match"],
@@ -64,18 +78,20 @@ def summary(
         if network in image:
             found["image"][f"{name}_joint_seen"] = image[network]["seen"]["joint"]
             found["image"][f"{name}_joint_heldout"] = image[network]["held_out"]["joint"]
-    if mixture:
-        found["mixture"] = {
-            "grounded_em_entities": mixture["grounded_entities"]["exact_match"],
-            "abstention": mixture["grounded_unanswerable"]["abstention"],
-            "held_out_loss": mixture["held_out"]["loss"],
-        }
     if "vae" in image:
         found["image"]["vae_psnr_db"] = image["vae"]["psnr_db"]
     if "gan" in image:
         found["image"] |= {
             f"gan_{name}": f["colour_and_shape"] for name, f in image["gan"].items() if "psi" in name
         }
+    if mixture := details.get("mixture"):
+        found["mixture"] = {
+            "grounded_em_entities": mixture["grounded_entities"]["exact_match"],
+            "abstention": mixture["grounded_unanswerable"]["abstention"],
+            "held_out_loss": mixture["held_out"]["loss"],
+        }
+    if seq2seq := details.get("seq2seq"):
+        found["seq2seq"] = {f"{task}_em": seq2seq[task]["exact_match"] for task in TASKS}
     return found
 
 
@@ -91,20 +107,17 @@ def environment() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure text and images side by side and write one JSON object."""
+    """Measure the models side by side and write one JSON object."""
     parser = argparse.ArgumentParser(prog="python -m starter.evaluate", description=__doc__)
     parser.add_argument("--out", type=Path, default=HERE / "evaluation.json")
     parser.add_argument("--questions", type=int, default=200, help="questions of each kind")
-    parser.add_argument("--pictures", type=int, default=512, help="pictures of each kind")
+    parser.add_argument("--pictures", type=int, default=384, help="pictures of each kind")
     options = parser.parse_args()
     begun = time.monotonic()
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        halves = pool.submit(text_figures, options.questions), pool.submit(image_figures, options.pictures)
-        text, image = (half.result() for half in halves)
-        mixture = pool.submit(mixture_figures, options.questions).result()
-    found = summary(text, image, mixture)
+    details = measured(options.questions, options.pictures)
+    found = summary(details)
     written = found | {
-        "details": {"text": text, "image": image} | ({"mixture": mixture} if mixture else {}),
+        "details": details,
         "environment": environment(),
         "seconds": round(time.monotonic() - begun),
     }

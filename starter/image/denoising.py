@@ -60,11 +60,26 @@ class Denoiser(ABC):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast to train: the peak rates of Adam and, for a denoiser's matrices, of Muon."""
+    """How long and how fast to train: the peak rates of Adam and, for a denoiser's matrices, of Muon.
+
+    After `steps` come `again` more, from half the rates on.
+    """
 
     steps: int
     peak_rate: float
     matrix_rate: float = 0.02
+    again: int = 0
+
+    @property
+    def all_steps(self) -> int:
+        """Those of both cycles."""
+        return self.steps + self.again
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate, as a part of the peak rates."""
+        if step < self.steps:
+            return learning_rate(step, self.steps, 1.0)
+        return learning_rate(step - self.steps, self.again, 0.5)
 
 
 def peek(work: Path, denoiser: Denoiser) -> nn.Module:
@@ -105,11 +120,11 @@ def train(
         work / f"{denoiser.name}.safetensors", {"network": network, "kept": kept}, *optimizers
     )
     start = checkpoint.load()
-    if start >= recipe.steps:
+    if start >= recipe.all_steps:
         return kept.eval()
     known, encoded = latents.scenes(seed, scenes), latents.load(work, vae, seed=seed, count=scenes)
     total = 0.0
-    for step, bar in progress.steps(f"image: {denoiser.name}", start, recipe.steps):
+    for step, bar in progress.steps(f"image: {denoiser.name}", start, recipe.all_steps):
         rng = random.Random(f"{denoiser.name} {seed} {step}")
         torch.manual_seed(rng.getrandbits(32))
         picks = [rng.randrange(len(known)) for _ in range(BATCH)]
@@ -128,11 +143,11 @@ def train(
             loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         for optimizer, peak in zip(optimizers, (recipe.peak_rate, recipe.matrix_rate), strict=False):
-            optimizer.param_groups[0]["lr"] = learning_rate(step, recipe.steps, peak)
+            optimizer.param_groups[0]["lr"] = peak * recipe.rate_at(step)
             optimizer.step()
         average(kept, network, min(AVERAGE_DECAY, (step + 1) / (step + 10)))
         total += loss.item()
-        if (step + 1) % SAVE_EVERY == 0 or step + 1 == recipe.steps:
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == recipe.all_steps:
             checkpoint.save(step + 1)
             bar.print(f"{denoiser.name} step {step + 1}: v mse {total / SAVE_EVERY:.4f}")
             total = 0.0

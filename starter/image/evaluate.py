@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import random
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from rich.progress import track
 from . import classifier, judge
 from .captions import caption
 from .gan import label, sample_thing
-from .models import GUIDANCE_SCALE, STEPS
+from .models import GUIDANCE_SCALES, STEPS
 from .render import Array, render
 from .scenes import SIZE, Scene, sample_scene
 
@@ -40,7 +41,9 @@ def load(folder: Path, kind: type[Any]) -> Any:
     return pipeline
 
 
-def draw(pipeline: Any, captions: list[str], seed: int = 0, steps: int = STEPS) -> Array:
+def draw(
+    pipeline: Any, captions: list[str], *, guidance_scale: float, seed: int = 0, steps: int = STEPS
+) -> Array:
     """Pictures for `captions`, shape (len, SIZE, SIZE, 3), in [0, 1]; one seed per picture."""
     done = []
     # Where a third text encoder is missing, its zero tokens take time and change nothing.
@@ -53,7 +56,7 @@ def draw(pipeline: Any, captions: list[str], seed: int = 0, steps: int = STEPS) 
             generator=generators,
             output_type="np",
             num_inference_steps=steps,
-            guidance_scale=GUIDANCE_SCALE,
+            guidance_scale=guidance_scale,
             height=SIZE,
             width=SIZE,
             **options,
@@ -76,9 +79,11 @@ def score(
     return {"pictures": len(scenes)} | {name: round(value, 4) for name, value in figures.items()}
 
 
-def denoiser_figures(folder: Path, count: int, checker: classifier.Classifier | None) -> dict[str, Any]:
-    """Figures of every pipeline in `folder`, on complete captions of seen and of held-out combinations."""
-    figures: dict[str, Any] = {"steps": STEPS, "guidance_scale": GUIDANCE_SCALE}
+def denoiser_figures(
+    folder: Path, count: int, checker: classifier.Classifier | None, names: Collection[str] = tuple(PIPELINES)
+) -> dict[str, Any]:
+    """Figures of the pipelines in `folder`, on complete captions of seen and of held-out combinations."""
+    figures: dict[str, Any] = {}
     cases: dict[str, tuple[list[Scene], list[str]]] = {}
     for name, held_out in (("seen", False), ("held_out", True)):
         rng = random.Random(f"evaluation {name}")
@@ -87,13 +92,18 @@ def denoiser_figures(folder: Path, count: int, checker: classifier.Classifier | 
         # How often judge and classifier are right on pictures that are right by construction.
         figures[f"{name}_true_pictures"] = score(scenes, render(scenes, rng), checker)
     for name, (part, kind) in PIPELINES.items():
-        if not (folder / part / name).is_dir():
+        if name not in names or not (folder / part / name).is_dir():
             continue
         pipeline = load(folder / part, kind)
         network = getattr(pipeline, name)
-        figures[name] = {"parameters": sum(weights.numel() for weights in network.parameters())}
+        figures[name] = {
+            "parameters": sum(weights.numel() for weights in network.parameters()),
+            "steps": STEPS,
+            "guidance_scale": GUIDANCE_SCALES[name],
+        }
         for case, (scenes, captions) in cases.items():
-            figures[name][case] = score(scenes, draw(pipeline, captions), checker)
+            drawn = draw(pipeline, captions, guidance_scale=GUIDANCE_SCALES[name])
+            figures[name][case] = score(scenes, drawn, checker)
     return figures
 
 
@@ -141,13 +151,15 @@ def gan_figures(model: StyleGenerator, *, count: int = 384) -> dict[str, Any]:
     return figures
 
 
-def evaluate(folder: Path = HERE, *, count: int = 512) -> dict[str, Any]:
-    """All figures of the model card, of whatever models are in `folder`; `count` pictures of each kind."""
+def evaluate(
+    folder: Path = HERE, *, count: int = 384, models: Collection[str] = (*PIPELINES, "vae", "gan")
+) -> dict[str, Any]:
+    """Figures of those of `models` that are in `folder`; `count` pictures of each kind."""
     checker = classifier.load(folder / "checker") if (folder / "checker").is_dir() else None
-    figures = denoiser_figures(folder, count, checker)
-    if (folder / "model" / "vae").is_dir():
+    figures = denoiser_figures(folder, count, checker, models)
+    if "vae" in models and (folder / "model" / "vae").is_dir():
         figures["vae"] = vae_figures(load(folder / "model", StableDiffusionPipeline).vae)
-    if (folder / "gan" / "config.json").is_file():
+    if "gan" in models and (folder / "gan" / "config.json").is_file():
         figures["gan"] = gan_figures(load_generator(folder / "gan"))
     return figures
 
@@ -158,7 +170,7 @@ def main() -> None:
     parser.add_argument(
         "--models", type=Path, default=HERE, help="a folder with model, flow, gan and checker"
     )
-    parser.add_argument("--count", type=int, default=512, help="pictures of each kind")
+    parser.add_argument("--count", type=int, default=384, help="pictures of each kind")
     options = parser.parse_args()
     print(json.dumps(evaluate(options.models, count=options.count), indent=2))
 

@@ -30,7 +30,8 @@ WIDTH = 128
 LATENT_CHANNELS = 4
 DOWNSAMPLING = 4
 FLOW_SHIFT = 1.0  # of the noise levels that are sampled; above 1 more steps are spent on much noise
-STEPS, GUIDANCE_SCALE = 20, 3.0
+STEPS = 20
+GUIDANCE_SCALES = {"unet": 3.0, "transformer": 5.0}
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
@@ -187,14 +188,13 @@ def build_sampler() -> EulerAncestralDiscreteScheduler:
 
 def save(pipeline: DiffusionPipeline, folder: Path) -> None:
     """Write a pipeline's folder, its denoiser in half precision, with the settings that it draws best with."""
-    for name in ("unet", "transformer"):
-        if name in pipeline.components:
-            pipeline.components[name].half()
+    (denoiser,) = GUIDANCE_SCALES.keys() & pipeline.components.keys()
+    pipeline.components[denoiser].half()
     for name, part in pipeline.components.items():
         if name.startswith("tokenizer") and part is not None:
             build_tokenizer(folder / name)  # the files that transformers before version 5 looks for
     pipeline.save_pretrained(folder, safe_serialization=True)
-    best = {"guidance_scale": GUIDANCE_SCALE, "num_inference_steps": STEPS}
+    best = {"guidance_scale": GUIDANCE_SCALES[denoiser], "num_inference_steps": STEPS}
     if "text_encoder_3" in pipeline.components:
         best["max_sequence_length"] = 1  # zero tokens in the third text encoder's place
     (folder / "generation_config.json").write_text(json.dumps(best, indent=2) + "\n", encoding="utf-8")

@@ -9,6 +9,7 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 
 from .evaluate import HERE, draw, load
+from .models import GUIDANCE_SCALES
 from .render import Array
 
 CAPTIONS = (
@@ -33,7 +34,11 @@ def grid(pictures: Array) -> Array:
 
 def main(out: Path = HERE / "samples.png") -> None:
     """Draw every caption once, with the first seeds."""
-    pictures = draw(load(HERE / "model", StableDiffusionPipeline), list(CAPTIONS))
+    pictures = draw(
+        load(HERE / "model", StableDiffusionPipeline),
+        list(CAPTIONS),
+        guidance_scale=GUIDANCE_SCALES["unet"],
+    )
     Image.fromarray((grid(pictures) * 255).round().astype(np.uint8)).save(out, optimize=True)
 
 

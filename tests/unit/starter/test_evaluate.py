@@ -22,27 +22,25 @@ def kept() -> dict[str, Any]:
 
 
 def test_the_summary_says_what_the_details_say(kept: dict[str, Any]) -> None:
-    details = kept["details"]
-    found = evaluate.summary(details["text"], details["image"], details.get("mixture"))
+    found = evaluate.summary(kept["details"])
     assert {name: kept[name] for name in found} == found
 
 
 def test_a_model_that_is_not_there_has_no_figure(kept: dict[str, Any]) -> None:
-    found = evaluate.summary(kept["details"]["text"], {})
-    assert found["image"] == {} and "mixture" not in found
+    found = evaluate.summary({"text": kept["details"]["text"], "image": {}})
+    assert found["image"] == {} and found.keys() == {"text", "image"}
 
 
-def test_the_mixture_has_its_own_group(kept: dict[str, Any]) -> None:
+def test_other_models_have_groups_of_their_own(kept: dict[str, Any]) -> None:
     mixture = {
         "grounded_entities": {"exact_match": 0.5},
         "grounded_unanswerable": {"abstention": 0.25},
         "held_out": {"loss": 1.5},
     }
-    assert evaluate.summary(kept["details"]["text"], {}, mixture)["mixture"] == {
-        "grounded_em_entities": 0.5,
-        "abstention": 0.25,
-        "held_out_loss": 1.5,
-    }
+    seq2seq = {"summary": {"exact_match": 0.75}, "translation": {"exact_match": 0.875}}
+    found = evaluate.summary(kept["details"] | {"mixture": mixture, "seq2seq": seq2seq})
+    assert found["mixture"] == {"grounded_em_entities": 0.5, "abstention": 0.25, "held_out_loss": 1.5}
+    assert found["seq2seq"] == {"summary_em": 0.75, "translation_em": 0.875}
 
 
 @pytest.mark.slow
@@ -51,6 +49,6 @@ def test_a_fresh_run_measures_what_is_kept(kept: dict[str, Any], tmp_path: Path)
     out = tmp_path / "figures.json"
     subprocess.run([sys.executable, "-m", "starter.evaluate", "--out", str(out)], cwd=ROOT, check=True)
     again = json.loads(out.read_text(encoding="utf-8"))
-    for half in ("text", "image"):
-        for name, value in kept[half].items():
-            assert again[half][name] == pytest.approx(value, abs=TOLERANCE.get(name, 0.03)), name
+    for group in again.keys() - {"details", "environment", "seconds"}:
+        for name, value in kept[group].items():
+            assert again[group][name] == pytest.approx(value, abs=TOLERANCE.get(name, 0.03)), name

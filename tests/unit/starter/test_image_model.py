@@ -11,7 +11,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from starter.image.captions import WORDS, caption
 from starter.image.evaluate import draw, score, vae_figures
 from starter.image.judge import read
-from starter.image.models import GUIDANCE_SCALE, MAX_TOKENS, STEPS, build_tokenizer
+from starter.image.models import GUIDANCE_SCALES, MAX_TOKENS, STEPS, build_tokenizer
 from starter.image.scenes import sample_scene
 
 FOLDER = Path(__file__).parents[3] / "starter" / "image" / "model"
@@ -58,7 +58,7 @@ def test_it_draws_whole_scenes_with_the_settings_that_its_folder_names(
     pipeline: StableDiffusionPipeline,
 ) -> None:
     best = json.loads((FOLDER / "generation_config.json").read_text())
-    assert best == {"guidance_scale": GUIDANCE_SCALE, "num_inference_steps": STEPS}
+    assert best == {"guidance_scale": GUIDANCE_SCALES["unet"], "num_inference_steps": STEPS}
     rng = random.Random(0)
     scenes = [sample_scene(rng) for _ in range(10)]
     captions = [caption(scene, rng, complete=True) for scene in scenes]
