@@ -12,6 +12,10 @@ from pathlib import Path
 import torch
 
 from starter.image import stages
+from starter.seq2seq import batching as seq2seq_batching
+from starter.seq2seq import model as seq2seq_model
+from starter.seq2seq import tokenizer as seq2seq_tokenizer
+from starter.seq2seq import train as seq2seq_training
 from starter.text import model as text_model
 from starter.text import tokenizer, train
 
@@ -25,10 +29,16 @@ def train_text(work: Path, out: Path, seed: int) -> None:
     text_model.save(train.train(work, vocabulary, seed=seed), vocabulary, out)
 
 
+def train_seq2seq(work: Path, out: Path, seed: int) -> None:
+    """Vocabulary and encoder-decoder, into `out`."""
+    vocabulary = seq2seq_tokenizer.train(seq2seq_batching.corpus(seed))
+    seq2seq_model.save(seq2seq_training.train(work, vocabulary, seed=seed), vocabulary, out)
+
+
 def main() -> None:
     """Train what is asked for and write the weights beside their recipes."""
     parser = argparse.ArgumentParser(prog="python -m starter", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="text|image", help="default: both")
+    parser.add_argument("parts", nargs="*", metavar="image|seq2seq|text", help="default: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--work", type=Path, default=HERE / ".work", help="where checkpoints are kept")
@@ -37,11 +47,13 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     if options.fresh:
         shutil.rmtree(options.work, ignore_errors=True)
-    parts = options.parts or ["image", "text"]
-    if unknown := set(parts) - {"image", "text"}:
+    parts = options.parts or ["image", "seq2seq", "text"]
+    if unknown := set(parts) - {"image", "seq2seq", "text"}:
         parser.error(f"unknown part: {', '.join(sorted(unknown))}")
     if "image" in parts:
         stages.run_all(stages.Run(options.work, seed=options.seed))
+    if "seq2seq" in parts:
+        train_seq2seq(options.work, HERE / "seq2seq" / "model", options.seed)
     if "text" in parts:
         train_text(options.work, HERE / "text" / "model", options.seed)
 
