@@ -71,6 +71,8 @@ def guidance(attentions: Sequence[torch.Tensor], links: torch.Tensor) -> torch.T
     attentions: one (rows, heads, target, source) for each decoder layer.
     """
     linked = links.any(-1)  # (rows, target)
+    if not linked.any():
+        return links.new_zeros(())
     shares = [
         (attentions[layer][:, head].float() * links).sum(-1)[linked]
         for layer, head in GUIDED

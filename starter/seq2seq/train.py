@@ -62,7 +62,7 @@ def train(
     checkpoint = Checkpoint(work / f"seq2seq-{size}.safetensors", {"model": model}, *optimizers)
     start = checkpoint.load()
     supply = batches(tokenizer, seed, start, plan.steps, plan.batch_tokens)
-    totals = torch.zeros(2)
+    totals = torch.zeros(3)
     for step, bar in progress.steps(f"seq2seq {size}", start, plan.steps):
         ids, labels, links = collate(next(supply), tokenizer.pad_token_id)
         with torch.autocast("cpu", torch.bfloat16):
@@ -82,10 +82,10 @@ def train(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
-        totals += torch.tensor([output.loss.item(), shown.item()])
+        totals += torch.tensor([output.loss.item(), shown.item(), 1.0])
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == plan.steps:
             checkpoint.save(step + 1)
-            loss, looked = (totals / SAVE_EVERY).tolist()
+            loss, looked, _ = (totals / totals[-1]).tolist()
             bar.print(f"seq2seq {size} step {step + 1}: loss {loss:.4f} guidance {looked:.3f}")
             totals.zero_()
     return model.eval()
