@@ -68,7 +68,6 @@ LOG_ASIDES = (
     "{number} files were rotated.",
     "{time} {service} was not checked.",
 )
-HELD_OUT_COUNTS = frozenset({(1, 4), (2, 3), (3, 5), (0, 5)})  # (failed, total)
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 STATES = ("full", "broken", "worn", "faulty", "stale", "missing", "wrong", "slow", "loose", "leaking")
 FAULTS = ("disk", "cable", "certificate", "cache", "switch", "key", "queue", "battery", "fan", "sensor")

@@ -20,7 +20,7 @@ from .example import LENGTHS, PATTERNS, Example, compose, held_out
 from .phrases import Speaker
 
 PREFIX = "translate English to Tesk: "
-MOST_WORDS = 13  # of the English, in training
+MOST_WORDS = 15  # of the English, in training
 
 
 def sample_translation(rng: random.Random, *, held_out_names: bool = False) -> Example:
@@ -29,7 +29,7 @@ def sample_translation(rng: random.Random, *, held_out_names: bool = False) -> E
     asks = rng.random() < 0.2
     english, tesk, pattern = clause(rng, speaker, asks=asks)
     conjunction = ""
-    if not asks and rng.random() < 0.3:
+    if not asks and rng.random() < 0.4:
         word, key = speaker.word("conjunction")
         conjunction = word.forms[0]
         more, more_tesk, more_pattern = clause(rng, speaker, asks=False)

@@ -12,7 +12,7 @@ from starter.seq2seq import reports, tesk
 from starter.seq2seq.data import TASKS, sample, sample_held_out
 from starter.seq2seq.example import COMBINATIONS, KINDS, LENGTHS, compose, held_out
 from starter.seq2seq.lexicon import lexicon
-from starter.seq2seq.phrasings import EVENTS, FAULTS, HELD_OUT_COUNTS, STATES, TOPICS
+from starter.seq2seq.phrasings import EVENTS, FAULTS, STATES, TOPICS
 from starter.text.names import held_out_name
 
 seeds = st.integers(0, 2**32)
@@ -47,8 +47,6 @@ def test_training_never_sees_what_is_held_out(seed: int, task: str) -> None:
     if task == "summary":
         assert not any(map(held_out, combined(example.source)))
         assert len(re.findall(r"\.(?: |$)", example.source)) <= reports.MOST_SENTENCES
-        if counts := re.match(r"(\d) of (\d) checks", example.target):
-            assert (int(counts[1]), int(counts[2])) not in HELD_OUT_COUNTS
         capitalised = [example.source[slice(*span)] for _, span in example.links]
         names = [word for word in capitalised if re.fullmatch(r"[A-Z][a-z]+", word)]
         assert not any(held_out_name(name) for name in names if not name.endswith("day"))
@@ -70,7 +68,7 @@ def test_what_is_held_out_is_what_was_asked_for(seed: int, task: str, kind: str)
         assert example.target.endswith("passed.") or any(
             held_out_name(example.target[slice(*span)]) for span, _ in example.links
         )
-        if kind == COMBINATIONS and not re.search("checks", example.target):
+        if kind == COMBINATIONS:
             assert any(map(held_out, combined(example.target)))
         if kind == LENGTHS:
             assert len(re.findall(r"\.(?: |$)", example.source)) > reports.MOST_SENTENCES
@@ -87,12 +85,10 @@ def test_what_a_summary_says_is_in_the_report(seed: int, held_out_names: bool) -
     for span, other in example.links:
         assert example.target[slice(*span)] == example.source[slice(*other)]
     assert set(re.findall(r"\d\d:\d\d", example.target)) <= linked
-    if counts := re.match(r"(\d) of (\d) checks failed: ", example.target):
+    if count := re.match(r"(\d) checks? failed: ", example.target):
         failed = re.findall(r"\berror (\d{3})", example.source)
         assert re.findall(r"error (\d{3})", example.target) == failed
-        assert int(counts[1]) == len(failed)
-        passed = len(re.findall(r"\bok\.|passed at", example.source))
-        assert int(counts[2]) == len(failed) + passed
+        assert int(count[1]) == len(failed)
 
 
 STEMS = {form: word.stem for words in lexicon().values() for word in words for form in word.forms if form[1:]}
