@@ -85,10 +85,10 @@ def test_what_a_summary_says_is_in_the_report(seed: int, held_out_names: bool) -
     for span, other in example.links:
         assert example.target[slice(*span)] == example.source[slice(*other)]
     assert set(re.findall(r"\d\d:\d\d", example.target)) <= linked
-    if count := re.match(r"(\d) checks? failed: ", example.target):
+    if "check" in example.target or " failed." in example.target:  # a log
         failed = re.findall(r"\berror (\d{3})", example.source)
         assert re.findall(r"error (\d{3})", example.target) == failed
-        assert int(count[1]) == len(failed)
+        assert (example.target == "All checks passed.") == (not failed)
 
 
 STEMS = {form: word.stem for words in lexicon().values() for word in words for form in word.forms if form[1:]}
