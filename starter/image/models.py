@@ -6,7 +6,6 @@ import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import (
@@ -166,24 +165,26 @@ def build_transformer() -> SD3Transformer2DModel:
     )
 
 
-NOISE: dict[str, Any] = {
-    "beta_schedule": "linear",
-    "beta_start": 0.0001,
-    "beta_end": 0.02,
-    "prediction_type": "v_prediction",
-    "timestep_spacing": "trailing",
-    "steps_offset": 1,
-}
-
-
 def build_scheduler() -> DDIMScheduler:
     """Noise that ends almost pure, so that plain backgrounds of any colour can be drawn; to train with."""
-    return DDIMScheduler(**NOISE, clip_sample=False, set_alpha_to_one=True)
+    return DDIMScheduler(
+        beta_schedule="linear",
+        beta_start=0.0001,
+        beta_end=0.02,
+        prediction_type="v_prediction",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        timestep_spacing="trailing",
+        steps_offset=1,
+    )
 
 
 def build_sampler() -> EulerAncestralDiscreteScheduler:
     """The same noise, to draw with: what each step adds anew mends things drawn twice, which DDIM keeps."""
-    return EulerAncestralDiscreteScheduler(**NOISE)
+    sampler: EulerAncestralDiscreteScheduler = EulerAncestralDiscreteScheduler.from_config(
+        build_scheduler().config
+    )
+    return sampler
 
 
 def save(pipeline: DiffusionPipeline, folder: Path) -> None:
