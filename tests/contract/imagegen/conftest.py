@@ -12,7 +12,6 @@ from imagegen.testing import (
     save_tiny_vae,
 )
 
-HERE = Path(__file__).parent
 GENERATING = [
     "stable_diffusion",
     "v_prediction",
@@ -22,13 +21,6 @@ GENERATING = [
     "ddpm",
     "gan",
 ]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # diffusers 0.42 hands torch tensors to numpy 2 in a way that numpy deprecates.
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"))
 
 
 @pytest.fixture(scope="session")

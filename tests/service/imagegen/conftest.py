@@ -17,15 +17,6 @@ from serving.channel import open_channel
 from serving.server import GrpcServer
 from serving.testing import running
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # diffusers 0.42 hands torch tensors to numpy 2 in a way that numpy deprecates.
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"))
-
 
 @pytest.fixture(scope="session", autouse=True)
 def plain_log() -> Iterator[None]:

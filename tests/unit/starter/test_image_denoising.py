@@ -75,4 +75,22 @@ def test_the_saved_folders_are_ordinary_pipelines(tmp_path: Path) -> None:
             path for path in folder.rglob("*") if path.suffix in {".bin", ".pt", ".pkl", ".ckpt", ".py"}
         ]
         pipeline = load(folder, kind)
-        assert draw(pipeline, ["a red circle", "a blue ring"], steps=1).shape == (2, 64, 64, 3)
+        drawn = draw(pipeline, ["a red circle", "a blue ring"], guidance_scale=2.0, steps=1)
+        assert drawn.shape == (2, 64, 64, 3)
+
+
+def test_a_second_cycle_starts_from_half_the_rates() -> None:
+    recipe = denoising.Recipe(steps=200, peak_rate=1e-3, again=100)
+    assert recipe.all_steps == 300
+    assert recipe.rate_at(50) == pytest.approx(1)
+    assert recipe.rate_at(199) == pytest.approx(0.05, abs=0.01)
+    assert recipe.rate_at(250) == pytest.approx(0.5)
+
+
+def test_muon_moves_the_layers_matrices_and_adam_all_else() -> None:
+    flow = Flow()
+    adam, muon = denoising.optimizers_of(flow, denoising.Recipe(steps=1, peak_rate=1e-3))
+    moved = [weight for group in muon.param_groups for weight in group["params"]]
+    assert moved and all(weight.ndim == 2 for weight in moved)
+    both = [*moved, *(weight for group in adam.param_groups for weight in group["params"])]
+    assert len(both) == len({id(weight) for weight in both}) == len(list(flow.network.parameters()))

@@ -49,7 +49,7 @@ def test_unknown_words_fall_back_to_bytes(pipeline: StableDiffusionPipeline) -> 
 @pytest.mark.parametrize("prompt", ["a large red circle", "a large blue square on a yellow background"])
 def test_it_draws_the_colours_it_is_asked_for(pipeline: StableDiffusionPipeline, prompt: str) -> None:
     said = prompt.split()
-    background, things = read(draw(pipeline, [prompt])[0])
+    background, things = read(draw(pipeline, [prompt], guidance_scale=GUIDANCE_SCALES["unet"])[0])
     assert things[0].colour == said[2]
     assert background == (said[6] if len(said) > 4 else "white")
 
@@ -62,7 +62,8 @@ def test_it_draws_whole_scenes_with_the_settings_that_its_folder_names(
     rng = random.Random(0)
     scenes = [sample_scene(rng) for _ in range(10)]
     captions = [caption(scene, rng, complete=True) for scene in scenes]
-    assert score(scenes, draw(pipeline, captions))["joint"] >= 0.7  # in all attributes of one or two things
+    drawn = draw(pipeline, captions, guidance_scale=GUIDANCE_SCALES["unet"])
+    assert score(scenes, drawn)["joint"] >= 0.7  # in all attributes of one or two things
 
 
 def test_the_autoencoder_keeps_the_picture(pipeline: StableDiffusionPipeline) -> None:
