@@ -30,7 +30,7 @@ LATENT_CHANNELS = 4
 DOWNSAMPLING = 4
 FLOW_SHIFT = 1.0  # of the noise levels that are sampled; above 1 more steps are spent on much noise
 STEPS = 20
-GUIDANCE_SCALES = {"unet": 3.0, "transformer": 5.0}
+GUIDANCE_SCALES = {"unet": 2.0, "transformer": 5.5}
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 

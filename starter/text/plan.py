@@ -45,7 +45,8 @@ HARDER_RATE = 0.4  # of the peak rates
 class Plan:
     """How long a size is trained, and how fast: the rates of the matrices and of all else.
 
-    After `steps` come `harder` ones: a warm restart (Loshchilov and Hutter, 2017, arXiv:1608.03983) on HARDER.
+    After `steps` come `harder` ones: a warm restart (Loshchilov and Hutter, 2017, arXiv:1608.03983) on HARDER, whose
+    weights are averaged with those before it.
     """
 
     steps: int

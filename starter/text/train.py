@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from transformers import PreTrainedTokenizerFast
 
 from starter import progress
-from starter.checkpoint import Checkpoint
+from starter.checkpoint import Checkpoint, average
 
 from . import data, prose
 from .encoding import CONTEXT_WEIGHT, Encoded, collate, encode, guidance
@@ -127,7 +128,9 @@ def train(
     model.set_attn_implementation("eager")  # the only one that tells its attention
     optimizers = optimizers_of(model, plan)
     peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
-    checkpoint = Checkpoint(work / f"text-{size}.safetensors", {"model": model}, *optimizers)
+    easier = copy.deepcopy(model) if plan.harder else None
+    modules = {"model": model} | ({"easier": easier} if easier else {})
+    checkpoint = Checkpoint(work / f"text-{size}.safetensors", modules, *optimizers)
     start = checkpoint.load()
     supply = batches(tokenizer, seed, start, plan)
     options = {"output_router_logits": True} if SIZES[size].experts else {}
@@ -158,6 +161,8 @@ def train(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
+        if easier and step + 1 == plan.steps:
+            easier.load_state_dict(model.state_dict())
         answers = targets == 1
         answer = errors[answers].mean().item() if answers.any() else 0.0
         totals += torch.tensor([loss.item(), answer, shown.item()])
@@ -170,4 +175,7 @@ def train(
             )
             totals.zero_()
         observe(step + 1, model)
+    if easier:
+        # Better than either at nearly everything (Wortsman et al., 2022, arXiv:2109.01903).
+        average(model, easier, 0.5)
     return model.eval()

@@ -23,7 +23,12 @@ def official(stack):
 
 
 def test_models(official):
-    assert {model.id for model in official.models.list()} == {"starter", "minilm"}
+    assert {model.id for model in official.models.list()} == {
+        "starter",
+        "starter-seq2seq",
+        "starter-flow",
+        "minilm",
+    }
     assert official.models.retrieve("minilm").owned_by == "quadrille"
 
 
