@@ -121,7 +121,8 @@ def reference(pipeline: Any, spec: DenoiseSpec, **options: Any) -> list[torch.Te
 def assert_equal(found: list[torch.Tensor], expected: list[torch.Tensor]) -> None:
     assert len(found) == len(expected)
     for ours, theirs in zip(found, expected, strict=True):
-        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+        # Guidance makes latents large, and float32 is exact only in proportion.
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
     # Random networks do move, and the rows are two images.
     assert not torch.allclose(found[-1][0], found[-1][1], atol=0.1)
 

@@ -14,7 +14,7 @@ def test_references() -> None:
 def test_defaults() -> None:
     settings = ImagegenSettings()
     assert (settings.port, settings.metrics_port) == (50052, 9102)
-    assert [split_reference(item)[0] for item in settings.models] == ["starter"]
+    assert [split_reference(item)[0] for item in settings.models] == ["starter", "starter-flow"]
 
 
 def test_environment_lists_models_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ def loss_of(model: torch.nn.Module, tokenizer: PreTrainedTokenizerFast) -> float
 def test_a_few_steps_lower_the_loss(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     torch.manual_seed(0)
     untrained = modelling.build(tokenizer, "tiny").eval()
-    trained = train(tmp_path, tokenizer, seed=0, size="tiny", plan=Plan(40, batch_tokens=300))
+    trained = train(tmp_path, tokenizer, seed=0, size="tiny", plan=Plan(100, batch_tokens=300))
     assert loss_of(trained, tokenizer) < 0.8 * loss_of(untrained, tokenizer)
 
 
