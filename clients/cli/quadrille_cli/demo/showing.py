@@ -27,7 +27,7 @@ QUERY = "graceful shutdown of a server"
 PROMPT = "The gateway answers questions from"
 CONTINUATIONS = (" documents and cites them.", " purple bicycles under seventeen.")
 PICTURES = (
-    ("a small red circle above a blue square", 7),
+    ("a small red circle above a blue square", 1),
     ("a large green ring in the top left on a yellow background", 17),
 )
 
