@@ -35,8 +35,8 @@ def test_every_step_shows_what_it_did(show, tmp_path):
     assert "Because [1]." in show("ask", QUESTIONS[0])
     assert "hybrid" in show("search")
     assert "-" in show("score")
-    assert "out/7.png" in show("images")
-    assert (tmp_path / "out" / "8.png").exists()
+    assert "out/1.png" in show("images")
+    assert (tmp_path / "out" / "2.png").exists()
     screen = show("health")
     assert "SERVING" in screen
     assert "quadrille_image_images" in screen
