@@ -11,29 +11,28 @@ from pathlib import Path
 
 import torch
 
+from starter import folder
 from starter.image import stages
 from starter.seq2seq import batching as seq2seq_batching
-from starter.seq2seq import model as seq2seq_model
 from starter.seq2seq import tokenizer as seq2seq_tokenizer
 from starter.seq2seq import train as seq2seq_training
-from starter.text import model as text_model
 from starter.text import scaling, tokenizer, train
 
 HERE = Path(__file__).parent
-PARTS = ("image", "seq2seq", "text", "mixture", "scaling")
+PARTS = ("image", "seq2seq", "text", "scaling")
 
 
-def train_text(work: Path, out: Path, seed: int, size: str = "default") -> None:
-    """Vocabulary and language model of a size, into `out`."""
+def train_text(work: Path, out: Path, seed: int) -> None:
+    """Vocabulary and language model, into `out`."""
     # The vocabulary depends on the seed alone, so a resumed run makes the same one again.
     vocabulary = tokenizer.train(train.corpus(seed))
-    text_model.save(train.train(work, vocabulary, seed=seed, size=size), vocabulary, out)
+    folder.save(train.train(work, vocabulary, seed=seed), vocabulary, out)
 
 
 def train_seq2seq(work: Path, out: Path, seed: int) -> None:
     """Vocabulary and encoder-decoder, into `out`."""
     vocabulary = seq2seq_tokenizer.train(seq2seq_batching.corpus(seed))
-    seq2seq_model.save(seq2seq_training.train(work, vocabulary, seed=seed), vocabulary, out)
+    folder.save(seq2seq_training.train(work, vocabulary, seed=seed), vocabulary, out)
 
 
 def main() -> None:
@@ -57,8 +56,6 @@ def main() -> None:
         train_seq2seq(options.work, HERE / "seq2seq" / "model", options.seed)
     if "text" in parts:
         train_text(options.work, HERE / "text" / "model", options.seed)
-    if "mixture" in parts:
-        train_text(options.work, HERE / "text" / "mixture", options.seed, "mixture")
     if "scaling" in parts:
         scaling.run_all(options.work, options.seed)
 

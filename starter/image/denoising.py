@@ -23,6 +23,7 @@ from transformers import CLIPTokenizer
 
 from starter import progress
 from starter.checkpoint import Checkpoint, average, learning_rate
+from starter.optimizers import Optimizers
 
 from . import latents
 from .captions import caption
@@ -31,6 +32,7 @@ from .reader import Features, tokenize
 BATCH = 64
 CAPTION_DROPOUT = 0.1  # so that guidance has an unconditional prediction to start from
 LEVEL_MEAN, LEVEL_DEVIATION = 0.3, 1.2  # of the logit of the noise level
+ADAM_DECAY = 0.01
 AVERAGE_DECAY = 0.998
 SAVE_EVERY = 200
 
@@ -41,9 +43,9 @@ class Denoiser(ABC):
     name: str
     network: nn.Module
 
-    def matrices(self) -> list[nn.Parameter]:
-        """The weights that Muon moves; Adam moves all others."""
-        return []
+    def is_inner(self, name: str, parameter: nn.Parameter) -> bool:
+        """Whether it is a matrix inside a layer, which Muon moves; Adam moves all others."""
+        return False
 
     @abstractmethod
     def noised(
@@ -90,17 +92,6 @@ def peek(work: Path, denoiser: Denoiser) -> nn.Module:
     return denoiser.network.eval()
 
 
-def optimizers_of(denoiser: Denoiser, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Adam and, where the denoiser has matrices for it, Muon (Jordan et al., 2024)."""
-    matrices = denoiser.matrices()
-    picked = {id(matrix) for matrix in matrices}
-    others = [weight for weight in denoiser.network.parameters() if id(weight) not in picked]
-    adam = torch.optim.AdamW(others, lr=recipe.peak_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    return (
-        [adam, torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=0.05)] if matrices else [adam]
-    )
-
-
 def train(
     work: Path,
     denoiser: Denoiser,
@@ -115,15 +106,21 @@ def train(
     """Train, or go on training, the network of `denoiser`; returns its averaged weights."""
     network = denoiser.network
     kept = copy.deepcopy(network)
-    optimizers = optimizers_of(denoiser, recipe)
+    optimizers = Optimizers(
+        network,
+        denoiser.is_inner,
+        matrix_rate=recipe.matrix_rate,
+        peak_rate=recipe.peak_rate,
+        decay=ADAM_DECAY,
+    )
     checkpoint = Checkpoint(
-        work / f"{denoiser.name}.safetensors", {"network": network, "kept": kept}, *optimizers
+        work / f"{denoiser.name}.safetensors", {"network": network, "kept": kept}, *optimizers.all
     )
     start = checkpoint.load()
     if start >= recipe.all_steps:
         return kept.eval()
     known, encoded = latents.scenes(seed, scenes), latents.load(work, vae, seed=seed, count=scenes)
-    total = 0.0
+    means = progress.Means()
     for step, bar in progress.steps(f"image: {denoiser.name}", start, recipe.all_steps):
         rng = random.Random(f"{denoiser.name} {seed} {step}")
         torch.manual_seed(rng.getrandbits(32))
@@ -139,16 +136,13 @@ def train(
             with torch.autocast("cpu", torch.bfloat16):
                 predicted = denoiser.predict(noisy, timesteps, tokens, pooled)
             loss = F.mse_loss(predicted.float(), velocity)
-            network.zero_grad()
+            optimizers.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        for optimizer, peak in zip(optimizers, (recipe.peak_rate, recipe.matrix_rate), strict=False):
-            optimizer.param_groups[0]["lr"] = peak * recipe.rate_at(step)
-            optimizer.step()
+        optimizers.step(recipe.rate_at(step))
         average(kept, network, min(AVERAGE_DECAY, (step + 1) / (step + 10)))
-        total += loss.item()
+        means.add(v_mse=loss.item())
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == recipe.all_steps:
             checkpoint.save(step + 1)
-            bar.print(f"{denoiser.name} step {step + 1}: v mse {total / SAVE_EVERY:.4f}")
-            total = 0.0
+            bar.print(f"{denoiser.name} step {step + 1}: {means.take()}")
     return kept.eval()

@@ -66,13 +66,9 @@ class Flow(Denoiser):
         self._attention = WeighedAttention()
         self.network.set_attn_processor(self._attention)
 
-    def matrices(self) -> list[torch.nn.Parameter]:
+    def is_inner(self, name: str, parameter: torch.nn.Parameter) -> bool:
         """Those of attention and feed-forward; not those that modulate the layers."""
-        return [
-            weight
-            for name, weight in self.network.named_parameters()
-            if weight.ndim == 2 and "transformer_blocks" in name and "norm" not in name
-        ]
+        return parameter.ndim == 2 and "transformer_blocks" in name and "norm" not in name
 
     def noised(
         self, x: torch.Tensor, noise: torch.Tensor, levels: torch.Tensor

@@ -10,17 +10,18 @@ from typing import Any
 
 from transformers import T5ForConditionalGeneration
 
+from starter.folder import load_tokenizer
+from starter.generating import generate
+
 from . import data
 from .example import KINDS
-from .generating import generate
-from .tokenizer import load
 
 MODEL = Path(__file__).parent / "model"
 
 
 def evaluate(folder: Path = MODEL, *, count: int = 200) -> dict[str, Any]:
     """All figures of the model card; `count` examples of each task and kind of hold-out."""
-    tokenizer = load(folder)
+    tokenizer = load_tokenizer(folder)
     model = T5ForConditionalGeneration.from_pretrained(folder, dtype="float32").eval()
     figures: dict[str, Any] = {"parameters": sum(p.numel() for p in model.parameters())}
     for task in data.TASKS:

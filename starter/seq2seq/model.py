@@ -1,13 +1,11 @@
-"""The untrained encoder-decoder, and the folder it is saved as."""
+"""The untrained encoder-decoder."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from transformers import GenerationConfig, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from .tokenizer import CONTEXT_LENGTH
 
@@ -25,15 +23,11 @@ class Size:
 
 LOOK_BACK = 5.0  # logits
 
-SIZES = {
-    "tiny": Size(1, 2, 64, 2, 128),
-    "default": Size(3, 3, 256, 6, 512),
-}
+SHAPE = Size(3, 3, 256, 6, 512)
 
 
-def build(tokenizer: PreTrainedTokenizerFast, size: str = "default") -> T5ForConditionalGeneration:
+def build(tokenizer: PreTrainedTokenizerFast, shape: Size = SHAPE) -> T5ForConditionalGeneration:
     """A T5 of random weights, float32."""
-    shape = SIZES[size]
     config = T5Config(
         vocab_size=len(tokenizer),
         d_model=shape.width,
@@ -68,22 +62,3 @@ def _look_back(model: T5ForConditionalGeneration) -> None:
         bias = stack.block[0].layer[0].SelfAttention.relative_attention_bias.weight  # (buckets, heads)
         for head in range(min(3, bias.shape[1] - 1)):
             bias[head + 1, head] = LOOK_BACK  # near distances have buckets of their own
-
-
-def save(model: T5ForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write the folder that any T5 checkpoint would be."""
-    model.generation_config = GenerationConfig(
-        decoder_start_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        do_sample=False,
-        max_new_tokens=128,
-    )
-    model.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
-    tokenizer.save_pretrained(folder)
-    config = folder / "tokenizer_config.json"
-    # The name that transformers before and after version 5 both know.
-    described = json.loads(config.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}
-    for of_this_machine in ("backend", "is_local", "local_files_only"):
-        described.pop(of_this_machine, None)
-    config.write_text(json.dumps(described, indent=2) + "\n")

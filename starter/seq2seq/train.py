@@ -10,10 +10,11 @@ from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
 
 from starter import progress
 from starter.checkpoint import Checkpoint, learning_rate
+from starter.optimizers import Optimizers
 
 from .batching import batches
 from .encoding import collate, guidance
-from .model import build
+from .model import SHAPE, Size, build
 
 
 @dataclass(frozen=True)
@@ -26,22 +27,14 @@ class Plan:
     batch_tokens: int = 2048  # of inputs and answers
 
 
-PLANS = {"tiny": Plan(300), "default": Plan(1600)}
+PLAN = Plan(1600)
 GUIDANCE_WEIGHT = 0.5  # fades to a quarter
 SAVE_EVERY = 50
 
 
-def optimizers_of(model: T5ForConditionalGeneration, plan: Plan) -> tuple[torch.optim.Optimizer, ...]:
-    """Muon (Jordan et al., 2024) for the matrices inside the layers, Adam for all else."""
-    inner: list[torch.nn.Parameter] = []
-    others: list[torch.nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        outer = parameter.ndim != 2 or "shared" in name or "relative_attention_bias" in name
-        (others if outer else inner).append(parameter)
-    return (
-        torch.optim.Muon(inner, lr=plan.matrix_rate, weight_decay=0.05),
-        torch.optim.AdamW(others, lr=plan.peak_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
-    )
+def is_inner(name: str, parameter: torch.nn.Parameter) -> bool:
+    """Whether it is a matrix inside a layer."""
+    return parameter.ndim == 2 and "shared" not in name and "relative_attention_bias" not in name
 
 
 def train(
@@ -49,21 +42,20 @@ def train(
     tokenizer: PreTrainedTokenizerFast,
     *,
     seed: int,
-    size: str = "default",
-    plan: Plan | None = None,
+    shape: Size = SHAPE,
+    plan: Plan = PLAN,
 ) -> T5ForConditionalGeneration:
-    """Train, or go on training, a model of one size; `work` keeps its checkpoint."""
-    plan = plan or PLANS[size]
+    """Train, or go on training, a model; `work` keeps its checkpoint."""
     torch.manual_seed(seed)
-    model = build(tokenizer, size)
+    model = build(tokenizer, shape)
     model.set_attn_implementation("eager")  # the only one that tells its attention
     model.train()
-    optimizers = optimizers_of(model, plan)
-    checkpoint = Checkpoint(work / f"seq2seq-{size}.safetensors", {"model": model}, *optimizers)
+    optimizers = Optimizers(model, is_inner, matrix_rate=plan.matrix_rate, peak_rate=plan.peak_rate)
+    checkpoint = Checkpoint(work / "seq2seq.safetensors", {"model": model}, *optimizers.all)
     start = checkpoint.load()
     supply = batches(tokenizer, seed, start, plan.steps, plan.batch_tokens)
-    totals = torch.zeros(3)
-    for step, bar in progress.steps(f"seq2seq {size}", start, plan.steps):
+    means = progress.Means()
+    for step, bar in progress.steps("seq2seq", start, plan.steps):
         ids, labels, links = collate(next(supply), tokenizer.pad_token_id)
         with torch.autocast("cpu", torch.bfloat16):
             output = model(
@@ -75,17 +67,12 @@ def train(
             )
         shown = guidance(output.cross_attentions, links)
         weight = GUIDANCE_WEIGHT * (1 - 0.75 * step / plan.steps)
-        for optimizer, peak in zip(optimizers, (plan.matrix_rate, plan.peak_rate), strict=True):
-            optimizer.param_groups[0]["lr"] = learning_rate(step, plan.steps, peak)
-            optimizer.zero_grad()
+        optimizers.zero_grad()
         (output.loss + weight * shown).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-        totals += torch.tensor([output.loss.item(), shown.item(), 1.0])
+        optimizers.step(learning_rate(step, plan.steps, 1.0))
+        means.add(loss=output.loss.item(), guidance=shown.item())
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == plan.steps:
             checkpoint.save(step + 1)
-            loss, looked, _ = (totals / totals[-1]).tolist()
-            bar.print(f"seq2seq {size} step {step + 1}: loss {loss:.4f} guidance {looked:.3f}")
-            totals.zero_()
+            bar.print(f"seq2seq step {step + 1}: {means.take()}")
     return model.eval()

@@ -13,16 +13,18 @@ from typing import Any
 
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from starter.folder import load_tokenizer
+from starter.generating import generate
+
 from . import prose, sliding, xquad
 from .byhand import BY_HAND
 from .data import MOST_SHOTS, sample_small_talk
 from .encoding import prompt_of
-from .generating import generate, perplexity
 from .grounded import ABSTENTION, Draw, Example, sample_grounded
 from .model import Decoder
+from .perplexity import perplexity
 from .stories import sample_story
 from .tasks import FewShot, sample_few_shot
-from .tokenizer import load
 
 MODEL = Path(__file__).parent / "model"
 XQUAD = Path(__file__).parent / "questions" / "xquad.en.json"
@@ -111,7 +113,7 @@ def _share(part: float, whole: int) -> float:
 
 def evaluate(folder: Path = MODEL, *, count: int = 200) -> dict[str, Any]:
     """All figures of the model card; `count` questions of each kind."""
-    tokenizer = load(folder)
+    tokenizer = load_tokenizer(folder)
     model = LlamaForCausalLM.from_pretrained(folder, dtype="float32").eval()
     judge = Judge(model, tokenizer)
     figures: dict[str, Any] = {"parameters": sum(p.numel() for p in model.parameters())}

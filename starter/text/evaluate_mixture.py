@@ -8,18 +8,19 @@ from typing import Any
 
 from transformers import MixtralForCausalLM
 
+from starter.folder import load_tokenizer
+
 from . import heldout
 from .evaluate import GROUNDED, Judge
 from .grounded import sample_grounded
 from .model import count as count_parameters
-from .tokenizer import load
 
 MODEL = Path(__file__).parent / "mixture"
 
 
 def evaluate(folder: Path = MODEL, *, count: int = 200) -> dict[str, Any]:
     """Parameters, answers of `count` questions with an answer and as many without, losses in nats."""
-    tokenizer = load(folder)
+    tokenizer = load_tokenizer(folder)
     model = MixtralForCausalLM.from_pretrained(folder, dtype="float32").eval()
     judge = Judge(model, tokenizer)
     parameters = count_parameters(model)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
-import torch
 from transformers import (
-    GenerationConfig,
     LlamaConfig,
     LlamaForCausalLM,
     MixtralConfig,
@@ -40,7 +36,6 @@ SIZES = {
     "tiny": Size(5, 128, 4, 352),
     "small": Size(6, 256, 4, 704),
     "default": Size(7, 320, 5, 896),
-    "large": Size(8, 512, 8, 1408),
     # A token passes as many parameters of the lean size as of the mixture, but for the routers.
     "mixture": Size(6, 256, 4, 112, experts=8),
     "lean": Size(6, 256, 4, 112 * EXPERTS_PER_TOKEN),
@@ -90,22 +85,3 @@ def count(model: Decoder) -> Parameters:
     stacks = [parameter for parameter in model.parameters() if parameter.ndim == 3]
     idle = sum(stack.numel() * (len(stack) - EXPERTS_PER_TOKEN) // len(stack) for stack in stacks)
     return Parameters(total, total - model.get_input_embeddings().weight.numel(), total - idle)
-
-
-def save(model: Decoder, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write the folder that any Llama or Mixtral checkpoint would be."""
-    model.generation_config = GenerationConfig(
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        do_sample=False,
-        max_new_tokens=128,
-    )
-    model.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
-    tokenizer.save_pretrained(folder)
-    config = folder / "tokenizer_config.json"
-    # The name that transformers before and after version 5 both know.
-    described = json.loads(config.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}
-    for of_this_machine in ("backend", "is_local", "local_files_only"):
-        described.pop(of_this_machine, None)
-    config.write_text(json.dumps(described, indent=2) + "\n")

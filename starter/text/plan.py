@@ -1,4 +1,4 @@
-"""How long each size is trained, how fast, and on what."""
+"""How long the language model is trained, how fast, and on what."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ HARDER_RATE = 0.4  # of the peak rates
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a size is trained, and how fast: the rates of the matrices and of all else.
+    """How long is trained, and how fast: the rates of the matrices and of all else.
 
     After `steps` come `harder` ones: a warm restart (Loshchilov and Hutter, 2017, arXiv:1608.03983) on HARDER, whose
     weights are averaged with those before it.
@@ -76,10 +76,4 @@ class Plan:
         return learning_rate(step - self.steps, self.harder, HARDER_RATE)
 
 
-PLANS = {
-    "tiny": Plan(3000),
-    "small": Plan(4000),
-    "mixture": Plan(4000),
-    "default": Plan(5400, harder=1600),
-    "large": Plan(6400),
-}
+PLAN = Plan(5400, harder=1600)

@@ -18,11 +18,12 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from benchmarks.report import machine, versions
+from starter import folder
 from starter.checkpoint import WARMUP
 
 from . import heldout, scaling_report, tokenizer
 from .evaluate import Judge
-from .model import SIZES, Decoder, build, count, save
+from .model import SIZES, Decoder, build, count
 from .plan import Phase, Plan
 from .train import corpus, train
 
@@ -30,7 +31,8 @@ HERE = Path(__file__).parent
 WORK = HERE.parent / ".work"
 DENSE = ("nano", "micro", "tiny", "small", "default")  # what the laws are fitted to
 COMPARED = ("lean", "mixture")  # equal in the parameters that a token passes
-STEPS = 700
+SAVED = ("tiny", "mixture")  # as folders: a model for tests, and one of experts
+STEPS = 1500
 COOLDOWN = 0.15
 # The recipe's data grow harder, which would be taken for what more data do. Here they are alike from first to last.
 ALIKE = (Phase(0.0, 0.1, replace(heldout.DRAW, held_out=False)),)
@@ -135,17 +137,19 @@ def save_trained(work: Path, vocabulary: PreTrainedTokenizerFast, size: str, out
     """Write a size that the study has trained as a model folder."""
     record = json.loads((work / "scaling" / f"{size}.json").read_text())
     plan = plan_of(record["steps"])
-    save(train(work / "scaling", vocabulary, seed=record["seed"], size=size, plan=plan), vocabulary, out)
+    model = train(work / "scaling", vocabulary, seed=record["seed"], size=size, plan=plan)
+    folder.save(model, vocabulary, out)
 
 
 def run_all(work: Path, seed: int) -> None:
-    """Train every size, write what was found, and the tiny one as a folder for tests."""
+    """Train every size, write what was found, and save those that are shipped."""
     vocabulary = tokenizer.train(corpus(seed))
     held_out = heldout.batches(vocabulary)
     for size in (*DENSE, *COMPARED):
         study(work, vocabulary, size, seed=seed, held_out=held_out)
     scaling_report.write(work / "scaling", DENSE, COMPARED)
-    save_trained(work, vocabulary, "tiny", HERE / "tiny")
+    for size in SAVED:
+        save_trained(work, vocabulary, size, HERE / size)
 
 
 def main() -> None:
@@ -164,7 +168,7 @@ def main() -> None:
         return
     vocabulary = tokenizer.train(corpus(0))
     if options.action == "save":
-        for size in options.size or ["tiny"]:
+        for size in options.size or SAVED:
             save_trained(options.work, vocabulary, size, options.out or HERE / size)
         return
     held_out = heldout.batches(vocabulary)

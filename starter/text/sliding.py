@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from transformers import LlamaForCausalLM, MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast
 
-from .generating import perplexity
+from .perplexity import perplexity
 
 WINDOWS = (64, 128, 256, 512)  # tokens
 LENGTH = 1500  # tokens of a text, so that most of it lies beyond the windows

@@ -12,21 +12,20 @@ import torch
 import torch.nn.functional as F
 from transformers import PreTrainedTokenizerFast
 
-from starter import progress
+from starter import pooling, progress
 from starter.checkpoint import Checkpoint, average
+from starter.optimizers import Optimizers
 
 from . import data, prose
 from .encoding import CONTEXT_WEIGHT, Encoded, collate, encode, guidance
 from .model import SIZES, Decoder, build
-from .muon import StackedMuon
-from .plan import PLANS, Plan
+from .plan import PLAN, Plan
 from .routing import ROUTER_WEIGHT, router_loss
 from .tasks import FewShot
 
 GUIDANCE_WEIGHT = 0.5  # fades to a quarter
 PLAIN_SHARE = 8  # of the tokens that hardly count, one in so many is learned from
 LONGEST = 1500  # tokens
-POOL = 8  # batches drawn together and sorted by length, so that little is padded
 SAVE_EVERY = 100
 
 
@@ -49,50 +48,22 @@ def corpus(seed: int) -> Iterator[str]:
 
 def batches(tokenizer: PreTrainedTokenizerFast, seed: int, start: int, plan: Plan) -> Iterator[list[Encoded]]:
     """One batch a step, the same for a step wherever training resumes."""
-    for pool in range(start // POOL, (plan.all_steps + POOL - 1) // POOL):
-        rng = random.Random(f"text {seed} {pool}")
-        first = pool * POOL
-        phase = plan.phase_at(first)
-        drawn: list[Encoded] = []
-        while sum(len(encoded.ids) for encoded in drawn) < POOL * plan.batch_tokens:
+
+    def draw(rng: random.Random, step: int) -> Iterator[list[Encoded]]:
+        phase = plan.phase_at(step)
+        while True:
             encoded = encode(data.sample(rng, phase.draw, phase.drills), tokenizer)
             if len(encoded.ids) <= LONGEST:
-                drawn.append(encoded)
-        drawn.sort(key=lambda encoded: len(encoded.ids))
-        ready: list[list[Encoded]] = []
-        share = sum(len(encoded.ids) for encoded in drawn) / POOL
-        filled = 0
-        for encoded in drawn:
-            if filled >= share * len(ready):
-                ready.append([])
-            ready[-1].append(encoded)
-            filled += len(encoded.ids)
-        rng.shuffle(ready)
-        for index in range(POOL):
-            if start <= first + index < plan.all_steps:
-                yield ready[index % len(ready)]
+                yield [encoded]
 
-
-def optimizers_of(model: Decoder, plan: Plan) -> tuple[torch.optim.Optimizer, ...]:
-    """Muon (Jordan et al., 2024) for the matrices inside the layers, Adam for all else, the routers too.
-
-    At this size a step of Muon is a fifth slower than one of Adam and worth nearly two.
-    """
-    inner: list[torch.nn.Parameter] = []
-    stacks: list[torch.nn.Parameter] = []
-    others: list[torch.nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        if parameter.ndim == 3:
-            stacks.append(parameter)
-        elif parameter.ndim == 2 and "embed" not in name and not name.endswith("mlp.gate.weight"):
-            inner.append(parameter)
-        else:
-            others.append(parameter)
-    dense = (
-        torch.optim.Muon(inner, lr=plan.matrix_rate, weight_decay=0.05),
-        torch.optim.AdamW(others, lr=plan.peak_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+    return pooling.batches(
+        f"text {seed}", start, plan.all_steps, plan.batch_tokens, draw, lambda encoded: (len(encoded.ids),)
     )
-    return (*dense, StackedMuon(stacks, lr=plan.matrix_rate, weight_decay=0.05)) if stacks else dense
+
+
+def is_inner(name: str, parameter: torch.nn.Parameter) -> bool:
+    """Whether it is a matrix inside a layer, or a stack of them; a router is none."""
+    return parameter.ndim >= 2 and "embed" not in name and not name.endswith("mlp.gate.weight")
 
 
 def compiled(module: torch.nn.Module) -> torch.nn.Module:
@@ -115,28 +86,26 @@ def train(
     *,
     seed: int,
     size: str = "default",
-    plan: Plan | None = None,
+    plan: Plan = PLAN,
     observe: Callable[[int, Decoder], None] = lambda done, model: None,
 ) -> Decoder:
     """Train, or go on training, a model of one size; `work` keeps its checkpoint.
 
     `observe` is called after every step with the number of steps done.
     """
-    plan = plan or PLANS[size]
     torch.manual_seed(seed)
     model = build(tokenizer, size)
     model.set_attn_implementation("eager")  # the only one that tells its attention
-    optimizers = optimizers_of(model, plan)
-    peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+    optimizers = Optimizers(model, is_inner, matrix_rate=plan.matrix_rate, peak_rate=plan.peak_rate)
     easier = copy.deepcopy(model) if plan.harder else None
     modules = {"model": model} | ({"easier": easier} if easier else {})
-    checkpoint = Checkpoint(work / f"text-{size}.safetensors", modules, *optimizers)
+    checkpoint = Checkpoint(work / f"text-{size}.safetensors", modules, *optimizers.all)
     start = checkpoint.load()
     supply = batches(tokenizer, seed, start, plan)
     options = {"output_router_logits": True} if SIZES[size].experts else {}
     # The mixture is not compiled: most of its time is in products of expert matrices, which stay as they are.
     decoder = model.model if options else compiled(model.model)
-    totals = torch.zeros(3)
+    means = progress.Means()
     for step, bar in progress.steps(f"text {size}", start, plan.all_steps):
         batch = next(supply)
         ids, weights = collate(batch, tokenizer.pad_token_id)
@@ -153,27 +122,19 @@ def train(
         loss = (errors * targets).sum() / targets.sum()
         shown = guidance(output.attentions, batch)
         weight = GUIDANCE_WEIGHT * (1 - 0.75 * min(1.0, step / plan.steps))
-        for optimizer, peak in zip(optimizers, peaks, strict=True):
-            optimizer.param_groups[0]["lr"] = peak * plan.rate_at(step)
-            optimizer.zero_grad()
         balance = router_loss(output.router_logits, weights > 0) if options else torch.zeros(())
+        optimizers.zero_grad()
         (loss + weight * shown + ROUTER_WEIGHT * balance).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
+        optimizers.step(plan.rate_at(step))
         if easier and step + 1 == plan.steps:
             easier.load_state_dict(model.state_dict())
         answers = targets == 1
         answer = errors[answers].mean().item() if answers.any() else 0.0
-        totals += torch.tensor([loss.item(), answer, shown.item()])
+        means.add(loss=loss.item(), answers=answer, guidance=shown.item())
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == plan.all_steps:
             checkpoint.save(step + 1)
-            loss_mean, answer_mean, shown_mean = (totals / SAVE_EVERY).tolist()
-            bar.print(
-                f"text {size} step {step + 1}: loss {loss_mean:.3f} answers {answer_mean:.3f} "
-                f"guidance {shown_mean:.3f}"
-            )
-            totals.zero_()
+            bar.print(f"text {size} step {step + 1}: {means.take()}")
         observe(step + 1, model)
     if easier:
         # Better than either at nearly everything (Wortsman et al., 2022, arXiv:2109.01903).

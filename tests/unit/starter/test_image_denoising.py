@@ -88,9 +88,7 @@ def test_a_second_cycle_starts_from_half_the_rates() -> None:
 
 
 def test_muon_moves_the_layers_matrices_and_adam_all_else() -> None:
-    flow = Flow()
-    adam, muon = denoising.optimizers_of(flow, denoising.Recipe(steps=1, peak_rate=1e-3))
-    moved = [weight for group in muon.param_groups for weight in group["params"]]
-    assert moved and all(weight.ndim == 2 for weight in moved)
-    both = [*moved, *(weight for group in adam.param_groups for weight in group["params"])]
-    assert len(both) == len({id(weight) for weight in both}) == len(list(flow.network.parameters()))
+    flow, unet = Flow(), Diffusion()
+    inner = [name for name, weight in flow.network.named_parameters() if flow.is_inner(name, weight)]
+    assert inner and all("transformer_blocks" in name and "norm" not in name for name in inner)
+    assert not any(unet.is_inner(name, weight) for name, weight in unet.network.named_parameters())

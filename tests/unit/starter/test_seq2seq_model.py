@@ -12,10 +12,10 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from starter.generating import generate
 from starter.seq2seq import evaluate
 from starter.seq2seq.data import TASKS, sample_held_out
 from starter.seq2seq.example import KINDS
-from starter.seq2seq.generating import generate
 
 FOLDER = Path(__file__).parents[3] / "starter" / "seq2seq" / "model"
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedTokenizerFast
 
+from starter import folder
 from starter.seq2seq import model as modelling
 from starter.seq2seq import tokenizer as tokenizing
 from starter.seq2seq import train as training
@@ -16,6 +17,7 @@ from starter.seq2seq.encoding import IGNORED, Encoded, collate, encode, guidance
 from starter.seq2seq.train import Plan, train
 
 STEPS, BATCH_TOKENS = 16, 600
+TINY = modelling.Size(1, 2, 64, 2, 128)
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +34,8 @@ def loss_of(model: torch.nn.Module, tokenizer: PreTrainedTokenizerFast) -> float
 
 def test_a_few_steps_lower_the_loss(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    untrained = modelling.build(tokenizer, "tiny").eval()
-    trained = train(tmp_path, tokenizer, seed=0, size="tiny", plan=Plan(100, batch_tokens=300))
+    untrained = modelling.build(tokenizer, TINY).eval()
+    trained = train(tmp_path, tokenizer, seed=0, shape=TINY, plan=Plan(100, batch_tokens=300))
     assert loss_of(trained, tokenizer) < 0.8 * loss_of(untrained, tokenizer)
 
 
@@ -41,13 +43,13 @@ def test_resuming_equals_never_stopping(
     tokenizer: PreTrainedTokenizerFast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = Plan(12, batch_tokens=400)
-    whole = train(tmp_path / "whole", tokenizer, seed=0, size="tiny", plan=plan)
+    whole = train(tmp_path / "whole", tokenizer, seed=0, shape=TINY, plan=plan)
     monkeypatch.setattr(training, "SAVE_EVERY", 5)
     monkeypatch.setattr(training.Checkpoint, "save", _until(10, training.Checkpoint.save))
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "parts", tokenizer, seed=0, size="tiny", plan=plan)
+        train(tmp_path / "parts", tokenizer, seed=0, shape=TINY, plan=plan)
     monkeypatch.undo()
-    parts = train(tmp_path / "parts", tokenizer, seed=0, size="tiny", plan=plan)
+    parts = train(tmp_path / "parts", tokenizer, seed=0, shape=TINY, plan=plan)
     for (name, one), other in zip(whole.named_parameters(), parts.parameters(), strict=True):
         assert torch.equal(one, other), name
 
@@ -120,7 +122,7 @@ def test_heads_begin_by_looking_back(tokenizer: PreTrainedTokenizerFast) -> None
 
 def test_what_is_saved_is_a_t5_folder(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    modelling.save(modelling.build(tokenizer, "tiny"), tokenizer, tmp_path)
+    folder.save(modelling.build(tokenizer, TINY), tokenizer, tmp_path)
     again = AutoModelForSeq2SeqLM.from_pretrained(tmp_path, use_safetensors=True)
     assert type(again).__name__ == "T5ForConditionalGeneration"
     assert again.generation_config.decoder_start_token_id == again.config.decoder_start_token_id == 0

@@ -7,8 +7,8 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from starter.folder import load_tokenizer
 from starter.text import data, heldout, prose
-from starter.text import tokenizer as tokenizing
 from starter.text.grounded import Example
 from starter.text.model import build
 from starter.text.tasks import FewShot
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parents[3] / "starter" / "text" / "model"
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return tokenizing.load(FOLDER)
+    return load_tokenizer(FOLDER)
 
 
 def test_it_is_the_same_each_time(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -8,11 +8,13 @@ import torch
 from textgen.models.loading import LoadOptions, load_checkpoint
 from transformers import AutoModelForCausalLM, LlamaForCausalLM, MixtralForCausalLM, PreTrainedTokenizerFast
 
+from starter import folder
+from starter.folder import load_tokenizer
+from starter.muon import StackedMuon
+from starter.optimizers import Optimizers
 from starter.text import evaluate_mixture, heldout, train
-from starter.text import tokenizer as tokenizing
 from starter.text.grounded import Draw
-from starter.text.model import SIZES, Size, build, count, save
-from starter.text.muon import StackedMuon, orthogonalized
+from starter.text.model import SIZES, Size, build, count
 from starter.text.plan import Phase, Plan
 from starter.text.routing import router_loss
 
@@ -23,7 +25,7 @@ MEGABYTE = 1_000_000
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return tokenizing.load(FOLDER)
+    return load_tokenizer(FOLDER)
 
 
 @pytest.fixture
@@ -48,29 +50,13 @@ def test_it_has_the_experts_and_the_size_that_are_promised(tokenizer: PreTrained
 
 def test_every_parameter_has_one_optimizer(tokenizer: PreTrainedTokenizerFast, few: str) -> None:
     model = build(tokenizer, few)
-    optimizers = train.optimizers_of(model, Plan(10))
+    optimizers = Optimizers(model, train.is_inner, matrix_rate=0.02, peak_rate=1e-3).all
     moved = [id(p) for o in optimizers for group in o.param_groups for p in group["params"]]
     assert sorted(moved) == sorted(id(p) for p in model.parameters())
     assert any(isinstance(optimizer, StackedMuon) for optimizer in optimizers)
-    assert len(train.optimizers_of(build(tokenizer, "nano"), Plan(10))) == 2
-
-
-@pytest.mark.parametrize("shape", [(3, 24, 16), (2, 16, 24)])
-def test_muon_of_a_stack_is_muon_of_its_matrices(shape: tuple[int, ...]) -> None:
-    torch.manual_seed(0)
-    stack = torch.nn.Parameter(torch.randn(*shape))
-    matrices = [torch.nn.Parameter(matrix.clone()) for matrix in stack.detach()]
-    ours = StackedMuon([stack], lr=0.02, weight_decay=0.05)
-    theirs = torch.optim.Muon(matrices, lr=0.02, weight_decay=0.05)
-    for _ in range(3):
-        stack.grad = torch.randn(*shape)
-        for matrix, gradient in zip(matrices, stack.grad, strict=True):
-            matrix.grad = gradient.clone()
-        ours.step()
-        theirs.step()
-    torch.testing.assert_close(stack, torch.stack(matrices), atol=3e-3, rtol=0)
-    values = torch.linalg.svdvals(orthogonalized(torch.randn(*shape)).float())
-    assert values.min() > 0.3 and values.max() < 1.5
+    routers = [p for name, p in model.named_parameters() if name.endswith("mlp.gate.weight")]
+    of_adam = {id(p) for p in optimizers[0].param_groups[0]["params"]}
+    assert routers and {id(router) for router in routers} <= of_adam
 
 
 def test_the_router_loss_is_least_when_experts_are_busy_alike() -> None:
@@ -118,7 +104,7 @@ def test_its_folder_loads_as_any_mixtral_and_in_the_engine(
 ) -> None:
     model = build(tokenizer, few).eval()
     ids = torch.tensor([tokenizer("Which port does the gateway listen on?").input_ids])
-    save(model, tokenizer, tmp_path)
+    folder.save(model, tokenizer, tmp_path)
     again = AutoModelForCausalLM.from_pretrained(tmp_path, use_safetensors=True, dtype="float32").eval()
     assert type(again) is MixtralForCausalLM
     assert not [path for path in tmp_path.rglob("*") if path.suffix in {".bin", ".pt", ".pkl", ".py"}]
@@ -129,7 +115,7 @@ def test_its_folder_loads_as_any_mixtral_and_in_the_engine(
 
 
 def test_its_figures(tokenizer: PreTrainedTokenizerFast, few: str, tmp_path: Path) -> None:
-    save(build(tokenizer, few), tokenizer, tmp_path)
+    folder.save(build(tokenizer, few), tokenizer, tmp_path)
     figures = evaluate_mixture.evaluate(tmp_path, count=2)
     assert figures["active_parameters"] < figures["parameters"]
     assert {"exact_match", "false_abstention"} <= set(figures["grounded_entities"])

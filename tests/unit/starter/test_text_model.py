@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from starter.text.generating import generate
+from starter.generating import generate
 
 FOLDER = Path(__file__).parents[3] / "starter" / "text" / "model"
 

@@ -34,7 +34,5 @@ def test_without_harder_steps_the_plan_ends() -> None:
     assert PLAN.all_steps == 1400
 
 
-def test_only_the_harder_steps_break_lines_and_ask_for_what_is_not_there() -> None:
-    assert all(phase.draw.wrapped == 0 and phase.draw.answerable == 0.85 for phase in PHASES)
-    assert all(phase.draw.wrapped > 0 and phase.draw.answerable < 0.7 for phase in HARDER)
+def test_nothing_that_is_held_out_is_trained_on() -> None:
     assert not any(phase.draw.held_out for phase in (*PHASES, *HARDER))

@@ -12,8 +12,8 @@ import pytest
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from starter.checkpoint import learning_rate
+from starter.folder import load_tokenizer
 from starter.text import heldout, scaling, scaling_analysis, scaling_report, train
-from starter.text import tokenizer as tokenizing
 from starter.text.model import SIZES
 from starter.text.power_law import Law
 
@@ -38,7 +38,7 @@ def test_losses_are_taken_evenly_in_logarithms_before_the_rate_falls() -> None:
 
 
 def test_the_data_do_not_depend_on_how_long_training_is() -> None:
-    tokenizer = tokenizing.load(FOLDER)
+    tokenizer = load_tokenizer(FOLDER)
     first, second = (next(train.batches(tokenizer, 0, 0, scaling.plan_of(steps))) for steps in (64, 640))
     assert [e.ids for e in first] == [e.ids for e in second]
 
@@ -53,7 +53,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> PreTrainedTokenizerFast:
     monkeypatch.setattr(train, "SAVE_EVERY", 4)
     plan = scaling.plan_of
     monkeypatch.setattr(scaling, "plan_of", lambda steps: replace(plan(steps), batch_tokens=256))
-    return tokenizing.load(FOLDER)
+    return load_tokenizer(FOLDER)
 
 
 def test_an_interrupted_size_goes_on_and_a_finished_one_is_only_read(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM, MistralForCausalLM, PreTrainedTokenizerFast
 
-from starter.text import tokenizer as tokenizing
+from starter.folder import load_tokenizer
 from starter.text.model import build
 from starter.text.sliding import convert, figures, long_texts
 
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[3] / "starter" / "text" / "model"
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return tokenizing.load(FOLDER)
+    return load_tokenizer(FOLDER)
 
 
 @pytest.fixture(scope="module")

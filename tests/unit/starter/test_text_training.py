@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from starter.text import tokenizer, train
+from starter.folder import load_tokenizer
+from starter.text import train
 from starter.text.grounded import Draw
 from starter.text.model import SIZES, Decoder, Size
 from starter.text.plan import Phase, Plan
@@ -28,7 +29,7 @@ def test_harder_steps_end_in_the_mean_of_the_weights_before_and_after_them(few: 
     def observe(done: int, model: Decoder) -> None:
         seen[done] = model.lm_head.weight.detach().clone()
 
-    vocabulary = tokenizer.load(FOLDER)
+    vocabulary = load_tokenizer(FOLDER)
     made = train.train(tmp_path, vocabulary, seed=0, size=few, plan=plan, observe=observe).lm_head.weight
     assert not torch.equal(seen[2], seen[4])
     torch.testing.assert_close(made, (seen[2] + seen[4]) / 2)
