@@ -1,9 +1,12 @@
 """The noise levels of one run and its sampler's state, as the task that takes the steps sees them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import torch
+
+from imagegen.domain import Sampler
 
 
 class NoiseSchedule(ABC):
@@ -39,6 +42,21 @@ class NoiseSchedule(ABC):
     @abstractmethod
     def add_noise(self, clean: torch.Tensor, noise: torch.Tensor, step: int) -> torch.Tensor:
         """`clean` noised to the level at which `step`, the next to be taken, starts."""
+
+
+class Samplers(Protocol):
+    """The samplers of one model, and how many steps each can take."""
+
+    @property
+    def samplers(self) -> tuple[Sampler, ...]:
+        """The default first."""
+
+    @property
+    def max_steps(self) -> Mapping[Sampler, int]:
+        """Most steps by sampler."""
+
+    def schedule(self, sampler: Sampler | None, steps: int, first_step: int = 0) -> NoiseSchedule:
+        """A fresh schedule, of the default sampler for None; ValueError if it cannot take so many steps."""
 
 
 class OneStep(NoiseSchedule):

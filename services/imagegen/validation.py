@@ -153,14 +153,15 @@ def _guidance(parameters: DiffusionParameters, model: ModelDescription) -> float
 
 
 def _truncation(parameters: DiffusionParameters, model: ModelDescription) -> float | None:
-    if parameters.truncation is None or model.default_truncation is None:
-        if parameters.truncation is not None:
-            raise InvalidInput("parameters.truncation", f"must not be set: model {model.id} has none")
+    field, truncation = "parameters.truncation", parameters.truncation
+    if truncation is None:
         return model.default_truncation
+    if model.default_truncation is None:
+        raise InvalidInput(field, f"must not be set: model {model.id} has none")
     # NaN is not in the range either.
-    if not 0 <= parameters.truncation <= 1:
-        raise InvalidInput("parameters.truncation", f"must be 0 to 1, not {parameters.truncation}")
-    return parameters.truncation
+    if not 0 <= truncation <= 1:
+        raise InvalidInput(field, f"must be 0 to 1, not {truncation}")
+    return truncation
 
 
 def check_strength(strength: float) -> None:

@@ -41,15 +41,10 @@ class ModelInput:
 class LatentModel(ABC):
     """Maps latents to images, and images back where it can."""
 
-    @property
-    @abstractmethod
-    def description(self) -> ModelDescription:
-        """What the model is and can do."""
-
-    @property
-    @abstractmethod
-    def device(self) -> torch.device:
-        """Where it runs."""
+    def __init__(self, description: ModelDescription, device: torch.device) -> None:
+        """What the model is and can do, and where it runs."""
+        self.description = description
+        self.device = device
 
     @property
     @abstractmethod

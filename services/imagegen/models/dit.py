@@ -22,14 +22,14 @@ class DiTModel(LatentDiffusionModel):
 
     def encode_prompt(self, text: str) -> Condition:
         """The number of a class, [] of int64: classes have no path between them."""
-        return (torch.tensor(self._classes[text] if text else self._null_class, device=self._device),)
+        return (torch.tensor(self._classes[text] if text else self._null_class, device=self.device),)
 
     def predict(self, rows: ModelInput) -> torch.Tensor:
         """Noise, float32 [n, c, h, w]; the variance that the transformer learned is not used."""
         (classes,) = rows.condition
         prediction: torch.Tensor = self._denoiser(
-            rows.latents.to(self._device, self._denoiser_dtype),
-            timestep=rows.timesteps.to(self._device),
+            rows.latents.to(self.device, self._denoiser_dtype),
+            timestep=rows.timesteps.to(self.device),
             class_labels=classes,
             return_dict=False,
         )[0]

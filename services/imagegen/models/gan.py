@@ -131,8 +131,14 @@ class StyleGenerator(nn.Module):
         save_file(self.state_dict(), folder / "model.safetensors")
 
 
-def load_generator(folder: Path) -> StyleGenerator:
-    """The generator in a directory. Raises what pydantic, safetensors and torch raise for a damaged one."""
-    generator = StyleGenerator(GeneratorConfig.model_validate_json((folder / "config.json").read_bytes()))
-    generator.load_state_dict(load_file(folder / "model.safetensors"))
+def read_config(folder: Path) -> GeneratorConfig:
+    """What a directory's `config.json` says. Raises pydantic's ValidationError for a wrong one."""
+    return GeneratorConfig.model_validate_json((folder / "config.json").read_bytes())
+
+
+def load_generator(folder: Path, config: GeneratorConfig) -> StyleGenerator:
+    """The generator in a directory. Raises what safetensors and torch raise for weights that do not fit `config`."""
+    with torch.device("meta"):  # weights take their place, so that what does not fit them is never allocated
+        generator = StyleGenerator(config)
+    generator.load_state_dict(load_file(folder / "model.safetensors"), assign=True)
     return generator.eval()

@@ -16,20 +16,9 @@ class GeneratorModel(DiffusionModel):
     def __init__(
         self, generator: StyleGenerator, description: ModelDescription, device: torch.device
     ) -> None:
+        super().__init__(description, device)
         self._generator = generator
-        self._description = description
-        self._device = device
         self._dtype = generator.start.dtype
-
-    @property
-    def description(self) -> ModelDescription:
-        """What the model is and can do."""
-        return self._description
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-        return self._device
 
     @property
     def cell_size(self) -> int:
@@ -43,11 +32,11 @@ class GeneratorModel(DiffusionModel):
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels [n, 3, H, W] in [-1, 1] of styles [n, style_dim, 1, 1]."""
-        return self._generator.synthesize(latents.to(self._device, self._dtype)[..., 0, 0]).float()
+        return self._generator.synthesize(latents.to(self.device, self._dtype)[..., 0, 0]).float()
 
     def encode_prompt(self, text: str) -> Condition:
         """The label as a mixture of all labels [labels], float32: between two labels lie their mixtures."""
-        mixture = torch.zeros(len(self._generator.config.labels), device=self._device)
+        mixture = torch.zeros(len(self._generator.config.labels), device=self.device)
         mixture[self._generator.config.labels.index(text)] = 1.0
         return (mixture,)
 
@@ -58,8 +47,8 @@ class GeneratorModel(DiffusionModel):
     def predict(self, rows: ModelInput) -> torch.Tensor:
         """Truncated styles, float32 [n, style_dim, 1, 1]."""
         labels = rows.condition[0].to(self._dtype)
-        styles = self._generator.map(rows.latents.to(self._device, self._dtype)[..., 0, 0], labels)
-        psi = rows.truncations.to(self._device, self._dtype)[:, None]
+        styles = self._generator.map(rows.latents.to(self.device, self._dtype)[..., 0, 0], labels)
+        psi = rows.truncations.to(self.device, self._dtype)[:, None]
         return self._generator.truncate(styles, labels, psi).float()[..., None, None]
 
     def render_previews(self, latents: torch.Tensor) -> torch.Tensor:

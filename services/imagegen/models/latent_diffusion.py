@@ -5,12 +5,10 @@ from typing import Any
 import torch
 
 from imagegen.domain import ModelDescription, Sampler
-from imagegen.flow_matching import FlowSamplerBank
 from imagegen.models.base import DiffusionModel
 from imagegen.models.preview import apply_preview, fit_preview
 from imagegen.models.vae import VaeModel
-from imagegen.samplers import SamplerBank
-from imagegen.schedules import NoiseSchedule
+from imagegen.schedules import NoiseSchedule, Samplers
 
 
 class LatentDiffusionModel(VaeModel, DiffusionModel):
@@ -21,7 +19,7 @@ class LatentDiffusionModel(VaeModel, DiffusionModel):
         *,
         vae: Any,
         denoiser: Any,
-        samplers: SamplerBank | FlowSamplerBank,
+        samplers: Samplers,
         description: ModelDescription,
         device: torch.device,
         score_sigma: float,

@@ -9,8 +9,7 @@ import torch
 
 from imagegen.domain import Capability, ModelDescription, Sampler
 from imagegen.models.base import Condition, DiffusionModel, ModelInput
-from imagegen.samplers import SamplerBank
-from imagegen.schedules import NoiseSchedule
+from imagegen.schedules import NoiseSchedule, Samplers
 
 PIXEL_CAPABILITIES = frozenset(
     {Capability.GENERATE, Capability.EDIT, Capability.INPAINT, Capability.INTERPOLATE}
@@ -23,31 +22,20 @@ class PixelDiffusionModel(DiffusionModel):
     cell_size = 1
 
     def __init__(
-        self, unet: Any, samplers: SamplerBank, description: ModelDescription, device: torch.device
+        self, unet: Any, samplers: Samplers, description: ModelDescription, device: torch.device
     ) -> None:
+        super().__init__(description, device)
         self._unet = unet
         self._samplers = samplers
-        self._description = description
-        self._device = device
         self._dtype: torch.dtype = next(unet.parameters()).dtype
-
-    @property
-    def description(self) -> ModelDescription:
-        """What the model is and can do."""
-        return self._description
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-        return self._device
 
     def encode(self, pixels: torch.Tensor, seeds: Sequence[int] | None = None) -> torch.Tensor:
         """The pixels themselves, [n, 3, H, W]; there is nothing to draw."""
-        return pixels.to(self._device)
+        return pixels.to(self.device)
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """The latents, [n, 3, H, W], clipped to [-1, 1]."""
-        return latents.to(self._device).clamp(-1.0, 1.0)
+        return latents.to(self.device).clamp(-1.0, 1.0)
 
     def encode_prompt(self, text: str) -> Condition:
         """Nothing: there is no condition."""
@@ -59,8 +47,8 @@ class PixelDiffusionModel(DiffusionModel):
 
     def predict(self, rows: ModelInput) -> torch.Tensor:
         """Noise, or what else the scheduler's `prediction_type` says, float32 [n, 3, H, W]."""
-        latents = rows.latents.to(self._device, self._dtype)
-        prediction: torch.Tensor = self._unet(latents, rows.timesteps.to(self._device), return_dict=False)[0]
+        latents = rows.latents.to(self.device, self._dtype)
+        prediction: torch.Tensor = self._unet(latents, rows.timesteps.to(self.device), return_dict=False)[0]
         return prediction.float()
 
     def render_previews(self, latents: torch.Tensor) -> torch.Tensor:

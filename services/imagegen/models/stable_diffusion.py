@@ -30,8 +30,8 @@ class StableDiffusionModel(LatentDiffusionModel):
         )
         attention_mask = None
         if getattr(self._text_encoder.config, "use_attention_mask", False):
-            attention_mask = tokens.attention_mask.to(self._device)
-        output = self._text_encoder(tokens.input_ids.to(self._device), attention_mask=attention_mask)
+            attention_mask = tokens.attention_mask.to(self.device)
+        output = self._text_encoder(tokens.input_ids.to(self.device), attention_mask=attention_mask)
         features: torch.Tensor = output.last_hidden_state[0]
         return (features.to(self._denoiser_dtype),)
 
@@ -39,8 +39,8 @@ class StableDiffusionModel(LatentDiffusionModel):
         """Noise, or what else the scheduler's `prediction_type` says, float32 [n, c, h, w]."""
         (features,) = rows.condition
         prediction: torch.Tensor = self._denoiser(
-            rows.latents.to(self._device, self._denoiser_dtype),
-            rows.timesteps.to(self._device),
+            rows.latents.to(self.device, self._denoiser_dtype),
+            rows.timesteps.to(self.device),
             encoder_hidden_states=features,
             return_dict=False,
         )[0]

@@ -52,8 +52,8 @@ class StableDiffusion3Model(LatentDiffusionModel):
         """Velocity noise - clean, float32 [n, c, h, w]."""
         features, pooled = rows.condition
         prediction: torch.Tensor = self._denoiser(
-            hidden_states=rows.latents.to(self._device, self._denoiser_dtype),
-            timestep=rows.timesteps.to(self._device),
+            hidden_states=rows.latents.to(self.device, self._denoiser_dtype),
+            timestep=rows.timesteps.to(self.device),
             encoder_hidden_states=features,
             pooled_projections=pooled,
             return_dict=False,
@@ -72,4 +72,4 @@ class StableDiffusion3Model(LatentDiffusionModel):
             text, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
         )
         ids: torch.Tensor = tokens.input_ids
-        return ids.to(self._device)
+        return ids.to(self.device)

@@ -1,6 +1,6 @@
 """AutoencoderKL (Rombach et al., 2022): encode, decode, score and walk, with or without a denoiser."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,28 +19,17 @@ class VaeModel(LatentModel):
     def __init__(
         self, vae: AutoencoderKL, description: ModelDescription, device: torch.device, score_sigma: float
     ) -> None:
+        super().__init__(description, device)
         self._vae: Any = vae
-        self._description = description
-        self._device = device
         self._score_sigma = score_sigma
         self._dtype: torch.dtype = next(self._vae.parameters()).dtype
         self._scale = float(self._vae.config.scaling_factor)
         self._shift = float(self._vae.config.shift_factor or 0.0)
 
     @property
-    def description(self) -> ModelDescription:
-        """What the model is and can do."""
-        return self._description
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-        return self._device
-
-    @property
     def cell_size(self) -> int:
         """Pixels along a side of a latent cell."""
-        return cell_size(self._vae)
+        return cell_size(self._vae.config)
 
     @property
     def score_method(self) -> str:
@@ -59,26 +48,26 @@ class VaeModel(LatentModel):
         if seeds is not None:
             rows = zip(seeds, mean, strict=True)
             noise = [torch.randn(row.shape, generator=torch.Generator().manual_seed(s)) for s, row in rows]
-            latents = mean + torch.exp(0.5 * log_variance) * torch.stack(noise).to(self._device)
+            latents = mean + torch.exp(0.5 * log_variance) * torch.stack(noise).to(self.device)
         return (latents - self._shift) * self._scale
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels [n, 3, H, W] in [-1, 1] of latents [n, c, h, w]."""
-        return self._decode_unscaled(latents.to(self._device) / self._scale + self._shift).clamp(-1.0, 1.0)
+        return self._decode_unscaled(latents.to(self.device) / self._scale + self._shift).clamp(-1.0, 1.0)
 
     def elbo_terms(self, pixels: torch.Tensor, draws: int, generator: torch.Generator) -> ElboTerms:
         """Terms of the bound for one image [1, 3, H, W]."""
         mean, log_variance = self._posterior(pixels)
-        noise = torch.randn((draws, *mean.shape[1:]), generator=generator).to(self._device)
+        noise = torch.randn((draws, *mean.shape[1:]), generator=generator).to(self.device)
         means = self._decode_unscaled(mean + torch.exp(0.5 * log_variance) * noise)
         reconstruction = discretised_gaussian_log_likelihood(
-            pixels.to(self._device).expand_as(means), means, self._score_sigma
+            pixels.to(self.device).expand_as(means), means, self._score_sigma
         )
         return ElboTerms(reconstruction.cpu(), kl_to_standard_normal(mean, log_variance))
 
     def _posterior(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and log-variance, float32 [n, c, h, w], before scaling."""
-        posterior = self._vae.encode(pixels.to(self._device, self._dtype)).latent_dist
+        posterior = self._vae.encode(pixels.to(self.device, self._dtype)).latent_dist
         return posterior.mean.float(), posterior.logvar.float()
 
     def _decode_unscaled(self, latents: torch.Tensor) -> torch.Tensor:
@@ -86,9 +75,9 @@ class VaeModel(LatentModel):
         return pixels.float()
 
 
-def cell_size(vae: AutoencoderKL) -> int:
-    """Pixels along a side of a latent cell: every block but the last halves the size."""
-    blocks: int = len(vae.config.block_out_channels)
+def cell_size(config: Mapping[str, Any]) -> int:
+    """Pixels along a side of a latent cell, by an autoencoder's config: every block but the last halves the size."""
+    blocks = len(config["block_out_channels"])
     return int(2 ** (blocks - 1))
 
 

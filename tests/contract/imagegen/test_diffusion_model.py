@@ -5,6 +5,9 @@ import torch
 from imagegen.domain import Conditioning, Guidance
 from imagegen.models.base import DiffusionModel, ModelInput
 
+OF_TEXT = ["stable_diffusion", "v_prediction", "stable_diffusion_3", "stable_diffusion_3_t5"]
+OF_MANY_CELLS = [*OF_TEXT, "dit", "ddpm"]
+
 
 @pytest.fixture(autouse=True)
 def no_gradients():  # type: ignore[no-untyped-def]
@@ -61,9 +64,14 @@ def test_conditions_of_all_prompts_have_equal_shapes(diffusion: DiffusionModel) 
         assert differ == (about.conditioning is not Conditioning.NONE)
 
 
+def test_conditioning_and_cells_are_those_of_the_family(diffusion: DiffusionModel) -> None:
+    about = diffusion.description
+    assert (about.conditioning is Conditioning.TEXT) == (about.id in OF_TEXT)
+    assert (about.latent_shape[1] > 1) == (about.id in OF_MANY_CELLS)
+
+
+@pytest.mark.parametrize("diffusion", OF_TEXT, indirect=True)
 def test_special_tokens_and_any_script_are_text(diffusion: DiffusionModel) -> None:
-    if diffusion.description.conditioning is not Conditioning.TEXT:
-        pytest.skip("takes no text")
     for text in ("<|endoftext|>", "<|startoftext|> x", "</s>", "狐 ß \x00 \ufffd", "\n\t "):
         assert all(torch.isfinite(tensor).all() for tensor in diffusion.encode_prompt(text))
 
@@ -119,9 +127,8 @@ def test_previews_are_small_pictures(diffusion: DiffusionModel) -> None:
     assert previews.min() >= -1 and previews.max() <= 1
 
 
+@pytest.mark.parametrize("diffusion", OF_MANY_CELLS, indirect=True)  # one pixel resembles nothing
 def test_previews_resemble_the_decoded_image(diffusion: DiffusionModel) -> None:
-    if diffusion.description.latent_shape[1] == 1:
-        pytest.skip("a preview of a single pixel resembles nothing")
     # Smooth latents, as real ones are.
     coarse = latents(diffusion, 8)[:, :, :3, :3]
     rows = torch.nn.functional.interpolate(coarse, size=(12, 12), mode="bilinear")

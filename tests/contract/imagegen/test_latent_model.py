@@ -6,6 +6,9 @@ from imagegen.domain import Capability, Conditioning, Guidance
 from imagegen.models.base import DiffusionModel, LatentModel
 from serving.errors import InvalidInput
 
+# With an autoencoder of their own.
+SCORING = ["stable_diffusion", "v_prediction", "stable_diffusion_3", "stable_diffusion_3_t5", "dit", "vae"]
+
 
 @pytest.fixture(autouse=True)
 def no_gradients():  # type: ignore[no-untyped-def]
@@ -42,6 +45,8 @@ def test_description_is_consistent(model: LatentModel) -> None:
     else:
         assert about.conditioning is not Conditioning.NONE and about.samplers
     assert about.parameter_count > 0 and about.dtype and about.device
+    scores = {Capability.ENCODE, Capability.SCORE}
+    assert (about.capabilities & scores) == (scores if about.id in SCORING else set())
 
 
 def encodes(model: LatentModel) -> bool:
@@ -89,17 +94,15 @@ def test_rows_do_not_depend_on_their_neighbours(model: LatentModel) -> None:
     torch.testing.assert_close(drawn[1:2], model.encode(images[1:2], [2]), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("model", SCORING, indirect=True)
 def test_seeds_decide_draws(model: LatentModel) -> None:
-    if Capability.ENCODE not in model.description.capabilities:
-        pytest.skip("has no posterior")
     images = pixels(model, 1)
     assert torch.equal(model.encode(images, [5]), model.encode(images, [5]))
     assert not torch.equal(model.encode(images, [5]), model.encode(images, [6]))
 
 
+@pytest.mark.parametrize("model", SCORING, indirect=True)
 def test_bound_terms(model: LatentModel) -> None:
-    if Capability.SCORE not in model.description.capabilities:
-        pytest.skip("cannot score")
     image = pixels(model, 1)
     first = model.elbo_terms(image, 3, torch.Generator().manual_seed(1))
     again = model.elbo_terms(image, 3, torch.Generator().manual_seed(1))

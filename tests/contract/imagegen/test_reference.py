@@ -25,7 +25,7 @@ from imagegen.denoising import DenoisingTask, forward
 from imagegen.domain import ImageFormat, Sampler
 from imagegen.metrics import ImagegenMetrics
 from imagegen.models.base import DiffusionModel
-from imagegen.models.gan import load_generator
+from imagegen.models.gan import load_generator, read_config
 from imagegen.models.loading import LoadOptions, load_model
 from imagegen.prompts import PromptCache
 from imagegen.scheduler import Slice
@@ -224,7 +224,7 @@ def test_generated_images_equal_the_generators_own(ours: Any, paths: dict[str, P
     spec = replace(SPEC, prompt="blue square", steps=1, sampler=None, truncation=psi)
     model = ours("gan")
     (found,) = trajectories(start(model, spec))
-    generator = load_generator(paths["gan"])
+    generator = load_generator(paths["gan"], read_config(paths["gan"]))
     noise = torch.stack([torch.randn(6, 1, 1, generator=g)[:, 0, 0] for g in generators(spec)])
     expected = generator(noise, torch.tensor([1, 1]), psi)
     torch.testing.assert_close(model.decode(found[-1]), expected, atol=1e-5, rtol=0)

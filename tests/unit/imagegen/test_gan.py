@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from imagegen.models.gan import GeneratorConfig, StyleGenerator, load_generator
+from imagegen.models.gan import GeneratorConfig, StyleGenerator, load_generator, read_config
 from pydantic import ValidationError
 
 GOOD: dict[str, Any] = {
@@ -51,7 +51,7 @@ def test_a_saved_generator_is_the_same(generator: StyleGenerator, tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
     config = json.loads((tmp_path / "config.json").read_text())
     assert config == {"architecture": "StyleGenerator", "default_truncation": 1.0, **GOOD}
-    again = load_generator(tmp_path)
+    again = load_generator(tmp_path, read_config(tmp_path))
     latents, labels = torch.randn(2, 6), torch.tensor([0, 2])
     assert torch.equal(generator(latents, labels, 0.7), again(latents, labels, 0.7))
 

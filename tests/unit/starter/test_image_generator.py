@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from imagegen.models.gan import load_generator
+from imagegen.models.gan import load_generator, read_config
 
 from starter.image import gan, generator
 
@@ -13,7 +13,7 @@ def test_the_image_service_loads_a_saved_generator(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = generator.build_generator().eval()
     model.save(tmp_path)
-    again = load_generator(tmp_path)
+    again = load_generator(tmp_path, read_config(tmp_path))
     assert len(again.config.labels) == 48 and again.config.labels[0] == "red circle"
     latents, labels = torch.randn(2, 64), torch.tensor([0, 47])
     with torch.no_grad():

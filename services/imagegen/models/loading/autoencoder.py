@@ -9,7 +9,7 @@ from imagegen.models.vae import VAE_CAPABILITIES, VaeModel, cell_size, count_par
 def load_autoencoder(source: Source, options: LoadOptions) -> VaeModel:
     """The autoencoder in a directory."""
     vae = source.load_vae(None, source.index, options)
-    scale = cell_size(vae)
+    scale = cell_size(vae.config)
     size = min(int(vae.config.sample_size), options.max_size) // scale * scale
     description = ModelDescription(
         id=source.model_id,

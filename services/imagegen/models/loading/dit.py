@@ -4,18 +4,12 @@ from collections.abc import Mapping
 
 from diffusers import AutoencoderKL, DDIMScheduler, DiTTransformer2DModel
 
-from imagegen.domain import Capability, Conditioning, Guidance, ModelDescription
+from imagegen.domain import Conditioning
 from imagegen.models.dit import DiTModel
+from imagegen.models.loading.latent_diffusion import Sizes, check_denoiser, describe
 from imagegen.models.loading.options import LoadOptions, read_defaults
-from imagegen.models.loading.source import (
-    Source,
-    check_channels,
-    check_square,
-    default_guidance,
-    default_steps,
-    dtype_name,
-)
-from imagegen.models.vae import cell_size, count_parameters
+from imagegen.models.loading.source import Source, check_fits
+from imagegen.models.vae import cell_size
 from imagegen.samplers import SamplerBank
 
 
@@ -23,37 +17,24 @@ def load_dit(source: Source, options: LoadOptions) -> DiTModel:
     """The pipeline's parts; images have the one size that the transformer was trained at."""
     vae_config = source.config(AutoencoderKL, "vae")
     transformer_config = source.config(DiTTransformer2DModel, "transformer")
-    check_channels("transformer", transformer_config, vae_config)
-    check_square("transformer", transformer_config)
+    check_denoiser("transformer", transformer_config, vae_config)
+    scale = cell_size(vae_config)
+    size = int(transformer_config["sample_size"]) * scale
+    check_fits(size, options)
     samplers = SamplerBank(source.config(DDIMScheduler, "scheduler"))
     vae = source.load_vae("vae", vae_config, options)
     transformer = source.load(DiTTransformer2DModel, "transformer", options, torch_dtype=options.dtype)
     classes = _classes(source.index.get("id2label"), int(transformer.config.num_embeds_ada_norm))
-    own = read_defaults(source.reference)
-    scale = cell_size(vae)
-    cells = int(transformer.config.sample_size)
-    size = cells * scale
-    if size > options.max_size:
-        raise ValueError(f"its images of {size} pixels are larger than max_size, {options.max_size}")
-    description = ModelDescription(
-        id=source.model_id,
-        architecture=source.architecture,
-        capabilities=frozenset(Capability),
-        samplers=samplers.samplers,
-        max_steps=samplers.max_steps,
-        default_width=size,
-        default_height=size,
-        max_size=size,
-        size_granularity=size,
-        default_steps=default_steps(own, options, samplers),
-        default_guidance_scale=default_guidance(own, options),
-        latent_shape=(int(transformer.config.in_channels), cells, cells),
-        parameter_count=count_parameters(vae, transformer),
-        dtype=dtype_name(transformer),
-        device=str(options.device),
+    description = describe(
+        source,
+        options,
+        read_defaults(source.reference),
+        denoiser=transformer,
+        others=(vae,),
+        samplers=samplers,
+        sizes=Sizes(size, size, size, scale),
         conditioning=Conditioning.LABEL,
         labels=tuple(classes),
-        guidance=Guidance.CLASSIFIER_FREE,
     )
     return DiTModel(
         vae=vae,

@@ -3,21 +3,18 @@
 from pathlib import Path
 
 from imagegen.domain import Conditioning, ModelDescription
-from imagegen.models.gan import load_generator
+from imagegen.models.gan import GeneratorConfig, load_generator
 from imagegen.models.generator import GENERATOR_CAPABILITIES, GeneratorModel
 from imagegen.models.loading.options import LoadOptions
-from imagegen.models.loading.source import Source, dtype_name, place
+from imagegen.models.loading.source import Source, check_fits, dtype_name, place
 from imagegen.models.vae import count_parameters
 
 
 def load_gan(source: Source, options: LoadOptions) -> GeneratorModel:
     """The generator in a directory; images have its one size."""
-    generator = place(load_generator(Path(source.reference)).to(options.dtype), options.device)
-    config = generator.config
-    if config.image_size > options.max_size:
-        raise ValueError(
-            f"its images of {config.image_size} pixels are larger than max_size, {options.max_size}"
-        )
+    config = GeneratorConfig.model_validate(source.index)
+    check_fits(config.image_size, options)
+    generator = place(load_generator(Path(source.reference), config).to(options.dtype), options.device)
     description = ModelDescription(
         id=source.model_id,
         architecture=source.architecture,

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL
 
-from imagegen.flow_matching import FlowSamplerBank
 from imagegen.models.loading.options import GenerationDefaults, LoadOptions
-from imagegen.samplers import SamplerBank
+from imagegen.schedules import Samplers
 
 # Attention memory grows with the fourth power of the side, and models draw badly far beyond their own size.
 MAX_SIZE_FACTOR = 2
@@ -61,25 +60,15 @@ def dtype_name(module: torch.nn.Module) -> str:
     return str(next(module.parameters()).dtype).removeprefix("torch.")
 
 
-def default_steps(
-    own: GenerationDefaults, options: LoadOptions, samplers: SamplerBank | FlowSamplerBank
-) -> int:
+def default_steps(own: GenerationDefaults, options: LoadOptions, samplers: Samplers) -> int:
     """The model's own, else the options' number of steps, within what every sampler can take."""
     return min(own.num_inference_steps or options.default_steps, *samplers.max_steps.values())
 
 
-def default_guidance(own: GenerationDefaults, options: LoadOptions) -> float:
-    """The model's own, else the options' guidance scale."""
-    return options.default_guidance_scale if own.guidance_scale is None else own.guidance_scale
-
-
-def check_channels(what: str, denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> None:
-    """Refuse, by their configs, a denoiser whose input is not the autoencoder's latent."""
-    if denoiser.get("in_channels") != vae.get("latent_channels"):
-        raise ValueError(
-            f"its {what} takes {denoiser.get('in_channels')} channels, "
-            f"its latents have {vae.get('latent_channels')}"
-        )
+def check_fits(size: int, options: LoadOptions) -> None:
+    """Refuse a model whose only image size, in pixels, is larger than the options allow."""
+    if size > options.max_size:
+        raise ValueError(f"its images of {size} pixels are larger than max_size, {options.max_size}")
 
 
 def check_square(what: str, denoiser: Mapping[str, Any]) -> None:

@@ -3,20 +3,12 @@
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer, T5EncoderModel, T5TokenizerFast
 
-from imagegen.domain import Capability, Conditioning, Guidance, ModelDescription
 from imagegen.flow_matching import FlowSamplerBank
+from imagegen.models.loading.latent_diffusion import Sizes, check_denoiser, describe
 from imagegen.models.loading.options import LoadOptions, read_defaults
-from imagegen.models.loading.source import (
-    MAX_SIZE_FACTOR,
-    Source,
-    check_channels,
-    check_square,
-    default_guidance,
-    default_steps,
-    dtype_name,
-)
+from imagegen.models.loading.source import MAX_SIZE_FACTOR, Source
 from imagegen.models.stable_diffusion_3 import StableDiffusion3Model, TextTower
-from imagegen.models.vae import cell_size, count_parameters
+from imagegen.models.vae import cell_size
 
 # The pipeline's own default of max_sequence_length.
 _T5_TOKENS = 256
@@ -27,8 +19,7 @@ def load_stable_diffusion_3(source: Source, options: LoadOptions) -> StableDiffu
     """The pipeline's parts. Raises ValueError for a scheduler that is not of flow matching."""
     vae_config = source.config(AutoencoderKL, "vae")
     transformer_config = source.config(SD3Transformer2DModel, "transformer")
-    check_channels("transformer", transformer_config, vae_config)
-    check_square("transformer", transformer_config)
+    check_denoiser("transformer", transformer_config, vae_config)
     scheduler_config = source.config(FlowMatchEulerDiscreteScheduler, "scheduler")
     if scheduler_config.get("_class_name") != _SCHEDULER:
         raise ValueError(f"its scheduler {scheduler_config.get('_class_name')} is not {_SCHEDULER}")
@@ -38,31 +29,19 @@ def load_stable_diffusion_3(source: Source, options: LoadOptions) -> StableDiffu
     clips = (_clip(source, "", options), _clip(source, "_2", options))
     t5 = _t5(source, options)
     own = read_defaults(source.reference)
-    scale = cell_size(vae)
+    scale = cell_size(vae.config)
     patch = scale * int(transformer.config.patch_size)
     positions = int(transformer.config.pos_embed_max_size) * patch
     trained = int(transformer.config.sample_size) * scale
-    max_size = min(options.max_size, trained * MAX_SIZE_FACTOR, positions) // patch * patch
-    size = min(trained // patch * patch, max_size)
-    towers = clips if t5 is None else (*clips, t5)
-    description = ModelDescription(
-        id=source.model_id,
-        architecture=source.architecture,
-        capabilities=frozenset(Capability),
-        samplers=samplers.samplers,
-        max_steps=samplers.max_steps,
-        default_width=size,
-        default_height=size,
-        max_size=max_size,
-        size_granularity=patch,
-        default_steps=default_steps(own, options, samplers),
-        default_guidance_scale=default_guidance(own, options),
-        latent_shape=(int(transformer.config.in_channels), size // scale, size // scale),
-        parameter_count=count_parameters(vae, transformer, *(tower.encoder for tower in towers)),
-        dtype=dtype_name(transformer),
-        device=str(options.device),
-        conditioning=Conditioning.TEXT,
-        guidance=Guidance.CLASSIFIER_FREE,
+    most = min(options.max_size, trained * MAX_SIZE_FACTOR, positions) // patch * patch
+    description = describe(
+        source,
+        options,
+        own,
+        denoiser=transformer,
+        others=(vae, *(tower.encoder for tower in (*clips, t5) if tower)),
+        samplers=samplers,
+        sizes=Sizes(min(trained // patch * patch, most), most, patch, scale),
     )
     return StableDiffusion3Model(
         vae=vae,
