@@ -26,11 +26,6 @@ from starter.text import evaluate_mixture as mixture_evaluation
 HERE = Path(__file__).parent
 
 
-def image_figures(count: int, models: tuple[str, ...]) -> dict[str, Any]:
-    """Figures of some of the image models, and of the pictures that they are measured on."""
-    return image_evaluation.evaluate(count=count, models=models)
-
-
 def on_one_core(measure: Callable[..., dict[str, Any]], **options: Any) -> dict[str, Any]:
     """What `measure` returns, in a process that takes a single core."""
     torch.set_num_threads(1)
@@ -39,10 +34,11 @@ def on_one_core(measure: Callable[..., dict[str, Any]], **options: Any) -> dict[
 
 def measured(questions: int, pictures: int) -> dict[str, dict[str, Any]]:
     """Figures of every model that is there, two processes at a time; the longest first."""
+    rest = [part for part in image_evaluation.PARTS if part != "transformer"]
     jobs: list[tuple[str, Callable[..., dict[str, Any]], dict[str, Any]]] = [
         ("text", text_evaluation.evaluate, {"count": questions}),
-        ("image", image_figures, {"count": pictures, "models": ("transformer",)}),
-        ("image", image_figures, {"count": pictures, "models": ("unet", "vae", "gan")}),
+        ("image", image_evaluation.evaluate, {"count": pictures, "of": ("transformer",)}),
+        ("image", image_evaluation.evaluate, {"count": pictures, "of": rest}),
     ]
     if mixture_evaluation.MODEL.exists():
         jobs.append(("mixture", mixture_evaluation.evaluate, {"count": questions}))

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import StableDiffusion3Pipeline, StableDiffusionPipeline
-from imagegen.models.gan import StyleGenerator, load_generator
+from imagegen.models.gan import StyleGenerator, load_generator, read_config
 from rich.progress import track
 
 from . import classifier, judge
@@ -30,6 +30,7 @@ from .scenes import SIZE, Scene, sample_scene
 HERE = Path(__file__).parent
 BATCH = 32
 PIPELINES = {"unet": ("model", StableDiffusionPipeline), "transformer": ("flow", StableDiffusion3Pipeline)}
+PARTS = ("true_pictures", *PIPELINES, "vae", "gan")
 
 
 def load(folder: Path, kind: type[Any]) -> Any:
@@ -79,31 +80,37 @@ def score(
     return {"pictures": len(scenes)} | {name: round(value, 4) for name, value in figures.items()}
 
 
-def denoiser_figures(
-    folder: Path, count: int, checker: classifier.Classifier | None, names: Collection[str] = tuple(PIPELINES)
-) -> dict[str, Any]:
-    """Figures of the pipelines in `folder`, on complete captions of seen and of held-out combinations."""
-    figures: dict[str, Any] = {}
-    cases: dict[str, tuple[list[Scene], list[str]]] = {}
+def cases(count: int) -> dict[str, tuple[list[Scene], list[str]]]:
+    """Scenes of seen and of held-out combinations, and their complete captions."""
+    drawn = {}
     for name, held_out in (("seen", False), ("held_out", True)):
         rng = random.Random(f"evaluation {name}")
         scenes = [sample_scene(rng, held_out=held_out) for _ in range(count)]
-        cases[name] = (scenes, [caption(scene, rng, complete=True) for scene in scenes])
-        # How often judge and classifier are right on pictures that are right by construction.
-        figures[f"{name}_true_pictures"] = score(scenes, render(scenes, rng), checker)
-    for name, (part, kind) in PIPELINES.items():
-        if name not in names or not (folder / part / name).is_dir():
-            continue
-        pipeline = load(folder / part, kind)
-        network = getattr(pipeline, name)
-        figures[name] = {
-            "parameters": sum(weights.numel() for weights in network.parameters()),
-            "steps": STEPS,
-            "guidance_scale": GUIDANCE_SCALES[name],
-        }
-        for case, (scenes, captions) in cases.items():
-            drawn = draw(pipeline, captions, guidance_scale=GUIDANCE_SCALES[name])
-            figures[name][case] = score(scenes, drawn, checker)
+        drawn[name] = (scenes, [caption(scene, rng, complete=True) for scene in scenes])
+    return drawn
+
+
+def true_figures(count: int, checker: classifier.Classifier | None) -> dict[str, Any]:
+    """How often judge and classifier are right on pictures that are right by construction."""
+    return {
+        name: score(scenes, render(scenes, random.Random(f"true {name}")), checker)
+        for name, (scenes, _) in cases(count).items()
+    }
+
+
+def denoiser_figures(
+    name: str, folder: Path, kind: type[Any], count: int, checker: classifier.Classifier | None
+) -> dict[str, Any]:
+    """Figures of the denoiser of that name in the pipeline in `folder`."""
+    pipeline = load(folder, kind)
+    guidance_scale = GUIDANCE_SCALES[name]
+    figures: dict[str, Any] = {
+        "parameters": sum(weights.numel() for weights in getattr(pipeline, name).parameters()),
+        "steps": STEPS,
+        "guidance_scale": guidance_scale,
+    }
+    for case, (scenes, captions) in cases(count).items():
+        figures[case] = score(scenes, draw(pipeline, captions, guidance_scale=guidance_scale), checker)
     return figures
 
 
@@ -151,16 +158,19 @@ def gan_figures(model: StyleGenerator, *, count: int = 384) -> dict[str, Any]:
     return figures
 
 
-def evaluate(
-    folder: Path = HERE, *, count: int = 384, models: Collection[str] = (*PIPELINES, "vae", "gan")
-) -> dict[str, Any]:
-    """Figures of those of `models` that are in `folder`; `count` pictures of each kind."""
+def evaluate(folder: Path = HERE, *, count: int = 384, of: Collection[str] = PARTS) -> dict[str, Any]:
+    """Figures of those parts `of` PARTS that are in `folder`; `count` pictures of each kind."""
     checker = classifier.load(folder / "checker") if (folder / "checker").is_dir() else None
-    figures = denoiser_figures(folder, count, checker, models)
-    if "vae" in models and (folder / "model" / "vae").is_dir():
+    figures: dict[str, Any] = {}
+    if "true_pictures" in of:
+        figures["true_pictures"] = true_figures(count, checker)
+    for name, (part, kind) in PIPELINES.items():
+        if name in of and (folder / part / name).is_dir():
+            figures[name] = denoiser_figures(name, folder / part, kind, count, checker)
+    if "vae" in of and (folder / "model" / "vae").is_dir():
         figures["vae"] = vae_figures(load(folder / "model", StableDiffusionPipeline).vae)
-    if "gan" in models and (folder / "gan" / "config.json").is_file():
-        figures["gan"] = gan_figures(load_generator(folder / "gan"))
+    if "gan" in of and (folder / "gan" / "config.json").is_file():
+        figures["gan"] = gan_figures(load_generator(folder / "gan", read_config(folder / "gan")))
     return figures
 
 

@@ -110,7 +110,7 @@ def test_edit_keeps_more_of_the_image_the_weaker_it_is(  # type: ignore[no-untyp
     with torch.inference_mode():
         kept = to_images(pipeline.decode(pipeline.encode(to_tensor([PICTURE]))))[0].astype(float)
     distances = []
-    for first_step in (9, 5, 0):
+    for first_step in (9, 8, 6):
         edited = images(run(task(steps=10, first_step=first_step, start=ImageStart(PICTURE, None)))[0])[0]
         distances.append(np.abs(edited - kept).mean())
     assert distances[0] < distances[1] < distances[2]
@@ -226,7 +226,7 @@ def test_families_edit_and_inpaint(of, families: dict[str, DiffusionModel], name
     with torch.inference_mode():
         kept = to_images(model.decode(model.encode(to_tensor([PICTURE]))))[0].astype(float)
     distances = []
-    for first_step in (9, 5, 0):
+    for first_step in (9, 8, 6):
         # Guided random networks run far out of the range of pixels.
         start = ImageStart(PICTURE, None)
         edit = of(name, steps=10, first_step=first_step, guidance_scale=1.0, start=start)

@@ -39,7 +39,7 @@ def test_from_nothing_to_figures(
     run = stages.Run(tmp_path / "work", tmp_path)
     stages.run_all(run)
     figures = evaluate.evaluate(tmp_path, count=4)
-    assert figures["seen_true_pictures"]["joint"] == 1
+    assert figures["true_pictures"]["seen"]["joint"] == 1
     assert {"unet", "transformer", "vae", "gan"} <= set(figures)
     capsys.readouterr()
     stages.peek(run)
