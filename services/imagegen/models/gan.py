@@ -1,7 +1,8 @@
 """A style-based conditional generator and its format: `config.json` and `model.safetensors` in a directory.
 
 After StyleGAN (Karras et al., 2019, arXiv:1812.04948): a latent and a label become a style; the style, pulled
-towards the label's average by psi < 1 (truncation), trades variety for fidelity; synthesis turns it into pixels.
+towards the label's average by psi < 1 (truncation), trades variety for fidelity; synthesis turns it into pixels. It
+begins with cells made from the style, not with constant ones, which learn to place things much later.
 """
 
 import itertools
@@ -55,6 +56,8 @@ class StyledConv(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.norm = nn.GroupNorm(_GROUPS, outputs, affine=False)
         self.style = nn.Linear(style, 2 * outputs)
+        nn.init.normal_(self.style.weight, std=0.5 * style**-0.5)
+        nn.init.zeros_(self.style.bias)
 
     def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
         """[n, inputs, h, w] and [n, style] to [n, outputs, h, w]."""
@@ -79,7 +82,11 @@ class StyleGenerator(nn.Module):
             nn.LeakyReLU(0.2),
             nn.Linear(style, style),
         )
-        self.start = nn.Parameter(torch.randn(1, channels[0], _START, _START))
+        for layer in self.mapping.children():
+            if isinstance(layer, nn.Linear):  # styles as far apart as what they are made from
+                nn.init.kaiming_normal_(layer.weight, a=0.2)
+                nn.init.zeros_(layer.bias)
+        self.start = nn.Linear(style, channels[0] * _START**2)
         self.blocks = nn.ModuleList(
             nn.ModuleList([StyledConv(a, b, style), StyledConv(b, b, style)])
             for a, b in itertools.pairwise((channels[0], *channels))
@@ -100,7 +107,7 @@ class StyleGenerator(nn.Module):
 
     def synthesize(self, styles: torch.Tensor) -> torch.Tensor:
         """Pixels [n, 3, H, W], in [-1, 1], of styles [n, style_dim]."""
-        x = self.start.expand(len(styles), -1, -1, -1)
+        x = self.start(styles).unflatten(1, (-1, _START, _START))
         for index, block in enumerate(self.blocks):
             if index:
                 x = functional.interpolate(x, scale_factor=2.0, mode="nearest")

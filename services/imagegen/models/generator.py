@@ -18,7 +18,7 @@ class GeneratorModel(DiffusionModel):
     ) -> None:
         super().__init__(description, device)
         self._generator = generator
-        self._dtype = generator.start.dtype
+        self._dtype = generator.start.weight.dtype
 
     @property
     def cell_size(self) -> int:
