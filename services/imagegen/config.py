@@ -14,7 +14,7 @@ class ImagegenSettings(ServiceSettings, service="imagegen"):
         9102, ge=0, le=65535, description="Port of the Prometheus endpoint; 0 picks a free one."
     )
     models: CommaList = Field(
-        ("starter=starter/image/model", "starter-flow=starter/image/flow"),
+        ("starter=starter/image/model", "starter-flow=starter/image/flow", "starter-gan=starter/image/gan"),
         min_length=1,
         description=(
             "Models to load, each [id=]reference: a directory or hub name of a StableDiffusionPipeline, "

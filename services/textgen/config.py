@@ -15,7 +15,12 @@ class TextgenSettings(ServiceSettings, service="textgen"):
         9101, ge=0, le=65535, description="Port of the Prometheus endpoint; 0 picks a free one."
     )
     models: CommaList = Field(
-        ("starter=starter/text/model", "starter-seq2seq=starter/seq2seq/model", "minilm"),
+        (
+            "starter=starter/text/model",
+            "starter-seq2seq=starter/seq2seq/model",
+            "starter-mixture=starter/text/mixture",
+            "minilm",
+        ),
         min_length=1,
         description=(
             "Models to load, each [id=]reference: a directory, a hub name, or minilm (an embedding model that is "

@@ -150,10 +150,10 @@ def gan_figures(model: StyleGenerator, *, count: int = 384) -> dict[str, Any]:
             and things[0].iou >= judge.MIN_IOU
             for scene, (_, things) in zip(scenes, seen, strict=True)
         ]
-        looks = {(ground, judge.place(things), things[0].size) for ground, things in seen if len(things) == 1}
+        looks = {(ground, things[0].size) for ground, things in seen if len(things) == 1}
         figures[f"psi_{psi}"] = {
             "colour_and_shape": round(float(np.mean(right)), 4),
-            "backgrounds_positions_sizes": len(looks),  # of 8 x 9 x 3
+            "backgrounds_and_sizes": len(looks),  # of 8 x 3
         }
     return figures
 
@@ -170,7 +170,7 @@ def evaluate(folder: Path = HERE, *, count: int = 384, of: Collection[str] = PAR
     if "vae" in of and (folder / "model" / "vae").is_dir():
         figures["vae"] = vae_figures(load(folder / "model", StableDiffusionPipeline).vae)
     if "gan" in of and (folder / "gan" / "config.json").is_file():
-        figures["gan"] = gan_figures(load_generator(folder / "gan", read_config(folder / "gan")))
+        figures["gan"] = gan_figures(load_generator(folder / "gan", read_config(folder / "gan")).float())
     return figures
 
 

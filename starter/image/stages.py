@@ -97,8 +97,8 @@ def peek(run: Run) -> None:
 
 
 def train_gan(run: Run) -> None:
-    """The generator, into `gan`."""
-    gan.train(run.work, seed=run.seed).save(run.out / "gan")
+    """The generator, in half precision, into `gan`."""
+    gan.train(run.work, seed=run.seed).half().save(run.out / "gan")
 
 
 def train_classifier(run: Run) -> None:

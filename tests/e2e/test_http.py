@@ -26,7 +26,9 @@ def test_models(official):
     assert {model.id for model in official.models.list()} == {
         "starter",
         "starter-seq2seq",
+        "starter-mixture",
         "starter-flow",
+        "starter-gan",
         "minilm",
     }
     assert official.models.retrieve("minilm").owned_by == "quadrille"

@@ -14,7 +14,11 @@ def test_references() -> None:
 def test_defaults() -> None:
     settings = ImagegenSettings()
     assert (settings.port, settings.metrics_port) == (50052, 9102)
-    assert [split_reference(item)[0] for item in settings.models] == ["starter", "starter-flow"]
+    assert [split_reference(item)[0] for item in settings.models] == [
+        "starter",
+        "starter-flow",
+        "starter-gan",
+    ]
 
 
 def test_environment_lists_models_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
