@@ -34,7 +34,6 @@ SIZES = {
     "nano": Size(5, 48, 3, 128),
     "micro": Size(5, 80, 5, 216),
     "tiny": Size(5, 128, 4, 352),
-    "small": Size(6, 256, 4, 704),
     "default": Size(7, 320, 5, 896),
     # A token passes as many parameters of the lean size as of the mixture, but for the routers.
     "mixture": Size(6, 256, 4, 112, experts=8),

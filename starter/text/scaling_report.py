@@ -40,7 +40,7 @@ def gather(place: Path, known: dict[str, Record], dense: Sequence[str], compared
     if len({(record["steps"], record["seed"]) for record in sizes.values()}) > 1:
         raise SystemExit("sizes are of different plans: train them with the same --steps")
     lean, mixture = compared
-    others = {name: sizes[name] for name in (lean, dense[-2])}
+    others = {name: sizes[name] for name in (lean, dense[-1])}
     return {
         "sizes": {name: sizes[name] for name in (*dense, *compared)},
         "dense": list(dense),

@@ -92,7 +92,7 @@ def test_an_interrupted_size_goes_on_and_a_finished_one_is_only_read(
 
 def _record(size: str, scale: float = 1.0) -> dict[str, Any]:
     shape = SIZES[size]
-    parameters = {"nano": 335_376, "micro": 715_760, "tiny": 1_529_216, "small": 5_868_800}
+    parameters = {"nano": 335_376, "micro": 715_760, "tiny": 1_529_216}
     total = parameters.get(size, {"default": 10_203_840, "mixture": 6_765_824}.get(size, 3_656_960))
     active = 3_669_248 if size == "mixture" else total
     points = []
@@ -165,8 +165,8 @@ def test_losses_at_equal_compute_are_read_off_the_curves(place: Path) -> None:
     study = scaling_report.gather(place, {}, scaling.DENSE, scaling.COMPARED)
     for row in study["equal_compute"]:
         assert row["mixture"] / row["lean"] == pytest.approx(0.95, abs=0.003)
-    assert study["equal_compute"][0]["small"] is None  # it has not spent so little
-    assert study["equal_compute"][-1]["small"] is not None
+    assert study["equal_compute"][0]["default"] is None  # it has not spent so little
+    assert study["equal_compute"][-1]["default"] is not None
 
 
 def test_sizes_of_different_plans_or_missing_ones_are_refused(place: Path) -> None:
