@@ -21,7 +21,7 @@ CONFIG = GeneratorConfig(
     style_dim=128,
     channels=(128, 96, 64),  # at 4 x 4, 8 x 8 and 16 x 16
     labels=LABELS,
-    default_truncation=0.8,
+    default_truncation=1.0,
 )
 
 
