@@ -24,10 +24,13 @@ def _range(values: Sequence[float]) -> list[float]:
     return [float(value) for value in np.percentile(values, (5, 95))]
 
 
-def laws(records: Sequence[Record], resamples: int = RESAMPLES) -> dict[str, Any]:
-    """The law of size and data over all points, and the line of the compute frontier, with 90 % ranges."""
+def laws(records: Sequence[Record], resamples: int = RESAMPLES, *, of: str = "loss") -> dict[str, Any]:
+    """The law of size and data over all points, and the line of the compute frontier, with 90 % ranges.
+
+    `of` is the loss to describe: "loss", that of all tokens, "answers" or "prose".
+    """
     rows = [
-        (run, record["parameters"]["all"], point["tokens"], point["flops"], point["loss"])
+        (run, record["parameters"]["all"], point["tokens"], point["flops"], point[of])
         for run, record in enumerate(records)
         for point in fitted_points(record)
     ]

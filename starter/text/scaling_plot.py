@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from .power_law import Law
 from .scaling_analysis import Record
@@ -70,4 +71,5 @@ def draw(study: Record, path: Path) -> None:
         for axes in (by_size, by_tokens, by_compute, by_shots):
             axes.legend(fontsize=7)
             axes.yaxis.set_minor_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
         figure.savefig(path, metadata={"Date": None, "Creator": None})

@@ -46,6 +46,7 @@ def gather(place: Path, known: dict[str, Record], dense: Sequence[str], compared
         "dense": list(dense),
         "compared": list(compared),
         "fit": scaling_analysis.laws([sizes[name] for name in dense]),
+        "prose_fit": scaling_analysis.laws([sizes[name] for name in dense], of="prose"),
         "equal_compute": scaling_analysis.equal_compute(sizes[mixture], others),
     }
 
@@ -59,7 +60,9 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _figures(value: float | None, digits: int = 3) -> str:
     if value is None:
         return "–"
-    if value and not 1e-3 <= abs(value) < 1e5:
+    if abs(value) < 1e-9:
+        return "0"
+    if not 1e-3 <= abs(value) < 1e5:
         return f"{value:.2e}"
     return f"{float(f'{value:.{digits}g}'):,.10g}"
 
@@ -108,6 +111,21 @@ def _tables(study: Record) -> dict[str, str]:
     }
 
 
+def _prose(fit: Record) -> dict[str, str]:
+    """What the page says of the law of prose."""
+    told = {
+        f"prose_{name}": _figures(fit["law"][name]) for name in ("irreducible", "a", "alpha", "b", "beta")
+    }
+    for name in ("irreducible", "alpha", "beta"):
+        told[f"prose_{name}_range"] = " to ".join(_figures(end) for end in fit["ranges"][name])
+    quality = fit["law_quality"]
+    return told | {
+        "prose_r2": f"{quality['r_squared']:.4f}",
+        "prose_rms": f"{quality['rms_residual']:.2%}",
+        "prose_largest": f"{quality['largest_residual']:.2%}",
+    }
+
+
 def _verdict(row: dict[str, Any], lean: str) -> str:
     less = 1 - row["mixture"] / row[lean]
     way = "lower" if less > 0 else "higher"
@@ -146,6 +164,7 @@ def render(study: Record) -> str:
         cooldown=f"{plan['cooldown']:.0%}",
         fit_from=FIT_FROM,
         **{name: _figures(law[name]) for name in ("irreducible", "a", "alpha", "b", "beta", "size_share")},
+        **_prose(study["prose_fit"]),
         law_points=fit["law_quality"]["points"],
         law_r2=f"{fit['law_quality']['r_squared']:.4f}",
         law_rms=f"{fit['law_quality']['rms_residual']:.2%}",

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from starter.checkpoint import learning_rate
 from starter.folder import load_tokenizer
 from starter.text import heldout, scaling, scaling_analysis, scaling_report, train
-from starter.text.model import SIZES
+from starter.text.model import SIZES, count
 from starter.text.power_law import Law
 
-FOLDER = Path(__file__).parents[3] / "starter" / "text" / "model"
+STARTER = Path(__file__).parents[3] / "starter"
+FOLDER = STARTER / "text" / "model"
 LAW = Law(0.8, 300, 0.4, 5000, 0.6)
 ALL = (*scaling.DENSE, *scaling.COMPARED)
 
@@ -182,3 +183,24 @@ def test_every_size_of_the_study_has_the_heads_that_are_guided() -> None:
     for name in ALL:
         assert SIZES[name].layers >= 5 and SIZES[name].heads >= 3
         assert SIZES[name].width % SIZES[name].heads == 0
+
+
+@pytest.fixture(scope="module")
+def study() -> dict[str, Any]:
+    return json.loads((STARTER / "text" / "scaling.json").read_text(encoding="utf-8"))
+
+
+def test_the_page_in_the_tree_is_that_of_the_study_in_the_tree(study: dict[str, Any]) -> None:
+    assert (STARTER / "SCALING.md").read_text(encoding="utf-8") == scaling_report.render(study)
+    assert study["dense"] == list(scaling.DENSE)
+    sizes = [study["sizes"][name]["parameters"]["all"] for name in scaling.DENSE]
+    assert sizes == sorted(sizes) and sizes[-1] > 30 * sizes[0]
+
+
+def test_the_small_model_in_the_tree_is_the_studys(study: dict[str, Any]) -> None:
+    folder, record = STARTER / "text" / "micro", study["sizes"]["micro"]
+    model = LlamaForCausalLM.from_pretrained(folder, dtype="float32").eval()
+    assert count(model).all == record["parameters"]["all"]
+    losses = heldout.losses(model, heldout.batches(load_tokenizer(folder)))
+    for name, loss in losses.items():
+        assert loss == pytest.approx(record["points"][-1][name], abs=0.05), name  # it is stored in bfloat16
