@@ -1,4 +1,4 @@
-"""Every figure of the model cards in one go: `python -m starter.evaluate --out FILE`, about nine minutes."""
+"""Every figure of the model cards in one go: `python -m starter.evaluate --out FILE`, about ten minutes."""
 
 from __future__ import annotations
 
