@@ -25,7 +25,7 @@ async def test_the_flow_pipeline_and_the_generator_draw(stub: Any) -> None:
         64,
         20,
     )
-    assert tuple(gan.labels) == LABELS and gan.default_truncation == pytest.approx(0.8)
+    assert tuple(gan.labels) == LABELS and gan.default_truncation == 1
     for model, steps in (("flow", 2), ("gan", 1)):
         request = pb.GenerateRequest(
             model=model, prompt="red circle", parameters=pb.DiffusionParameters(steps=2, seed=1, count=2)
