@@ -18,18 +18,13 @@ import torch
 import transformers
 
 from starter.image import evaluate as image_evaluation
+from starter.parts import begin
 from starter.seq2seq import evaluate as seq2seq_evaluation
 from starter.seq2seq.data import TASKS
 from starter.text import evaluate as text_evaluation
 from starter.text import evaluate_mixture as mixture_evaluation
 
 HERE = Path(__file__).parent
-
-
-def on_one_core(measure: Callable[..., dict[str, Any]], **options: Any) -> dict[str, Any]:
-    """What `measure` returns, in a process that takes a single core."""
-    torch.set_num_threads(1)
-    return measure(**options)
 
 
 def measured(questions: int, pictures: int) -> dict[str, dict[str, Any]]:
@@ -43,8 +38,8 @@ def measured(questions: int, pictures: int) -> dict[str, dict[str, Any]]:
         ("seq2seq", seq2seq_evaluation.evaluate, {"count": questions}),
     ]
     details: dict[str, dict[str, Any]] = {}
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        running = [(name, pool.submit(on_one_core, measure, **options)) for name, measure, options in jobs]
+    with ProcessPoolExecutor(2, get_context("spawn"), begin, (1,)) as pool:
+        running = [(name, pool.submit(measure, **options)) for name, measure, options in jobs]
         for name, job in running:
             details[name] = details.get(name, {}) | job.result()
     return details

@@ -46,6 +46,6 @@ PARTS: dict[str, Callable[[Path, int], None]] = {
 
 
 def begin(threads: int) -> None:
-    """Prepare a process that trains."""
+    """Prepare a process that works beside others."""
     torch.set_num_threads(threads)
     os.environ["TERM"] = "dumb"  # two progress bars would overwrite one another

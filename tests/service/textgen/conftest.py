@@ -3,6 +3,7 @@
 import pytest
 import torch
 import transformers
+from google.rpc import error_details_pb2, status_pb2
 from prometheus_client import CollectorRegistry
 from quadrille.text.v1 import text_pb2_grpc
 from quadrille_client import AsyncClient
@@ -134,6 +135,19 @@ def checkpoints(tmp_path_factory):
         ),
         "masked": build(root / "masked", t.BertForMaskedLM, t.BertConfig(**bert), encoder),
     }
+
+
+@pytest.fixture(scope="session")
+def fault():
+    """`fault(error)`: the field that an RpcError of INVALID_ARGUMENT names."""
+
+    def of(error) -> str:
+        status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+        bad = error_details_pb2.BadRequest()
+        assert any(detail.Unpack(bad) for detail in status.details)
+        return bad.field_violations[0].field
+
+    return of
 
 
 class Served:

@@ -1,6 +1,5 @@
 import grpc
 import pytest
-from google.rpc import error_details_pb2, status_pb2
 from quadrille.text.v1 import text_pb2 as pb
 from quadrille.text.v1 import text_pb2_grpc
 
@@ -79,14 +78,7 @@ UNARY = [
 ]
 
 
-def fault(error) -> str:
-    status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
-    bad = error_details_pb2.BadRequest()
-    assert any(detail.Unpack(bad) for detail in status.details)
-    return bad.field_violations[0].field
-
-
-async def test_every_bad_request_names_its_field(serve):
+async def test_every_bad_request_names_its_field(serve, fault):
     served = await serve("llama", "embedder")
     async with grpc.aio.insecure_channel(served.address) as channel:
         stub = text_pb2_grpc.TextServiceStub(channel)

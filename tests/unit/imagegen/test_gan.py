@@ -56,6 +56,17 @@ def test_a_saved_generator_is_the_same(generator: StyleGenerator, tmp_path: Path
     assert torch.equal(generator(latents, labels, 0.7), again(latents, labels, 0.7))
 
 
+def test_weights_that_do_not_fit_are_refused_and_not_made_room_for(
+    generator: StyleGenerator, tmp_path: Path
+) -> None:
+    generator.save(tmp_path)
+    # Gigabytes, if they were allocated.
+    wide = GeneratorConfig(**GOOD | {"latent_dim": 8192, "style_dim": 8192, "channels": [8192] * 2})
+    for config in (wide, GeneratorConfig(**GOOD | {"labels": ["a", "b"]})):
+        with pytest.raises(RuntimeError, match="size mismatch"):
+            load_generator(tmp_path, config)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
