@@ -55,7 +55,11 @@ class Assembler:
             if checkpoint.files.is_encoder_decoder:
                 runner = TorchSeq2Seq(checkpoint.model, empty_prompt=codec.wrap([]) or [0])
             else:
-                runner = TorchDecoder(checkpoint.model, start_token=checkpoint.files.start_token)
+                runner = TorchDecoder(
+                    checkpoint.model,
+                    start_token=checkpoint.files.start_token,
+                    blocks=self.limits.blocks,
+                )
             served["generator"] = self._generator(checkpoint, runner, codec, metrics)
             served["scorer"] = self._lane(runner.score, lambda item: len(item[0]) + len(item[1]), metrics)
         if has(Capability.EMBED):
@@ -94,9 +98,9 @@ class Assembler:
     ) -> ContinuousGenerator:
         lane = GenerationLane(
             runner,
-            Scheduler(self.limits),
+            Scheduler(self.limits, prefix_caching=not checkpoint.files.is_encoder_decoder),
             metrics,
-            max_batch_tokens=self.limits.max_batch_tokens,
+            speculates=not checkpoint.files.is_encoder_decoder,
             meter=self.meter,
         )
         self.worker.add(lane)

@@ -58,10 +58,12 @@ class TextgenSettings(ServiceSettings, service="textgen"):
     max_batch_tokens: int = Field(
         16384,
         ge=16,
-        description="Tokens, prompts and answers, that the running batch of a model may come to hold.",
+        description="Tokens, prompts and answers, whose keys and values a model's cache holds.",
     )
     max_prefill_tokens: int = Field(
-        2048, ge=16, description="Prompt tokens read in one step, by at least one row."
+        512,
+        ge=16,
+        description="Tokens computed in one step; a longer prompt is read in parts, while others go on.",
     )
     max_waiting: int = Field(256, ge=1, description="Requests that may wait for one model; more are refused.")
     stall_seconds: float = Field(

@@ -1,6 +1,7 @@
 """The running batch of one decoder: the lane in which sequences join, step and leave. Device thread only."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from textgen.domain import Delta, Finished, GenerationTask, Timings, Usage
 from textgen.energy import RaplMeter
 from textgen.metrics import ModelMetrics
 from textgen.models.base import DecoderRunner, RowKey, RowSpec, Sampled
-from textgen.scheduler import Entry, Scheduler
+from textgen.scheduler import Entry, Scheduler, Span
 from textgen.sequence import SequenceState
 
 log = structlog.get_logger(__name__)
@@ -66,25 +67,34 @@ class GenerationLane:
         scheduler: Scheduler,
         metrics: ModelMetrics,
         *,
-        max_batch_tokens: int,
+        speculates: bool = False,
         meter: RaplMeter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runner = runner
         self._scheduler = scheduler
         self._metrics = metrics
-        self._max_batch_tokens = max_batch_tokens
+        self._speculates = speculates
         self._meter = meter
         self._clock = clock
         self._jobs: dict[int, Job] = {}
 
     def submit(self, job: Job) -> None:
-        """Queue a request's rows."""
+        """Queue a request's rows; those after the first share its prompt's blocks."""
         self._jobs[job.number] = job
         job.open = set(range(len(job.rows)))
+        first = job.rows[0].key
         for row in job.rows:
             self._scheduler.add(
-                Entry(row.key, len(row.prompt), job.task.max_tokens, job.task.priority, job.task.deadline)
+                Entry(
+                    row.key,
+                    row.prompt,
+                    job.task.max_tokens,
+                    job.task.priority,
+                    job.task.deadline,
+                    fork=None if row.key == first else first,
+                    speculative=self._speculates and row.constraint is None,
+                )
             )
 
     def cancel(self, number: int) -> None:
@@ -104,62 +114,64 @@ class GenerationLane:
             self._fail(number, Unavailable("the server is shutting down"))
 
     def step(self) -> None:
-        """Let newcomers in and read their prompts, then one more token for every running sequence."""
+        """One pass: a token more for every running sequence, and as much of the prompts as there is room for."""
         now = self._clock()
-        decision = self._scheduler.schedule(now)
-        for number in {number for number, _ in decision.expired}:
+        plan = self._scheduler.plan(now)
+        for number in {number for number, _ in plan.expired}:
             self._metrics.refused("deadline")
             self._fail(number, DeadlineUnreachable("the deadline passed while the request waited"))
-        if rows := [
-            self._jobs[number].rows[index] for number, index in decision.admitted if number in self._jobs
-        ]:
-            for job in {row.key[0]: self._jobs[row.key[0]] for row in rows}.values():
+        for number, index in plan.joined:
+            if (job := self._jobs.get(number)) is not None:
+                self._runner.join(job.rows[index])
                 if job.scheduled is None:
                     job.scheduled = now
                     job.on_scheduled()
-            self._metrics.read(sum(len(row.prompt) for row in rows))
-            self._pass(
-                lambda: self._runner.prefill(rows),
-                [row.key for row in rows],
-                sum(len(r.prompt) for r in rows),
-            )
-        if running := self._scheduler.running:
-            self._pass(self._runner.decode, running, len(running), clear_on_failure=True)
+        self._metrics.preempted(len(plan.preempted))
+        self._runner.copy(plan.copies)
+        if spans := [span for span in plan.spans if span.key[0] in self._jobs]:
+            self._pass(spans)
         self._report()
 
-    def _pass(
-        self,
-        forward: Callable[[], Mapping[RowKey, Sampled | Exception]],
-        keys: Sequence[RowKey],
-        tokens: int,
-        *,
-        clear_on_failure: bool = False,
-    ) -> None:
+    def _pass(self, spans: Sequence[Span]) -> None:
+        """Compute spans together or, when that fails, by halves: only who can't be computed alone fails.
+
+        The device may also have too little memory for all at once; the cache itself was allocated beforehand.
+        """
         started = self._clock()
         if self._meter is not None:
             self._meter.joules()
         try:
-            results = forward()
+            results = self._runner.step(spans)
         except Exception as error:
-            if clear_on_failure:  # part of the batch may have been stepped
-                self._runner.clear()
-            for number in {number for number, _ in keys}:
-                self._fail(number, error)
+            if len(spans) == 1:
+                self._fail(spans[0].key[0], error)
+            else:
+                middle = len(spans) // 2
+                for half in (spans[:middle], spans[middle:]):
+                    if left := [span for span in half if span.key[0] in self._jobs]:
+                        self._pass(left)
             return
         now = self._clock()
         joules = None if self._meter is None else self._meter.joules()
-        self._metrics.passed(rows=len(keys), tokens=tokens, joules=joules)
-        for number in {number for number, _ in keys}:
+        tokens = sum(len(span.tokens) for span in spans)
+        self._metrics.passed(rows=len(spans), tokens=tokens, joules=joules)
+        self._metrics.read(sum(len(span.tokens) for span in spans if len(span.tokens) - span.drafts > 1))
+        rows = Counter(span.key[0] for span in spans)
+        for number, count in rows.items():
             job = self._jobs[number]
             job.device_s += now - started
             if joules is not None:
-                share = sum(key[0] == number for key in keys) / len(keys)
-                job.joules = (job.joules or 0.0) + joules * share
+                job.joules = (job.joules or 0.0) + joules * count / len(spans)
+        for span in spans:
+            result = results.get(span.key, ())
+            if not isinstance(result, Exception):
+                self._scheduler.complete(span, [sampled.token_id for sampled in result])
         self._absorb(results, now)
 
-    def _absorb(self, results: Mapping[RowKey, Sampled | Exception], now: float) -> None:
+    def _absorb(self, results: Mapping[RowKey, Sequence[Sampled] | Exception], now: float) -> None:
         deltas: dict[int, list[Delta]] = {}
         ended: list[RowKey] = []
+        wrote = 0
         for key, result in results.items():
             number, index = key
             if (job := self._jobs.get(number)) is None:  # another of its rows has just failed
@@ -168,7 +180,11 @@ class GenerationLane:
             try:
                 if isinstance(result, Exception):
                     raise result
-                deltas.setdefault(number, []).append(sequence.accept(result))
+                for sampled in result:
+                    deltas.setdefault(number, []).append(sequence.accept(sampled))
+                    wrote += 1
+                    if sequence.finish_reason is not None:  # more may have been chosen after its end
+                        break
             except Exception as error:
                 self._fail(number, error)
                 continue
@@ -176,7 +192,7 @@ class GenerationLane:
                 job.open.discard(index)
                 ended.append(key)
         self._free(ended)
-        self._metrics.wrote(len(results))
+        self._metrics.wrote(wrote)
         for number, more in deltas.items():
             if (job := self._jobs.get(number)) is not None:
                 self._send(job, more, now)
@@ -209,11 +225,11 @@ class GenerationLane:
             self._runner.drop(keys)
 
     def _report(self) -> None:
-        running = self._scheduler.running
-        held = sum(
-            len(job.task.prompt) * len(job.open) for job in self._jobs.values() if job.scheduled is not None
+        scheduler, pool = self._scheduler, self._scheduler.pool
+        self._metrics.batch(running=len(scheduler.running), held_ratio=pool.held / pool.count)
+        self._metrics.looked_up(
+            queries=scheduler.prefix_queries,
+            hits=scheduler.prefix_hits,
+            drafted=scheduler.drafted,
+            kept=scheduler.drafts_kept,
         )
-        held += sum(
-            job.sequences[index].token_count for number, index in running if (job := self._jobs.get(number))
-        )
-        self._metrics.batch(running=len(running), held_ratio=held / self._max_batch_tokens)

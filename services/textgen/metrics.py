@@ -23,8 +23,15 @@ class TextMetrics:
 
         self.running = gauge("requests_running", "Sequences in the running batch")
         self.waiting = gauge("requests_waiting", "Requests that wait for a place in a batch")
-        self.kv_usage = gauge(
-            "kv_cache_usage_ratio", "Tokens held for running sequences, of the most allowed"
+        self.kv_usage = gauge("kv_cache_usage_ratio", "Part of the cache that running sequences hold")
+        self.prefix_queries = counter(
+            "prefix_cache_queries_total", "Prompt tokens looked up in the prefix cache"
+        )
+        self.prefix_hits = counter("prefix_cache_hits_total", "Prompt tokens found there")
+        self.drafted = counter("speculation_drafts_total", "Tokens guessed by prompt lookup")
+        self.drafts_kept = counter("speculation_kept_total", "Guesses that were right")
+        self.preemptions = counter(
+            "preemptions_total", "Sequences that gave their blocks back, to go on later"
         )
         self.prompt_tokens = counter("prompt_tokens_total", "Tokens read")
         self.generation_tokens = counter("generation_tokens_total", "Tokens generated")
@@ -59,6 +66,16 @@ class ModelMetrics:
         self._kv_usage = families.kv_usage.labels(model)
         self._prompt_tokens = families.prompt_tokens.labels(model)
         self._generation_tokens = families.generation_tokens.labels(model)
+        self._preemptions = families.preemptions.labels(model)
+        self._looked_up = {
+            name: (family.labels(model), 0)
+            for name, family in (
+                ("queries", families.prefix_queries),
+                ("hits", families.prefix_hits),
+                ("drafted", families.drafted),
+                ("kept", families.drafts_kept),
+            )
+        }
         self._embeddings = families.embeddings.labels(model)
         self._itl = families.itl.labels(model)
         self._batch_size = families.batch_size.labels(model)
@@ -79,6 +96,18 @@ class ModelMetrics:
         """The running batch after a step."""
         self._running.set(running)
         self._kv_usage.set(held_ratio)
+
+    def preempted(self, count: int) -> None:
+        """Sequences that gave their blocks back."""
+        self._preemptions.inc(count)
+
+    def looked_up(self, **totals: int) -> None:
+        """What the scheduler has counted since it began: queries, hits, drafted, kept."""
+        for name, total in totals.items():
+            child, before = self._looked_up[name]
+            if total > before:
+                child.inc(total - before)
+                self._looked_up[name] = child, total
 
     def waits(self, count: int) -> None:
         """Requests in the queue now."""

@@ -1,60 +1,125 @@
-"""Which sequences run next: pure and synchronous, with neither torch, asyncio nor a clock of its own.
+"""What runs next: pure and synchronous, with neither torch, asyncio nor a clock of its own.
 
-Continuous batching after Orca (Yu et al., OSDI 2022): rows join and leave the running batch between steps.
-A row is admitted only when its whole length, prompt and answer, fits the token limit, so no row that runs
-is ever taken out again. Order is priority, then arrival; a row that does not fit holds back those behind
-it, so nothing starves at equal priority.
+Continuous batching after Orca (Yu et al., OSDI 2022) over a cache of blocks: in each step, running sequences go on
+by a token, then prompts are read in chunks, as far as the step's tokens go (Sarathi-Serve, Agrawal et al., 2024,
+arXiv:2403.02310). Who has the highest priority, then who came first, stands first. When blocks run out, the one who
+stands last gives its blocks back and is computed again later; the first can always go on, so nothing starves at
+equal priority.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
+from textgen.kv_blocks import BLOCK_TOKENS, BlockPool, digest
+from textgen.speculation import PromptLookup
+
 Key = tuple[int, int]
+SPECULATE_BELOW = 8  # sequences: in a larger batch a token more costs as much as it may save
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A sequence that waits: its tokens, a priority (higher first) and a deadline in seconds, if any."""
+    """A sequence that waits: its prompt, a priority (higher first) and a deadline in seconds, if any.
+
+    `fork` is a sequence with the same prompt, whose blocks it shares; `salt` tells prefixes of other weights apart.
+    """
 
     key: Key
-    prompt_tokens: int
+    prompt: Sequence[int]
     max_tokens: int
     priority: int = 0
     deadline: float | None = None
-
-    @property
-    def reserved(self) -> int:
-        """Tokens that the sequence may come to hold."""
-        return self.prompt_tokens + self.max_tokens
+    fork: Key | None = None
+    salt: bytes = b""
+    speculative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sequences and tokens in the running batch, and prompt tokens read in one step (by at least one row)."""
+    """Sequences in the running batch, tokens that the cache holds, and tokens that one step computes."""
 
     max_batch_size: int
     max_batch_tokens: int
     max_prefill_tokens: int
 
+    @property
+    def blocks(self) -> int:
+        """Blocks of the cache."""
+        return -(-self.max_batch_tokens // BLOCK_TOKENS)
+
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """Rows that join now, and rows whose deadline passed while they waited."""
+class Span:
+    """What a step computes of one sequence: tokens from position `start` on, over its block table.
 
-    admitted: tuple[Key, ...]
-    expired: tuple[Key, ...]
+    When `chooses`, the step chooses the next token; the last `drafts` tokens are guesses at what it will be.
+    """
+
+    key: Key
+    tokens: Sequence[int]
+    start: int
+    blocks: Sequence[int]
+    chooses: bool
+    drafts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A step. Blocks are copied, from and to, before anything is computed."""
+
+    expired: tuple[Key, ...] = ()
+    joined: tuple[Key, ...] = ()  # the first time, so not those that come back
+    preempted: tuple[Key, ...] = ()
+    copies: tuple[tuple[int, int], ...] = ()
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(slots=True)
+class _Row:
+    entry: Entry
+    arrival: int
+    tokens: list[int]  # the prompt and what was chosen
+    computed: int = 0  # of them, in the cache
+    blocks: list[int] = field(default_factory=list)
+    names: list[bytes] = field(default_factory=list)  # of the full blocks
+    begun: bool = False
+    lookup: PromptLookup | None = None
+
+    @property
+    def standing(self) -> tuple[int, int]:
+        return -self.entry.priority, self.arrival
+
+    @property
+    def pending(self) -> int:
+        return len(self.tokens) - self.computed
+
+    @property
+    def left(self) -> int:
+        """Tokens that it may still choose."""
+        return self.entry.max_tokens - (len(self.tokens) - len(self.entry.prompt))
+
+    def name(self, index: int) -> bytes:
+        """Of a full block; `names` has those before it."""
+        before = self.names[index - 1] if index else self.entry.salt
+        return digest(before, self.tokens[index * BLOCK_TOKENS : (index + 1) * BLOCK_TOKENS])
 
 
 class Scheduler:
-    """The waiting queue and the running batch's book."""
+    """The waiting queue, the running batch, and the blocks that it holds."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, prefix_caching: bool = True) -> None:
         self._limits = limits
-        self._heap: list[tuple[int, int, Key]] = []  # (-priority, arrival, key)
-        self._waiting: dict[Key, Entry] = {}
-        self._running: dict[Key, Entry] = {}
+        self._prefix_caching = prefix_caching
+        self.pool = BlockPool(limits.blocks)
+        self._heap: list[tuple[int, int, Key]] = []
+        self._waiting: dict[Key, _Row] = {}
+        self._running: dict[Key, _Row] = {}
         self._arrivals = 0
+        self.prefix_queries = 0  # tokens of prompts that were looked up, and those found
+        self.prefix_hits = 0
+        self.drafted = 0  # tokens that were guessed, and those that were right
+        self.drafts_kept = 0
 
     @property
     def waiting(self) -> int:
@@ -66,56 +131,206 @@ class Scheduler:
         """Sequences in the batch, in the order they joined."""
         return tuple(self._running)
 
-    @property
-    def reserved_tokens(self) -> int:
-        """Tokens that the running sequences may come to hold."""
-        return sum(entry.reserved for entry in self._running.values())
-
     def add(self, entry: Entry) -> None:
         """Queue a sequence. ValueError when it could never run or its key is taken."""
-        if entry.reserved > self._limits.max_batch_tokens:
-            raise ValueError(f"{entry.reserved} tokens exceed the batch's {self._limits.max_batch_tokens}")
+        if not entry.prompt:
+            raise ValueError(f"{entry.key} has no prompt")
+        # The last token that is chosen is never computed.
+        if (tokens := len(entry.prompt) + entry.max_tokens - 1) > self.pool.count * BLOCK_TOKENS:
+            raise ValueError(f"{tokens} tokens exceed the cache's {self.pool.count * BLOCK_TOKENS}")
         if entry.key in self._waiting or entry.key in self._running:
             raise ValueError(f"{entry.key} is already scheduled")
-        self._waiting[entry.key] = entry
-        heappush(self._heap, (-entry.priority, self._arrivals, entry.key))
+        lookup = PromptLookup() if entry.speculative else None
+        self._queue(_Row(entry, self._arrivals, list(entry.prompt), lookup=lookup))
         self._arrivals += 1
 
     def remove(self, keys: Iterable[Key]) -> None:
         """Forget sequences that ended or were cancelled, waiting or running; unknown keys are ignored."""
         for key in keys:
             self._waiting.pop(key, None)
-            self._running.pop(key, None)
+            if (row := self._running.pop(key, None)) is not None:
+                self.pool.release(row.blocks)
 
-    def schedule(self, now: float) -> Decision:
-        """Drop what expired by now (seconds), then admit what fits, best first."""
+    def plan(self, now: float) -> Plan:
+        """Drop what expired by now (seconds), go on with what runs, then admit what fits, best first."""
         expired = tuple(
             key
-            for key, entry in self._waiting.items()
-            if entry.deadline is not None and entry.deadline <= now
+            for key, row in self._waiting.items()
+            if not row.begun and row.entry.deadline is not None and row.entry.deadline <= now
         )
         self.remove(expired)
-        admitted: list[Key] = []
-        tokens, prefill = self.reserved_tokens, 0
-        while (entry := self._head()) is not None and len(self._running) < self._limits.max_batch_size:
-            tokens += entry.reserved
-            prefill += entry.prompt_tokens
-            if tokens > self._limits.max_batch_tokens:
-                break
-            if admitted and prefill > self._limits.max_prefill_tokens:
-                break
-            heappop(self._heap)
-            self._running[entry.key] = self._waiting.pop(entry.key)
-            admitted.append(entry.key)
-        return Decision(tuple(admitted), expired)
+        step = _Step(max(self._limits.max_prefill_tokens, self._limits.max_batch_size))
+        for decoding in (True, False):
+            for row in sorted(self._running.values(), key=lambda row: row.standing):
+                if (row.pending == 1) is decoding and row.entry.key in self._running:
+                    self._go_on(row, step)
+        if not step.preempted:
+            self._admit(step)
+        return Plan(
+            expired, tuple(step.joined), tuple(step.preempted), tuple(step.copies), tuple(step.spans.values())
+        )
 
-    def _head(self) -> Entry | None:
+    def complete(self, span: Span, chosen: Sequence[int]) -> None:
+        """A span was computed, and these tokens were chosen; a sequence that is gone is ignored."""
+        if (row := self._running.get(span.key)) is None:
+            return
+        kept = max(0, len(chosen) - 1)  # of the drafts; what was computed of the others is written over
+        row.computed = span.start + len(span.tokens) - span.drafts + kept
+        row.tokens += chosen
+        if row.lookup is not None and span.drafts:
+            row.lookup.heard(kept=kept)
+            self.drafted += span.drafts
+            self.drafts_kept += kept
+        if self._prefix_caching:
+            for index in range(len(row.names), row.computed // BLOCK_TOKENS):
+                row.names.append(row.name(index))
+                self.pool.seal(row.blocks[index], row.names[-1])
+
+    def _queue(self, row: _Row) -> None:
+        self._waiting[row.entry.key] = row
+        heappush(self._heap, (*row.standing, row.entry.key))
         # Removed entries leave their mark in the heap until it is their turn or they are the majority.
         if len(self._heap) > 2 * len(self._waiting) + 16:
             self._heap = [mark for mark in self._heap if mark[2] in self._waiting]
             heapify(self._heap)
+
+    def _preempt(self, row: _Row) -> None:
+        """Take a row's blocks and let it wait; it is computed again from what is known."""
+        del self._running[row.entry.key]
+        self.pool.release(row.blocks)
+        row.blocks, row.names, row.computed = [], [], 0
+        self._queue(row)
+
+    def _go_on(self, row: _Row, step: "_Step") -> None:
+        count = min(row.pending, step.budget)
+        if count == 0:
+            return
+        while not self._reserve(row, row.computed + count):
+            victim = max(self._running.values(), key=lambda row: row.standing)
+            step.take_back(victim.entry.key)
+            step.preempted.append(victim.entry.key)
+            self._preempt(victim)
+            if victim is row:
+                return
+        step.add(self._span(row, count, step.budget))
+
+    def _span(self, row: _Row, count: int, budget: int) -> Span:
+        end = row.computed + count
+        drafts: list[int] = []
+        if row.lookup is not None and count == row.pending == 1 and len(self._running) <= SPECULATE_BELOW:
+            most = min(row.left - 1, budget - count)
+            drafts = row.lookup.drafts(row.tokens, most) if most > 0 else []
+            while drafts and not self._reserve(row, end + len(drafts), spare=len(self._running)):
+                drafts.pop()
+        return Span(
+            row.entry.key,
+            [*row.tokens[row.computed : end], *drafts],
+            row.computed,
+            tuple(row.blocks),
+            chooses=end == len(row.tokens),
+            drafts=len(drafts),
+        )
+
+    def _reserve(self, row: _Row, tokens: int, *, spare: int = 0) -> bool:
+        """Whether the row now has blocks for so many tokens, with `spare` ones left for others."""
+        wanted = -(-tokens // BLOCK_TOKENS) - len(row.blocks)
+        if wanted > 0 and self.pool.available < wanted + spare:
+            return False
+        row.blocks += [self.pool.take() for _ in range(wanted)]
+        return True
+
+    def _admit(self, step: "_Step") -> None:
+        held_back: list[_Row] = []
+        while step.budget and len(self._running) < self._limits.max_batch_size:
+            if (row := self._head()) is None:
+                break
+            origin = self._running.get(row.entry.fork) if row.entry.fork and self._prefix_caching else None
+            if origin is not None and origin.computed < len(row.entry.prompt):
+                held_back.append(self._waiting.pop(row.entry.key))  # what it will share is being computed
+                heappop(self._heap)
+                continue
+            if not self._begin(row, origin, step):
+                break
+            heappop(self._heap)
+        for row in held_back:
+            self._queue(row)
+
+    def _begin(self, row: _Row, origin: _Row | None, step: "_Step") -> bool:
+        """Admit a row, unless blocks are wanting for all that is known of it, and one more for each who runs."""
+        row.blocks, row.computed = self._shared(row, origin)
+        if row.computed % BLOCK_TOKENS and not self._has_room(row, 1):
+            self.pool.release(row.blocks[-1:])
+            row.computed -= row.computed % BLOCK_TOKENS
+            row.blocks, row.names = row.blocks[:-1], row.names[: row.computed // BLOCK_TOKENS]
+        copied = row.computed % BLOCK_TOKENS != 0
+        if not self._has_room(row, copied):
+            self.pool.release(row.blocks)
+            row.blocks, row.names, row.computed = [], [], 0
+            return False
+        if copied:  # the next token is written into the block: it must be the row's own
+            mine = self.pool.take()
+            step.copies.append((row.blocks[-1], mine))
+            self.pool.release(row.blocks[-1:])
+            row.blocks[-1] = mine
+        self.prefix_queries += len(row.tokens)
+        self.prefix_hits += row.computed
+        del self._waiting[row.entry.key]
+        self._running[row.entry.key] = row
+        if not row.begun:
+            row.begun = True
+            step.joined.append(row.entry.key)
+        self._go_on(row, step)
+        return True
+
+    def _has_room(self, row: _Row, copied: int) -> bool:
+        wanted = -(-len(row.tokens) // BLOCK_TOKENS) - len(row.blocks) + copied
+        return self.pool.available >= wanted + len(self._running)
+
+    def _shared(self, row: _Row, origin: _Row | None) -> tuple[list[int], int]:
+        """Blocks that hold the row's first tokens, now held by it too, and how many tokens that is.
+
+        The last token is never among them: it is computed, so that the next one can be chosen.
+        """
+        if origin is not None and not row.begun:
+            computed = len(row.entry.prompt) - 1
+            blocks = origin.blocks[: -(-computed // BLOCK_TOKENS)]
+            row.names = origin.names[: computed // BLOCK_TOKENS]
+        else:
+            blocks, row.names = [], []
+            while self._prefix_caching and (len(blocks) + 1) * BLOCK_TOKENS <= len(row.tokens):
+                name = row.name(len(blocks))
+                if (block := self.pool.find(name)) is None:
+                    break
+                blocks.append(block)
+                row.names.append(name)
+            computed = min(len(blocks) * BLOCK_TOKENS, len(row.tokens) - 1)
+            row.names = row.names[: computed // BLOCK_TOKENS]
+        for block in blocks:
+            self.pool.share(block)
+        return blocks, computed
+
+    def _head(self) -> _Row | None:
         while self._heap:
-            if (entry := self._waiting.get(self._heap[0][2])) is not None:
-                return entry
+            if (row := self._waiting.get(self._heap[0][2])) is not None:
+                return row
             heappop(self._heap)
         return None
+
+
+@dataclass(slots=True)
+class _Step:
+    """A plan in the making."""
+
+    budget: int  # tokens that may still be computed
+    spans: dict[Key, Span] = field(default_factory=dict)
+    joined: list[Key] = field(default_factory=list)
+    preempted: list[Key] = field(default_factory=list)
+    copies: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, span: Span) -> None:
+        self.spans[span.key] = span
+        self.budget -= len(span.tokens)
+
+    def take_back(self, key: Key) -> None:
+        if (span := self.spans.pop(key, None)) is not None:
+            self.budget += len(span.tokens)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.domain import Delta, Finished, GenerationTask, Sampling
+from textgen.scheduler import Span
 
 RowKey = tuple[int, int]  # (request number, index of the sequence in its request)
 
@@ -61,12 +62,15 @@ class Generator(Protocol):
 
 
 class DecoderRunner(Protocol):
-    """Runner height: a running batch of sequences. A row that fails alone yields its exception."""
+    """Runner height: computes what a scheduler plans, and keeps the keys and values in numbered blocks.
 
-    def prefill(self, rows: Sequence[RowSpec]) -> Mapping[RowKey, Sampled | Exception]: ...  # rows join
-    def decode(self) -> Mapping[RowKey, Sampled | Exception]: ...  # one more token for every running row
+    A row that fails alone yields its exception. After a pass that raised, its spans may be computed again.
+    """
+
+    def join(self, row: RowSpec) -> None: ...  # spans of it may follow
+    def copy(self, blocks: Sequence[tuple[int, int]]) -> None: ...  # blocks' contents, from and to
+    def step(self, spans: Sequence[Span]) -> Mapping[RowKey, Sequence[Sampled] | Exception]: ...
     def drop(self, keys: Collection[RowKey]) -> None: ...  # rows leave; unknown keys are ignored
-    def clear(self) -> None: ...  # all rows leave; called after a failed pass
 
 
 class Scorer(Protocol):

@@ -1,7 +1,8 @@
 """Encoder-decoder models of transformers (T5, BART): the prompt goes to the encoder, the answer to the decoder.
 
 Simple and exact: a prompt is encoded once, alone, and each step runs the decoder over all of the answer so far,
-rows padded on the right. It keeps no decoder cache, so a step's cost grows with the answer.
+rows padded on the right. It keeps no decoder cache, so a step's cost grows with the answer; a scheduler's blocks only
+count its tokens.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,13 +17,15 @@ from transformers.modeling_outputs import BaseModelOutput
 from textgen.models.base import RowKey, RowSpec, Sampled
 from textgen.models.memory import out_of_memory_refused
 from textgen.models.sampling import RowSampler, sample
+from textgen.scheduler import Span
 
 
 @dataclass(slots=True)
 class _Row:
-    states: Tensor  # (prompt tokens, width): the encoder's output
+    prompt: Sequence[int]
     answer: list[int]  # the decoder's start token and what was chosen
     sampler: RowSampler
+    states: Tensor | None = None  # (prompt tokens, width): the encoder's output
 
 
 class TorchSeq2Seq:
@@ -34,32 +37,28 @@ class TorchSeq2Seq:
         self._empty_prompt = list(empty_prompt)
         self._rows: dict[RowKey, _Row] = {}
 
-    def prefill(self, rows: Sequence[RowSpec]) -> Mapping[RowKey, Sampled | Exception]:
-        """Encode the prompts of newcomers and choose each one's first token."""
-        new = {
-            row.key: _Row(
-                self._encode(row.prompt),
-                [self._start()],
-                RowSampler(row.sampling, row.seed, (), row.constraint),
-            )
-            for row in rows
-        }
-        results = self._step(new)
-        self._rows.update(new)
-        return results
+    def join(self, row: RowSpec) -> None:
+        """Encode a newcomer's prompt, once its first token is to be chosen."""
+        sampler = RowSampler(row.sampling, row.seed, (), row.constraint)
+        self._rows[row.key] = _Row(row.prompt, [self._start()], sampler)
 
-    def decode(self) -> Mapping[RowKey, Sampled | Exception]:
-        """One step of the whole batch."""
-        return self._step(self._rows) if self._rows else {}
+    def copy(self, blocks: Sequence[tuple[int, int]]) -> None:
+        """Nothing lies in blocks."""
+
+    def step(self, spans: Sequence[Span]) -> Mapping[RowKey, Sequence[Sampled] | Exception]:
+        """A token for each span that chooses; parts of a prompt that do not are left for later."""
+        rows = {span.key: self._rows[span.key] for span in spans if span.chooses}
+        if not rows:
+            return {}
+        for row in rows.values():
+            if row.states is None:
+                row.states = self._encode(row.prompt)
+        return self._step(rows)
 
     def drop(self, keys: Collection[RowKey]) -> None:
         """Forget rows."""
         for key in keys:
             self._rows.pop(key, None)
-
-    def clear(self) -> None:
-        """Forget all rows."""
-        self._rows.clear()
 
     @torch.inference_mode()
     def score(self, items: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[list[float]]:
@@ -75,15 +74,19 @@ class TorchSeq2Seq:
         return answers
 
     @torch.inference_mode()
-    def _step(self, rows: Mapping[RowKey, _Row]) -> Mapping[RowKey, Sampled | Exception]:
-        logits = self._decode([row.states for row in rows.values()], [row.answer for row in rows.values()])
+    def _step(self, rows: Mapping[RowKey, _Row]) -> Mapping[RowKey, Sequence[Sampled] | Exception]:
+        states = [row.states for row in rows.values() if row.states is not None]
+        logits = self._decode(states, [row.answer for row in rows.values()])
         ends = torch.tensor([len(row.answer) - 1 for row in rows.values()], device=self._device)
         last = logits[torch.arange(len(rows), device=self._device), ends]  # (rows, vocabulary)
-        results = dict(zip(rows, sample(last, [row.sampler for row in rows.values()]), strict=True))
-        for key, result in results.items():
+        answers: dict[RowKey, Sequence[Sampled] | Exception] = {}
+        for (key, row), result in zip(
+            rows.items(), sample(last, [row.sampler for row in rows.values()]), strict=True
+        ):
             if isinstance(result, Sampled):
-                rows[key].answer.append(result.token_id)
-        return results
+                row.answer.append(result.token_id)
+            answers[key] = [result] if isinstance(result, Sampled) else result
+        return answers
 
     def _start(self) -> int:
         return int(self._model.config.decoder_start_token_id)

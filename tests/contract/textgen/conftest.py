@@ -1,10 +1,13 @@
 """Tiny models with random weights, one of each family that a port's adapters serve."""
 
+import copy
 import functools
 
 import pytest
 import torch
 import transformers as t
+from textgen.models.decoder import TorchDecoder
+from textgen.models.seq2seq import TorchSeq2Seq
 
 VOCABULARY = 61
 SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
@@ -33,6 +36,20 @@ KINDS = {
     ),
     # Prompts and answers are longer than the window, so the mask has to cut.
     "mistral": (t.MistralForCausalLM, t.MistralConfig, {**LLAMA, **ENDS, "sliding_window": 5}),
+    "gemma": (
+        t.Gemma2ForCausalLM,
+        t.Gemma2Config,
+        # Its scores are capped, and every other layer has a window.
+        {
+            **LLAMA,
+            **ENDS,
+            "head_dim": 8,
+            "sliding_window": 5,
+            "attn_logit_softcapping": 2.0,
+            "query_pre_attn_scalar": 8,
+        },
+    ),
+    "phi3": (t.Phi3ForCausalLM, t.Phi3Config, {**LLAMA, **ENDS, "sliding_window": None}),
     "gpt2": (
         t.GPT2LMHeadModel,
         t.GPT2Config,
@@ -69,5 +86,18 @@ def model_of():
         for parameter in model.parameters():  # initial weights are too alike for greedy to mean anything
             torch.nn.init.normal_(parameter, std=0.3)
         return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def decoder_of(model_of):
+    """A runner of a family, with a copy of its model: a runner replaces the attention."""
+
+    def make(name, blocks=64, start_token=1):
+        model = copy.deepcopy(model_of(name))
+        if model.config.is_encoder_decoder:
+            return TorchSeq2Seq(model, empty_prompt=[2])
+        return TorchDecoder(model, start_token=start_token, blocks=blocks)
 
     return make

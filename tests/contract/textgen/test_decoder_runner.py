@@ -1,103 +1,175 @@
-"""The port DecoderRunner: every adapter, with rows that come and go."""
+"""The port DecoderRunner: every adapter, stepped by the scheduler, with rows that come, go and come back."""
 
 import random
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from textgen.domain import Sampling
-from textgen.models.base import RowSpec, Sampled
+from textgen.models.base import RowSpec
+from textgen.models.checkpoint import ModelLoadError
 from textgen.models.decoder import TorchDecoder
-from textgen.models.seq2seq import TorchSeq2Seq
+from textgen.scheduler import Limits, Span
+from transformers import MambaConfig, MambaForCausalLM
+
+from .batch import ROOMY, Batch, row, run
 
 ENCODER_DECODERS = ("t5", "bart")
-FAMILIES = ("llama", "qwen2", "mixtral", "mistral", "gpt2", *ENCODER_DECODERS)
+DECODERS = ("llama", "qwen2", "mixtral", "mistral", "gemma", "phi3", "gpt2")
+FAMILIES = (*DECODERS, *ENCODER_DECODERS)
 GREEDY = Sampling(temperature=0)
 VOCABULARY = 61
 
 
-@pytest.fixture(params=FAMILIES)
+@pytest.fixture(scope="module", params=FAMILIES)
 def family(request):
     return request.param
 
 
-@pytest.fixture
-def runner(family, model_of):
-    model = model_of(family)
-    if family in ENCODER_DECODERS:
-        return TorchSeq2Seq(model, empty_prompt=[2])
-    return TorchDecoder(model, start_token=1)
+@pytest.fixture(scope="module")
+def runner(family, decoder_of):
+    return decoder_of(family)
+
+
+@pytest.fixture(scope="module")
+def expected(family, model_of):
+    """What transformers' own generate says after a prompt, past its end token, too."""
+    model, known = model_of(family), {}
+
+    def generated(ids, count):
+        found = known.get(tuple(ids), [])
+        if len(found) < count:
+            with torch.inference_mode():
+                output = model.generate(
+                    torch.tensor([ids]),
+                    attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+                    max_new_tokens=count,
+                    min_new_tokens=count if not model.config.is_encoder_decoder else None,
+                    do_sample=False,
+                    eos_token_id=None,
+                )[0].tolist()
+            found = known[tuple(ids)] = output[1:] if model.config.is_encoder_decoder else output[len(ids) :]
+        return found[:count]
+
+    return generated
 
 
 def prompt(seed, length):
     return tuple(random.Random(seed).choices(range(3, VOCABULARY), k=length))
 
 
-def row(number, ids, sampling=GREEDY, seed=0, constraint=None):
-    return RowSpec((number, 0), tuple(ids), sampling, seed, constraint)
+# Prompts begin alike, so that blocks are shared; they repeat themselves, so that drafts are made.
+BEGINNINGS = [prompt(7, 40), (*prompt(8, 20), *prompt(8, 20)), prompt(9, 16)]
+PROMPTS = st.builds(
+    lambda begin, end: (*BEGINNINGS[begin], *end), st.integers(0, 2), st.lists(st.integers(3, 60), max_size=6)
+) | st.lists(st.integers(3, 60), min_size=1, max_size=12).map(tuple)
+ARRIVALS = st.lists(
+    st.tuples(st.integers(0, 6), PROMPTS, st.integers(1, 24), st.integers(-1, 1)), min_size=1, max_size=6
+)
 
 
-def drive(runner, arrivals):
-    """Run rows that join before given steps and leave with enough tokens; the tokens by request number.
-
-    arrivals: step -> [(row, tokens wanted)].
-    """
-    wanted, answers, step = {}, {}, 0
-    while arrivals.keys() - set(range(step)) or any(
-        len(answers[key]) < count for key, count in wanted.items()
-    ):
-        results = dict(runner.decode()) if answers else {}
-        if newcomers := arrivals.get(step, []):
-            wanted |= {each.key: count for each, count in newcomers}
-            results |= runner.prefill([each for each, _ in newcomers])
-        for key, result in results.items():
-            assert isinstance(result, Sampled)
-            answers.setdefault(key, []).append(result.token_id)
-        runner.drop([key for key in results if len(answers[key]) >= wanted[key]])
-        step += 1
-    return {key[0]: answer for key, answer in answers.items()}
-
-
-def generated(model, ids, count):
-    """What transformers' own generate says, past its end token, too."""
-    with torch.inference_mode():
-        output = model.generate(
-            torch.tensor([ids]),
-            attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-            max_new_tokens=count,
-            min_new_tokens=count if not model.config.is_encoder_decoder else None,
-            do_sample=False,
-            eos_token_id=None,
-        )[0].tolist()
-    return output[1:] if model.config.is_encoder_decoder else output[len(ids) :]
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    arrivals=ARRIVALS,
+    blocks=st.integers(5, 20),
+    step=st.sampled_from([4, 7, 16, 256]),
+    speculative=st.booleans(),
+)
+def test_greedy_is_that_of_transformers(family, runner, expected, arrivals, blocks, step, speculative):
+    limits = Limits(max_batch_size=4, max_batch_tokens=16 * blocks, max_prefill_tokens=step)
+    plain = family not in ENCODER_DECODERS
+    batch = Batch(runner, limits, caches=plain, speculative=speculative and plain)
+    todo = sorted(enumerate(arrivals), key=lambda item: item[1][0])
+    now = 0
+    while todo or batch.scheduler.waiting or batch.scheduler.running:
+        while todo and todo[0][1][0] <= now:
+            number, (_, ids, count, priority) = todo.pop(0)
+            batch.add(row(number, ids, GREEDY), count, priority=priority)
+        batch.step()
+        now += 1
+    found = batch.finish()
+    for number, (_, ids, count, _) in enumerate(arrivals):
+        assert found[number] == expected(ids, count)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_greedy_is_that_of_transformers_whoever_comes_and_goes(family, runner, model_of, seed):
-    chance = random.Random(seed)
-    rows = [(row(i, prompt(f"{seed}{i}", chance.randint(1, 14))), chance.randint(2, 16)) for i in range(6)]
-    arrivals = {}
-    for each in rows:
-        arrivals.setdefault(chance.randint(0, 8), []).append(each)
-    answers = drive(runner, arrivals)
-    for spec, count in rows:
-        assert answers[spec.key[0]] == generated(model_of(family), spec.prompt, count)
+def test_those_who_give_way_go_on_where_they_were(family, runner, expected):
+    limits = Limits(max_batch_size=4, max_batch_tokens=80, max_prefill_tokens=32)
+    batch = Batch(runner, limits, caches=family not in ENCODER_DECODERS)
+    prompts = [prompt(number, 14) for number in range(4)]
+    for number, ids in enumerate(prompts):
+        batch.add(row(number, ids, GREEDY), 30)
+    found = batch.finish()
+    assert batch.preempted > 0
+    assert found == {number: expected(ids, 30) for number, ids in enumerate(prompts)}
 
 
-def test_a_seeded_sample_is_the_same_alone_and_in_a_crowd(runner):
+@pytest.mark.parametrize("family", DECODERS, indirect=True)
+def test_a_prefix_is_computed_once(runner, expected):
+    batch, ids = Batch(runner), prompt(5, 50)
+    batch.add(row(1, ids, GREEDY), 3)
+    batch.finish()
+    batch.add(row(2, ids, GREEDY), 3)
+    (span,) = batch.step().spans
+    assert (span.start, len(span.tokens)) == (48, 2)
+    assert batch.finish() == {1: expected(ids, 3), 2: expected(ids, 3)}
+    assert batch.scheduler.prefix_hits == 48
+
+
+@pytest.mark.parametrize("family", DECODERS, indirect=True)
+def test_a_prompt_of_whole_blocks_copies_the_last_before_it_writes(runner, expected):
+    batch, ids = Batch(runner), prompt(6, 32)
+    batch.add(row(1, ids, GREEDY), 9)
+    batch.step()
+    batch.add(row(2, ids, GREEDY), 9)
+    plan = batch.step()
+    assert len(plan.copies) == 1
+    assert [(span.start, len(span.tokens)) for span in plan.spans if span.key == (2, 0)] == [(31, 1)]
+    assert batch.finish() == {1: expected(ids, 9), 2: expected(ids, 9)}
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "mistral"], indirect=True)
+def test_drafts_save_steps_and_change_nothing(runner, expected):
+    ids = prompt(3, 6) * 6
+    rules = Sampling(temperature=1e-6)  # its draws are as good as greedy, but each is drawn
+
+    def steps(speculative, sampling):
+        batch = Batch(runner, speculative=speculative)
+        batch.add(row(1, ids, sampling, seed=5), 40)
+        count = 0
+        while batch.scheduler.running or batch.scheduler.waiting:
+            batch.step()
+            count += 1
+        assert batch.finish() == {1: expected(ids, 40)}
+        return count, batch.scheduler.drafts_kept
+
+    for sampling in (GREEDY, rules):
+        plain, drafted = steps(False, sampling), steps(True, sampling)
+        assert plain == (40, 0)
+        assert drafted[0] == 40 - drafted[1]
+
+
+def test_a_seeded_sample_is_the_same_alone_in_a_crowd_and_with_drafts(family, runner):
     rules = Sampling(temperature=1.5, top_p=0.95, repetition_penalty=1.2)
-    mine = (row(1, prompt(1, 7), rules, seed=11), 10)
-    alone = drive(runner, {0: [mine]})[1]
+    mine = (row(1, prompt(1, 7) * 3, rules, seed=11), 10)
+    caches = family not in ENCODER_DECODERS
+    alone = run(runner, [mine], caches=caches)[1]
     crowd = [(row(i, prompt(i, 3 * i), rules, seed=i), 2 * i) for i in (2, 3, 4)]
-    assert drive(runner, {0: crowd[:1], 1: [mine, crowd[1]], 3: crowd[2:]})[1] == alone
-    other = (row(1, prompt(1, 7), rules, seed=12), 10)
-    assert drive(runner, {0: [other]})[1] != alone
+    assert run(runner, [*crowd[:1], mine, *crowd[1:]], caches=caches)[1] == alone
+    if caches:
+        assert run(runner, [mine, *crowd], speculative=True)[1] == alone
+    other = (row(1, prompt(1, 7) * 3, rules, seed=12), 10)
+    assert run(runner, [other], caches=caches)[1] != alone
 
 
 def test_logprobs_are_of_the_model_before_any_rule(runner, model_of, family):
     ids = prompt(3, 5)
     rules = Sampling(temperature=0, logprobs=3, logit_bias={17: 100.0})
-    result = runner.prefill([row(1, ids, rules)])[1, 0]
+    batch = Batch(runner)
+    batch.add(row(1, ids, rules), 1)
+    batch.finish()
+    (result,) = batch.answers[1, 0]
     model = model_of(family)
     with torch.inference_mode():
         if family in ENCODER_DECODERS:
@@ -132,51 +204,75 @@ class Only:
 
 def test_a_constraint_is_kept(runner):
     rules = Sampling(temperature=3.0)
-    answers = drive(
+    answers = run(
         runner,
-        {0: [(row(1, prompt(1, 4), rules, 3, Only(5, 33, 60)), 12), (row(2, prompt(2, 6), rules, 3), 12)]},
+        [(row(1, prompt(1, 4), rules, 3, Only(5, 33, 60)), 12), (row(2, prompt(2, 6), rules, 3), 12)],
     )
     assert set(answers[1]) <= {5, 33, 60}
     assert len(set(answers[1])) > 1
     assert not set(answers[2]) <= {5, 33, 60}
 
 
-def test_a_row_that_fails_alone_harms_no_other(runner, model_of, family):
-    good = prompt(5, 6)
-    results = runner.prefill([row(1, prompt(4, 9), constraint=Only()), row(2, good)])
-    assert isinstance(results[1, 0], Exception)
-    tokens = [results[2, 0].token_id]
-    runner.drop([(1, 0)])
-    tokens += [runner.decode()[2, 0].token_id for _ in range(4)]
-    assert tokens == generated(model_of(family), good, 5)
+def test_a_row_that_fails_alone_harms_no_other(runner, expected):
+    good, batch = prompt(5, 6), Batch(runner)
+    batch.add(row(1, prompt(4, 9), GREEDY, constraint=Only()), 5)
+    batch.add(row(2, good, GREEDY), 5)
+    assert batch.finish() == {1: [], 2: expected(good, 5)}
+    assert list(batch.errors) == [(1, 0)]
 
 
-def test_rows_leave_and_the_batch_can_start_anew(runner):
-    assert runner.decode() == {}
-    first = drive(runner, {0: [(row(1, prompt(1, 4)), 3)]})
-    assert runner.decode() == {}
-    runner.prefill([row(2, prompt(2, 12)), row(3, prompt(3, 2))])
-    runner.drop([(9, 9)])
-    assert set(runner.decode()) == {(2, 0), (3, 0)}
-    runner.clear()
-    assert runner.decode() == {}
-    assert drive(runner, {0: [(row(1, prompt(1, 4)), 3)]}) == first
+def test_a_pass_that_failed_can_be_made_again(runner, expected, monkeypatch):
+    ids, batch = prompt(2, 11), Batch(runner)
+    batch.add(row(1, ids, GREEDY), 6)
+    batch.step()
+    (span,) = batch.scheduler.plan(0.0).spans
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="a fault"):
+        patch.setattr(
+            torch.nn.Linear, "forward", failing := lambda *_: (_ for _ in ()).throw(RuntimeError("a fault"))
+        )
+        patch.setattr("transformers.pytorch_utils.Conv1D.forward", failing)
+        runner.step([span])
+    assert batch.finish() == {1: expected(ids, 6)}
 
 
-def test_rows_of_one_request_are_kept_apart(runner):
-    rules = Sampling(temperature=2.0)
-    rows = [RowSpec((1, index), prompt(1, 4), rules, 7 + index) for index in range(3)]
-    results = [runner.prefill(rows), *(runner.decode() for _ in range(7))]
-    texts = {index: [step[1, index].token_id for step in results] for index in range(3)}
-    runner.clear()
+def test_rows_of_one_request_share_its_prompt_and_are_kept_apart(family, runner):
+    rules, ids = Sampling(temperature=2.0), prompt(1, 21)
+    batch = Batch(runner, caches=family not in ENCODER_DECODERS)
     for index in range(3):
-        assert drive(runner, {0: [(row(1, prompt(1, 4), rules, 7 + index), 8)]})[1] == texts[index]
+        spec = RowSpec((1, index), ids, rules, 7 + index)
+        batch._rows[spec.key], batch.answers[spec.key] = (spec, 8), []
+    entries = [(batch._rows[1, index][0], None if index == 0 else (1, 0)) for index in range(3)]
+    for spec, fork in entries:
+        batch.add(spec, 8, fork=fork)
+    batch.step()
+    plan = batch.step()
+    if family not in ENCODER_DECODERS:
+        assert [len(span.tokens) for span in plan.spans] == [1, 1, 1]
+        assert len(plan.copies) == 2
+    batch.finish()
+    texts = [[sampled.token_id for sampled in batch.answers[1, index]] for index in range(3)]
+    for index in range(3):
+        assert run(runner, [(row(1, ids, rules, 7 + index), 8)])[1] == texts[index]
     assert texts[0] != texts[1]
 
 
-def test_padding_that_no_row_needs_is_cut(model_of):
-    runner = TorchDecoder(model_of("llama"), start_token=1)
-    runner.prefill([row(1, prompt(1, 40)), row(2, prompt(2, 3))])
-    runner.decode()
-    runner.drop([(1, 0)])
-    assert runner._cache.layers[0].keys.shape[2] == 4
+def test_blocks_need_not_lie_in_order(model_of):
+    import copy
+
+    model = model_of("llama")
+    runner, ids = TorchDecoder(copy.deepcopy(model), start_token=1, blocks=8), prompt(1, 40)
+    runner.join(row(1, ids, GREEDY))
+    (result,) = runner.step([Span((1, 0), ids, 0, (6, 1, 4), chooses=True)])[1, 0]
+    with torch.inference_mode():
+        assert result.token_id == int(model(torch.tensor([ids])).logits[0, -1].argmax())
+
+
+def test_layers_with_a_state_of_another_kind_are_refused():
+    config = MambaConfig(vocab_size=61, hidden_size=16, num_hidden_layers=1, state_size=4)
+    with pytest.raises(ModelLoadError, match="Mamba"):
+        TorchDecoder(MambaForCausalLM(config).eval(), start_token=1, blocks=4)
+
+
+def test_the_cache_is_as_large_as_said(runner, family):
+    if family in DECODERS:
+        assert {len(tensor) for tensor in runner._cache.keys} == {ROOMY.blocks}

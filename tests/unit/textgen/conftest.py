@@ -1,11 +1,10 @@
-"""Small tokenizers of each kind, and a tiny decoder over one of them."""
+"""Small tokenizers of each kind, and a tiny model over one of them."""
 
 import pytest
 import torch
 from prometheus_client import CollectorRegistry
 from textgen.codec import TokenCodec
 from textgen.metrics import TextMetrics
-from textgen.models.decoder import TorchDecoder
 from tokenizers import (
     AddedToken,
     Tokenizer,
@@ -95,11 +94,6 @@ def llama():
     for parameter in model.parameters():  # the initial weights are too alike for greedy to mean anything
         torch.nn.init.normal_(parameter, std=0.3)
     return model.eval()
-
-
-@pytest.fixture
-def decoder(llama):
-    return TorchDecoder(llama, start_token=0)
 
 
 @pytest.fixture

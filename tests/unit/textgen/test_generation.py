@@ -1,0 +1,133 @@
+"""The lane with a runner that fails on purpose; that what is right comes out is the contract suites' matter."""
+
+import pytest
+from serving.errors import Overloaded, Unavailable
+from textgen.detokenizer import Detokenizer
+from textgen.domain import GenerationTask, Sampling
+from textgen.generation import GenerationLane, Job
+from textgen.models.base import RowSpec, Sampled
+from textgen.scheduler import Limits, Scheduler
+from textgen.sequence import SequenceState
+from textgen.stops import StopMatcher
+
+LIMITS = Limits(max_batch_size=4, max_batch_tokens=256, max_prefill_tokens=64)
+
+
+class Runner:
+    """Chooses token 7; `fails` says with what a pass over given requests fails."""
+
+    def __init__(self, fails=lambda numbers: None):
+        self.fails, self.passes, self.rows = fails, [], set()
+
+    def join(self, row):
+        self.rows.add(row.key)
+
+    def copy(self, blocks):
+        pass
+
+    def step(self, spans):
+        self.passes.append([span.key[0] for span in spans])
+        if (error := self.fails(self.passes[-1])) is not None:
+            raise error
+        return {span.key: [Sampled(7, -1.0)] * (1 + span.drafts) for span in spans if span.chooses}
+
+    def drop(self, keys):
+        self.rows -= set(keys)
+
+
+class Channel:
+    def __init__(self):
+        self.tokens, self.finished, self.error = [], None, None
+
+    def send(self, deltas=(), *, finished=None, error=None):
+        self.tokens += [token for delta in deltas for token in delta.token_ids]
+        self.finished, self.error = finished or self.finished, error or self.error
+
+
+@pytest.fixture
+def lane_of(metrics, codec):
+    def make(runner, **more):
+        lane = GenerationLane(runner, Scheduler(LIMITS), metrics, **more)
+        channels = {}
+
+        def submit(number, prompt=(1, 2, 3), max_tokens=3):
+            task = GenerationTask(tuple(prompt), Sampling(max_tokens=max_tokens), max_tokens, 0, f"r{number}")
+            sequence = SequenceState(
+                0,
+                max_tokens=max_tokens,
+                end_ids=frozenset(),
+                stops=StopMatcher(()),
+                detokenizer=Detokenizer(codec.vocabulary, starts_text=False),
+            )
+            channels[number] = Channel()
+            spec = RowSpec((number, 0), task.prompt, task.sampling, 0)
+            lane.submit(Job(number, task, [spec], [sequence], channels[number], lambda: None, 0.0))
+
+        def run():
+            while lane.has_work():
+                lane.step()
+            return channels
+
+        return lane, submit, run
+
+    return make
+
+
+def test_who_cannot_be_computed_fails_alone(lane_of):
+    runner = Runner(lambda numbers: ArithmeticError("2 is cursed") if 2 in numbers else None)
+    _, submit, run = lane_of(runner)
+    for number in (1, 2, 3):
+        submit(number)
+    channels = run()
+    assert isinstance(channels[2].error, ArithmeticError)
+    for number in (1, 3):
+        assert (channels[number].tokens, channels[number].error) == ([7, 7, 7], None)
+    assert runner.passes[:5] == [[1, 2, 3], [1], [2, 3], [2], [3]]
+    assert not runner.rows
+
+
+def test_what_is_too_much_for_the_device_at_once_is_computed_by_halves(lane_of):
+    tight = Runner(lambda numbers: Overloaded("no memory", retry_after_s=1) if len(numbers) > 1 else None)
+    _, submit, run = lane_of(tight)
+    for number in (1, 2, 3):
+        submit(number)
+    assert all(channel.tokens == [7, 7, 7] for channel in run().values())
+
+
+def test_who_does_not_fit_alone_is_refused(lane_of):
+    _, submit, run = lane_of(Runner(lambda numbers: Overloaded("no memory", retry_after_s=1)))
+    submit(1)
+    assert isinstance(run()[1].error, Overloaded)
+
+
+def test_tokens_after_the_end_are_not_sent(lane_of):
+    _, submit, run = lane_of(Runner(), speculates=True)
+    submit(1, prompt=(7,) * 9, max_tokens=4)
+    channel = run()[1]
+    assert channel.tokens == [7, 7, 7, 7]
+    assert channel.finished.usage.completion_token_count == 4
+
+
+def test_what_is_unfinished_fails_when_the_lane_closes(lane_of):
+    lane, submit, run = lane_of(runner := Runner())
+    submit(1, max_tokens=99)
+    lane.step()
+    lane.close()
+    assert isinstance(run()[1].error, Unavailable)
+    assert not runner.rows
+
+
+def test_the_books_are_published(lane_of, registry):
+    _, submit, run = lane_of(Runner(), speculates=True)
+    submit(1, prompt=range(40), max_tokens=30)
+    run()
+    submit(2, prompt=range(40), max_tokens=30)
+    run()
+
+    def value(name):
+        return registry.get_sample_value(f"quadrille_text_{name}", {"model": "m"})
+
+    assert (value("prefix_cache_queries_total"), value("prefix_cache_hits_total")) == (80, 32)
+    assert 0 < value("speculation_kept_total") <= value("speculation_drafts_total")
+    assert (value("generation_tokens_total"), value("prompt_tokens_total")) == (60, 48)
+    assert (value("requests_running"), value("kv_cache_usage_ratio")) == (0, 0)
