@@ -65,10 +65,11 @@ async def serve(settings: TextgenSettings) -> None:
     meter, worker = open_meter(), DeviceWorker()
     limits = Limits(settings.max_batch_size, settings.max_batch_tokens, settings.max_prefill_tokens)
     metrics = TextMetrics(registry, has_meter=meter is not None)
-    assembler = Assembler(worker, limits, settings.max_waiting, metrics, meter)
+    waiting = settings.max_waiting, settings.max_waiting_tokens
+    assembler = Assembler(worker, limits, *waiting, metrics, meter)
     vllm = VllmAssembler(
         limits,
-        settings.max_waiting,
+        *waiting,
         metrics,
         memory_ratio=settings.vllm_memory_ratio,
         eager=settings.vllm_eager,
@@ -86,7 +87,12 @@ async def serve(settings: TextgenSettings) -> None:
         worker.start()
 
         def healthy() -> bool:
-            return worker.healthy(settings.stall_seconds) and vllm.healthy(settings.stall_seconds)
+            if worker.healthy(settings.stall_seconds):
+                return vllm.healthy(settings.stall_seconds)
+            log.error("device_stuck", seconds=settings.stall_seconds)
+            metrics.restarts.inc()
+            worker.restart()
+            return False  # until the next look
 
         watching.append(asyncio.create_task(watch(healthy, server.set_serving)))
 

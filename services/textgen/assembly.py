@@ -33,6 +33,7 @@ class Assembler:
     worker: DeviceWorker
     limits: Limits
     max_waiting: int
+    max_waiting_tokens: int
     metrics: TextMetrics
     meter: RaplMeter | None
 
@@ -73,6 +74,9 @@ class Assembler:
             served["mask_filler"] = self._lane(filler.fill, lambda item: len(item[0]), metrics)
         return ServedModel(**served)  # type: ignore[arg-type]
 
+    def _admission(self) -> Admission:
+        return Admission(self.max_waiting, self.max_waiting_tokens)
+
     def _lane(
         self, run: Callable[[Sequence[T]], Sequence[R]], length: Callable[[T], int], metrics: ModelMetrics
     ) -> BatchLane[T, R]:
@@ -80,7 +84,7 @@ class Assembler:
             run,
             length,
             worker=self.worker,
-            admission=Admission(self.max_waiting),
+            admission=self._admission(),
             metrics=metrics,
             max_rows=max(64, self.limits.max_batch_size),
             max_tokens=self.limits.max_batch_tokens,
@@ -96,10 +100,13 @@ class Assembler:
         codec: TokenCodec,
         metrics: ModelMetrics,
     ) -> ContinuousGenerator:
+        admission = self._admission()
         lane = GenerationLane(
             runner,
             Scheduler(self.limits, prefix_caching=not checkpoint.files.is_encoder_decoder),
             metrics,
+            measured=admission.measured,
+            computing=self.worker.computing,
             speculates=not checkpoint.files.is_encoder_decoder,
             meter=self.meter,
         )
@@ -107,7 +114,7 @@ class Assembler:
         return ContinuousGenerator(
             worker=self.worker,
             lane=lane,
-            admission=Admission(self.max_waiting),
+            admission=admission,
             compiler=StructuredCompiler(
                 codec.state, checkpoint.info.vocabulary_size, sorted(checkpoint.files.end_ids)
             ),

@@ -20,7 +20,7 @@ from textgen.admission import Admission, Ticket
 from textgen.domain import Timings
 from textgen.energy import RaplMeter
 from textgen.metrics import ModelMetrics
-from textgen.worker import DeviceWorker
+from textgen.worker import DeviceWorker, LeftBehindError
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -61,6 +61,7 @@ class _Job(Generic[T, R]):
     ended: float = 0.0
     device_s: float = 0.0
     joules: float | None = None
+    restarts: int = 0
 
 
 class BatchLane(Generic[T, R]):
@@ -95,10 +96,8 @@ class BatchLane(Generic[T, R]):
     async def submit(self, items: Sequence[T], deadline: float | None) -> tuple[list[R], Timings]:
         """Results in the order of items (at least one). Overloaded, DeadlineUnreachable, or the runner's error."""
         arrived = self._clock()
-        if deadline is not None and deadline <= arrived:
-            self._metrics.refused("deadline")
-            raise DeadlineUnreachable("the deadline has passed")
-        ticket = Ticket(self._admission, self._metrics, self._clock)
+        tokens = sum(map(self._length, items))
+        ticket = Ticket(self._admission, self._metrics, self._clock, tokens=tokens, deadline=deadline)
         number = next(self._numbers)
         loop = asyncio.get_running_loop()
         try:
@@ -115,6 +114,14 @@ class BatchLane(Generic[T, R]):
     def has_work(self) -> bool:
         """Whether an item waits."""
         return bool(self._pending)
+
+    def restart(self) -> None:
+        """Requests that were being computed are computed again; those it happens to twice fail."""
+        for number, job in list(self._jobs.items()):
+            if job.scheduled is not None:
+                job.restarts += 1
+                if job.restarts > 1:
+                    self._fail(number, Unavailable("the device got stuck over this request"))
 
     def close(self) -> None:
         """Fail everything unfinished."""
@@ -146,7 +153,11 @@ class BatchLane(Generic[T, R]):
         if self._meter is not None:
             self._meter.joules()
         try:
-            results = self._run([self._jobs[number].items[place] for number, place in keys])
+            items = [self._jobs[number].items[place] for number, place in keys]
+            with self._worker.computing():
+                results = self._run(items)
+        except LeftBehindError:
+            raise
         except Exception as error:
             self._separate(keys, error)
             return
@@ -155,6 +166,7 @@ class BatchLane(Generic[T, R]):
         tokens = sum(self._pending[key] for key in keys)
         self._metrics.passed(rows=len(keys), tokens=tokens, joules=joules)
         self._metrics.read(tokens)
+        self._admission.measured(tokens, ended - started)
         for key, result in zip(keys, results, strict=True):
             del self._pending[key]
             self._jobs[key[0]].results[key[1]] = result

@@ -66,10 +66,18 @@ class TextgenSettings(ServiceSettings, service="textgen"):
         description="Tokens computed in one step; a longer prompt is read in parts, while others go on.",
     )
     max_waiting: int = Field(256, ge=1, description="Requests that may wait for one model; more are refused.")
+    max_waiting_tokens: int = Field(
+        131072,
+        ge=16,
+        description="Tokens that may wait to be read by one model; more are refused, so first tokens come in time.",
+    )
     stall_seconds: float = Field(
         120.0,
         gt=0,
-        description="Seconds without progress, while work waits, after which health is NOT_SERVING.",
+        description=(
+            "Seconds without progress, while work waits, after which health is NOT_SERVING and the engine begins anew: "
+            "requests of which nothing was sent yet wait again, others fail."
+        ),
     )
 
     @field_validator("models")

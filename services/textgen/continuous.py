@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from itertools import count
 
-from serving.errors import DeadlineUnreachable, Unavailable
+from serving.errors import Unavailable
 
 from textgen.admission import Admission, Ticket
 from textgen.channel import EventChannel
@@ -53,14 +53,13 @@ class ContinuousGenerator:
     async def generate(self, task: GenerationTask) -> AsyncGenerator[Delta | Finished, None]:
         """Deltas of the task's sequences, then Finished; closing the iterator frees its rows.
 
-        Overloaded when too many wait; DeadlineUnreachable when the deadline passes before the first step;
+        Overloaded when too many wait; DeadlineUnreachable when the deadline is before the first step;
         InvalidInput when a constraint cannot be compiled.
         """
         arrived = self._clock()
-        if task.deadline is not None and task.deadline <= arrived:
-            self._metrics.refused("deadline")
-            raise DeadlineUnreachable("the deadline has passed")
-        ticket = Ticket(self._admission, self._metrics, self._clock)
+        ticket = Ticket(
+            self._admission, self._metrics, self._clock, tokens=len(task.prompt), deadline=task.deadline
+        )
         number = next(self._numbers)
         try:
             constraints: list[Constraint | None] = [None] * task.sampling.n

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import structlog
@@ -15,6 +16,7 @@ from textgen.metrics import ModelMetrics
 from textgen.models.base import DecoderRunner, RowKey, RowSpec, Sampled
 from textgen.scheduler import Entry, Scheduler, Span
 from textgen.sequence import SequenceState
+from textgen.worker import LeftBehindError
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +38,7 @@ class Job:
     device_s: float = 0.0
     joules: float | None = None
     open: set[int] = field(default_factory=set)
+    restarts: int = 0
 
     def keys(self) -> list[RowKey]:
         """Its rows."""
@@ -68,6 +71,8 @@ class GenerationLane:
         metrics: ModelMetrics,
         *,
         speculates: bool = False,
+        measured: Callable[[int, float], None] = lambda tokens, seconds: None,
+        computing: Callable[[], AbstractContextManager[None]] = nullcontext,
         meter: RaplMeter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -75,6 +80,8 @@ class GenerationLane:
         self._scheduler = scheduler
         self._metrics = metrics
         self._speculates = speculates
+        self._measured = measured
+        self._computing = computing
         self._meter = meter
         self._clock = clock
         self._jobs: dict[int, Job] = {}
@@ -83,6 +90,9 @@ class GenerationLane:
         """Queue a request's rows; those after the first share its prompt's blocks."""
         self._jobs[job.number] = job
         job.open = set(range(len(job.rows)))
+        self._queue(job)
+
+    def _queue(self, job: Job) -> None:
         first = job.rows[0].key
         for row in job.rows:
             self._scheduler.add(
@@ -107,6 +117,19 @@ class GenerationLane:
     def has_work(self) -> bool:
         """Whether a sequence waits or runs."""
         return bool(self._jobs)
+
+    def restart(self) -> None:
+        """Begin anew with another runner and an empty cache.
+
+        Requests of which nothing was sent yet wait again; others fail, and so do those it happens to twice.
+        """
+        self._scheduler, self._runner = self._scheduler.renewed(), self._runner.renewed()
+        for number, job in list(self._jobs.items()):
+            job.restarts += job.scheduled is not None
+            if job.first_token is not None or job.restarts > 1:
+                self._fail(number, Unavailable("the device got stuck, and the answer so far is lost"))
+            else:
+                self._queue(job)
 
     def close(self) -> None:
         """Fail everything unfinished."""
@@ -141,7 +164,10 @@ class GenerationLane:
         if self._meter is not None:
             self._meter.joules()
         try:
-            results = self._runner.step(spans)
+            with self._computing():
+                results = self._runner.step(spans)
+        except LeftBehindError:
+            raise
         except Exception as error:
             if len(spans) == 1:
                 self._fail(spans[0].key[0], error)
@@ -155,7 +181,9 @@ class GenerationLane:
         joules = None if self._meter is None else self._meter.joules()
         tokens = sum(len(span.tokens) for span in spans)
         self._metrics.passed(rows=len(spans), tokens=tokens, joules=joules)
-        self._metrics.read(sum(len(span.tokens) for span in spans if len(span.tokens) - span.drafts > 1))
+        read = sum(len(span.tokens) for span in spans if len(span.tokens) - span.drafts > 1)
+        self._metrics.read(read)
+        self._measured(read, now - started)
         rows = Counter(span.key[0] for span in spans)
         for number, count in rows.items():
             job = self._jobs[number]

@@ -48,6 +48,11 @@ class TextMetrics:
         self.e2e = histogram("e2e_request_latency_seconds", "From arrival to the end")
         self.batch_size = histogram("batch_size", "Rows in a forward pass", SIZE_BUCKETS)
         self.iteration_tokens = histogram("iteration_tokens", "Tokens in a forward pass", TOKEN_BUCKETS)
+        self.restarts = Counter(
+            _PREFIX + "engine_restarts_total",
+            "Times that a device thread was stuck and left behind",
+            registry=registry,
+        )
         self.energy = counter("energy_joules_total", "Energy of forward passes") if has_meter else None
 
     def model(self, name: str) -> "ModelMetrics":

@@ -121,6 +121,10 @@ class Scheduler:
         self.drafted = 0  # tokens that were guessed, and those that were right
         self.drafts_kept = 0
 
+    def renewed(self) -> "Scheduler":
+        """One with the same limits, in which nothing waits, runs or is remembered."""
+        return Scheduler(self._limits, prefix_caching=self._prefix_caching)
+
     @property
     def waiting(self) -> int:
         """Sequences that wait."""

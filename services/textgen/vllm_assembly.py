@@ -23,6 +23,7 @@ class VllmAssembler:
 
     limits: Limits
     max_waiting: int
+    max_waiting_tokens: int
     metrics: TextMetrics
     memory_ratio: float
     eager: bool
@@ -53,7 +54,7 @@ class VllmAssembler:
         )
         generator = VllmGenerator(
             engine=engine,
-            admission=Admission(self.max_waiting),
+            admission=Admission(self.max_waiting, self.max_waiting_tokens),
             compiler=StructuredCompiler(codec.state, info.vocabulary_size, sorted(files.end_ids)),
             codec=codec,
             end_ids=files.end_ids,
@@ -61,7 +62,7 @@ class VllmAssembler:
         )
         scorer = VllmScorer(
             engine=engine,
-            admission=Admission(self.max_waiting),
+            admission=Admission(self.max_waiting, self.max_waiting_tokens),
             start_token=files.start_token,
             metrics=metrics,
         )

@@ -71,6 +71,9 @@ class DecoderRunner(Protocol):
     def copy(self, blocks: Sequence[tuple[int, int]]) -> None: ...  # blocks' contents, from and to
     def step(self, spans: Sequence[Span]) -> Mapping[RowKey, Sequence[Sampled] | Exception]: ...
     def drop(self, keys: Collection[RowKey]) -> None: ...  # rows leave; unknown keys are ignored
+    def renewed(
+        self,
+    ) -> "DecoderRunner": ...  # another over the same weights, with no rows, that shares no state
 
 
 class Scorer(Protocol):

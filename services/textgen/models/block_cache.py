@@ -4,8 +4,10 @@ Each layer writes its new keys and values into the blocks and attends, sequence 
 block table lists. After PagedAttention (Kwon et al., SOSP 2023, arXiv:2309.06180).
 """
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,9 +22,14 @@ class BlockCache:
         self, shapes: Sequence[Shape], blocks: int, dtype: torch.dtype, device: torch.device
     ) -> None:
         def empty(heads: int, width: int) -> Tensor:
-            # Zeros, not what was there: 0 times a masked NaN would be NaN. On a CPU they take no memory until used.
-            return torch.zeros(blocks, BLOCK_TOKENS, heads, width, dtype=dtype, device=device)
+            # Zeros, not what was there: 0 times a masked NaN would be NaN. Of numpy they take no memory until used.
+            shape = (blocks, BLOCK_TOKENS, heads, width)
+            if device.type != "cpu":
+                return torch.zeros(shape, dtype=dtype, device=device)
+            zeros = np.zeros(math.prod(shape) * dtype.itemsize, dtype=np.uint8)
+            return torch.from_numpy(zeros).view(dtype).view(shape)
 
+        self.blocks = blocks
         self.keys = [empty(shape.heads, shape.key_width) for shape in shapes]
         self.values = [empty(shape.heads, shape.value_width) for shape in shapes]
 

@@ -82,6 +82,10 @@ class TorchDecoder:
         for key in keys:
             self._samplers.pop(key, None)
 
+    def renewed(self) -> "TorchDecoder":
+        """Another over the same weights, with a cache of its own."""
+        return TorchDecoder(self._model, start_token=self._start_token, blocks=self._cache.blocks)
+
     def score(self, items: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[list[float]]:
         """Log-probabilities of target tokens, in nats, each given the condition and the targets before it.
 

@@ -60,6 +60,10 @@ class TorchSeq2Seq:
         for key in keys:
             self._rows.pop(key, None)
 
+    def renewed(self) -> "TorchSeq2Seq":
+        """Another over the same weights."""
+        return TorchSeq2Seq(self._model, empty_prompt=self._empty_prompt)
+
     @torch.inference_mode()
     def score(self, items: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[list[float]]:
         """Log-probabilities in nats of target tokens, given the encoded condition and the targets before them."""

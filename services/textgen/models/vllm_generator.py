@@ -53,11 +53,10 @@ class VllmGenerator:
         when the deadline passes before the first token; Unavailable when the engine has died.
         """
         arrived = self._clock()
-        if task.deadline is not None and task.deadline <= arrived:
-            self._metrics.refused("deadline")
-            raise DeadlineUnreachable("the deadline has passed")
         vllm_params.check(task.sampling)
-        ticket = Ticket(self._admission, self._metrics, self._clock)
+        ticket = Ticket(
+            self._admission, self._metrics, self._clock, tokens=len(task.prompt), deadline=task.deadline
+        )
         try:
             constraints: list[Constraint | None] = [None] * task.sampling.n
             if task.sampling.structured_output is not None:

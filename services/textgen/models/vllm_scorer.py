@@ -4,8 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from serving.errors import DeadlineUnreachable
-
 from textgen.admission import Admission, Ticket
 from textgen.domain import Timings
 from textgen.metrics import ModelMetrics
@@ -37,11 +35,8 @@ class VllmScorer:
         self, items: Sequence[ScoreItem], deadline: float | None
     ) -> tuple[list[list[float]], Timings]:
         """Log-probabilities in nats of each item's targets. Overloaded, DeadlineUnreachable, or the engine's."""
-        arrived = self._clock()
-        if deadline is not None and deadline <= arrived:
-            self._metrics.refused("deadline")
-            raise DeadlineUnreachable("the deadline has passed")
-        ticket = Ticket(self._admission, self._metrics, self._clock)
+        tokens = sum(len(condition) + len(targets) for condition, targets in items)
+        ticket = Ticket(self._admission, self._metrics, self._clock, tokens=tokens, deadline=deadline)
         try:
             async with asyncio.TaskGroup() as group:
                 runs = [group.create_task(self._score(*item)) for item in items]

@@ -168,10 +168,12 @@ async def serve(checkpoints, monkeypatch):
 
     async with AsyncExitStack() as stack:
 
-        async def start(*names, max_batch_size=4, max_waiting=8):
+        async def start(*names, max_batch_size=4, max_waiting=8, max_waiting_tokens=4096):
             registry, worker = CollectorRegistry(), DeviceWorker()
             limits = Limits(max_batch_size, 1024, 256)
-            assembler = Assembler(worker, limits, max_waiting, TextMetrics(registry), None)
+            assembler = Assembler(
+                worker, limits, max_waiting, max_waiting_tokens, TextMetrics(registry), None
+            )
             options = LoadOptions(torch.float32, torch.device("cpu"), "test")
             loaded = [
                 assembler.assemble(load_checkpoint(name, str(checkpoints[name]), options)) for name in names

@@ -34,6 +34,9 @@ class Runner:
     def drop(self, keys):
         self.rows -= set(keys)
 
+    def renewed(self):
+        return Runner()
+
 
 class Channel:
     def __init__(self):
@@ -115,6 +118,32 @@ def test_what_is_unfinished_fails_when_the_lane_closes(lane_of):
     lane.close()
     assert isinstance(run()[1].error, Unavailable)
     assert not runner.rows
+
+
+def test_after_a_restart_who_was_sent_nothing_waits_again_and_others_fail(lane_of):
+    lane, submit, run = lane_of(Runner())
+    submit(1)
+    lane.step()
+    submit(2, prompt=range(200))
+    lane.step()  # half of its prompt was read
+    submit(3)
+    lane.restart()
+    channels = run()
+    assert isinstance(channels[1].error, Unavailable)
+    for number in (2, 3):
+        assert (channels[number].tokens, channels[number].error) == ([7, 7, 7], None)
+
+
+def test_who_is_there_at_two_restarts_fails(lane_of):
+    lane, submit, run = lane_of(Runner())
+    submit(1, prompt=range(200))
+    for _ in range(2):
+        lane.step()
+        lane.restart()
+    submit(2)
+    channels = run()
+    assert isinstance(channels[1].error, Unavailable)
+    assert channels[2].tokens == [7, 7, 7]
 
 
 def test_the_books_are_published(lane_of, registry):
