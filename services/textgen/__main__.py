@@ -19,6 +19,7 @@ from textgen.config import TextgenSettings, split_reference
 from textgen.energy import open_meter
 from textgen.engine import Engine
 from textgen.engine_choice import EngineUnavailable, choose_engine
+from textgen.idempotency import Idempotency
 from textgen.metrics import TextMetrics
 from textgen.models.checkpoint import ModelLoadError, open_files
 from textgen.models.loading import LoadOptions, load_weights
@@ -74,7 +75,7 @@ async def serve(settings: TextgenSettings) -> None:
         memory_ratio=settings.vllm_memory_ratio,
         eager=settings.vllm_eager,
     )
-    engine = Engine(ModelRegistry())
+    engine = Engine(ModelRegistry(), Idempotency(settings.replay_seconds))
     server = GrpcServer(settings, registry=registry)
     text_pb2_grpc.add_TextServiceServicer_to_server(TextServicer(engine), server.grpc)
     watching: list[asyncio.Task[None]] = []

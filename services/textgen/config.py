@@ -71,6 +71,11 @@ class TextgenSettings(ServiceSettings, service="textgen"):
         ge=16,
         description="Tokens that may wait to be read by one model; more are refused, so first tokens come in time.",
     )
+    replay_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="Seconds for which an answer is kept, to be sent again to a call with the same request_id.",
+    )
     stall_seconds: float = Field(
         120.0,
         gt=0,

@@ -1,7 +1,7 @@
 """The async facade: validates, tokenizes, hands to the model's lanes, and puts answers together."""
 
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -12,6 +12,7 @@ from serving.errors import InvalidInput, NotConfigured
 
 from textgen import domain, validation
 from textgen.domain import Answered, Capability
+from textgen.idempotency import Idempotency
 from textgen.registry import ModelRegistry
 from textgen.served import ServedModel
 
@@ -19,11 +20,31 @@ from textgen.served import ServedModel
 class Engine:
     """What the servicer calls; all on the event loop."""
 
-    def __init__(self, registry: ModelRegistry) -> None:
+    def __init__(self, registry: ModelRegistry, idempotency: Idempotency) -> None:
         self.models = registry
+        self._idempotency = idempotency
 
-    async def generate(self, request: domain.GenerateRequest) -> AsyncGenerator[domain.GenerationEvent, None]:
+    def generate(self, request: domain.GenerateRequest) -> AsyncGenerator[domain.GenerationEvent, None]:
         """Started, deltas, Finished."""
+        return self._once(request, lambda: self._generate(request))
+
+    def chat(self, request: domain.ChatRequest) -> AsyncGenerator[domain.GenerationEvent, None]:
+        """Started, deltas, Finished."""
+        return self._once(request, lambda: self._chat(request))
+
+    def _once(
+        self,
+        request: domain.GenerateRequest | domain.ChatRequest,
+        answer: Callable[[], AsyncGenerator[domain.GenerationEvent, None]],
+    ) -> AsyncGenerator[domain.GenerationEvent, None]:
+        if not request.request_id:
+            return answer()
+        key = current_call().principal.tenant, request.request_id
+        return self._idempotency.events(key, request, answer)
+
+    async def _generate(
+        self, request: domain.GenerateRequest
+    ) -> AsyncGenerator[domain.GenerationEvent, None]:
         validation.check_request(request.request_id, request.priority, request.lora)
         model = self.models.find(request.model, Capability.GENERATE)
         validation.check_sampling(request.sampling, model.info.vocabulary_size)
@@ -32,8 +53,7 @@ class Engine:
             async for event in events:
                 yield event
 
-    async def chat(self, request: domain.ChatRequest) -> AsyncGenerator[domain.GenerationEvent, None]:
-        """Started, deltas, Finished."""
+    async def _chat(self, request: domain.ChatRequest) -> AsyncGenerator[domain.GenerationEvent, None]:
         validation.check_request(request.request_id, request.priority, request.lora)
         model = self.models.find(request.model, Capability.CHAT)
         if model.chat is None:

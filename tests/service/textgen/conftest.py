@@ -12,6 +12,7 @@ from serving.server import GrpcServer
 from serving.testing import running
 from textgen.assembly import Assembler
 from textgen.engine import Engine
+from textgen.idempotency import Idempotency
 from textgen.metrics import TextMetrics
 from textgen.models.loading import LoadOptions, load_checkpoint
 from textgen.registry import ModelRegistry
@@ -179,7 +180,7 @@ async def serve(checkpoints, monkeypatch):
                 assembler.assemble(load_checkpoint(name, str(checkpoints[name]), options)) for name in names
             ]
             server = GrpcServer(ServiceSettings(), registry=registry)
-            servicer = TextServicer(Engine(ModelRegistry(loaded)))
+            servicer = TextServicer(Engine(ModelRegistry(loaded), Idempotency(60.0)))
             text_pb2_grpc.add_TextServiceServicer_to_server(servicer, server.grpc)
             worker.start()
             stack.callback(worker.stop)

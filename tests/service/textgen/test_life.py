@@ -101,3 +101,23 @@ async def test_a_prompt_is_read_once(serve):
     ]
     assert answers[0].text == answers[1].text
     assert served.value("prefix_cache_hits_total", model="llama") == 79
+
+
+async def test_a_request_that_is_named_is_answered_once(serve):
+    served = await serve("llama")
+    passes = []
+    async with grpc.aio.insecure_channel(served.address) as channel:
+        stub = text_pb2_grpc.TextServiceStub(channel)
+        named = request([7, 8, 9], max_tokens=5)
+        named.request_id = "mine"
+        answers = []
+        for _ in range(2):
+            answers.append([event async for event in stub.Generate(named)])
+            passes.append(served.value("batch_size_count", model="llama"))
+        assert answers[0] == answers[1]
+        assert passes[0] == passes[1]
+        named.sampling.max_tokens = 6
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await collect(stub.Generate(named))
+    violation = detail(caught.value, error_details_pb2.BadRequest).field_violations[0]
+    assert violation.field == "request_id"

@@ -407,7 +407,10 @@ class GenerateRequest(_message.Message):
     model: _builtins.str
     """Model id. Empty: the default model that can generate."""
     request_id: _builtins.str
-    """Caller's id for this request, at most 128 bytes; returned in started. Default: the call's request id."""
+    """Caller's id for this request, at most 128 bytes; returned in started. Default: the call's request id. A call
+    with the id of a request of the same tenant that is being answered, or was in the last minute, gets its events
+    again, from the first on; it must ask for the same.
+    """
     priority: _builtins.int
     """Higher is served earlier when requests wait, -100 to 100. Default 0."""
     lora: _builtins.str
@@ -800,7 +803,10 @@ class ChatRequest(_message.Message):
     model: _builtins.str
     """Model id. Empty: the default model that can chat."""
     request_id: _builtins.str
-    """Caller's id for this request, at most 128 bytes; returned in started. Default: the call's request id."""
+    """Caller's id for this request, at most 128 bytes; returned in started. Default: the call's request id. A call
+    with the id of a request of the same tenant that is being answered, or was in the last minute, gets its events
+    again, from the first on; it must ask for the same.
+    """
     priority: _builtins.int
     """Higher is served earlier when requests wait, -100 to 100. Default 0."""
     lora: _builtins.str
