@@ -1,7 +1,7 @@
 """Puts a model's parts together: runners of `models`, lanes on the device worker, a codec."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from textgen.admission import Admission
@@ -13,9 +13,10 @@ from textgen.domain import Capability
 from textgen.energy import RaplMeter
 from textgen.generation import GenerationLane
 from textgen.metrics import ModelMetrics, TextMetrics
-from textgen.models.decoder import TorchDecoder
+from textgen.models.decoder import Decoder
 from textgen.models.encoder import TorchEmbedder, TorchMaskFiller, TorchReranker
 from textgen.models.loading import Checkpoint
+from textgen.models.networks import network_of
 from textgen.models.seq2seq import TorchSeq2Seq
 from textgen.scheduler import Limits, Scheduler
 from textgen.served import ServedModel
@@ -52,15 +53,13 @@ class Assembler:
         if has(Capability.CHAT):
             served["chat"] = ChatTemplate(checkpoint.files.tokenizer, codec)
         if has(Capability.GENERATE):
-            runner: TorchDecoder | TorchSeq2Seq
+            runner: Decoder | TorchSeq2Seq
             if checkpoint.files.is_encoder_decoder:
                 runner = TorchSeq2Seq(checkpoint.model, empty_prompt=codec.wrap([]) or [0])
             else:
-                runner = TorchDecoder(
-                    checkpoint.model,
-                    start_token=checkpoint.files.start_token,
-                    blocks=self.limits.blocks,
-                )
+                network, said = network_of(info.id, checkpoint.model, blocks=self.limits.blocks)
+                runner = Decoder(network, start_token=checkpoint.files.start_token)
+                served["info"] = replace(info, engine_reason=f"{info.engine_reason}; {said}")
             served["generator"] = self._generator(checkpoint, runner, codec, metrics)
             served["scorer"] = self._lane(runner.score, lambda item: len(item[0]) + len(item[1]), metrics)
         if has(Capability.EMBED):
@@ -96,7 +95,7 @@ class Assembler:
     def _generator(
         self,
         checkpoint: Checkpoint,
-        runner: TorchDecoder | TorchSeq2Seq,
+        runner: Decoder | TorchSeq2Seq,
         codec: TokenCodec,
         metrics: ModelMetrics,
     ) -> ContinuousGenerator:

@@ -6,8 +6,9 @@ import functools
 import pytest
 import torch
 import transformers as t
-from textgen.models.decoder import TorchDecoder
+from textgen.models.decoder import Decoder
 from textgen.models.seq2seq import TorchSeq2Seq
+from textgen.models.torch_network import TorchNetwork
 
 VOCABULARY = 61
 SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
@@ -98,6 +99,6 @@ def decoder_of(model_of):
         model = copy.deepcopy(model_of(name))
         if model.config.is_encoder_decoder:
             return TorchSeq2Seq(model, empty_prompt=[2])
-        return TorchDecoder(model, start_token=start_token, blocks=blocks)
+        return Decoder(TorchNetwork(model, blocks=blocks), start_token=start_token)
 
     return make

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from textgen.domain import Sampling
 from textgen.models.base import RowSpec
 from textgen.models.checkpoint import ModelLoadError
-from textgen.models.decoder import TorchDecoder
+from textgen.models.torch_network import TorchNetwork
 from textgen.scheduler import Limits, Span
 from transformers import MambaConfig, MambaForCausalLM
 
@@ -256,11 +256,8 @@ def test_rows_of_one_request_share_its_prompt_and_are_kept_apart(family, runner)
     assert texts[0] != texts[1]
 
 
-def test_blocks_need_not_lie_in_order(model_of):
-    import copy
-
-    model = model_of("llama")
-    runner, ids = TorchDecoder(copy.deepcopy(model), start_token=1, blocks=8), prompt(1, 40)
+def test_blocks_need_not_lie_in_order(model_of, decoder_of):
+    model, runner, ids = model_of("llama"), decoder_of("llama", blocks=8), prompt(1, 40)
     runner.join(row(1, ids, GREEDY))
     (result,) = runner.step([Span((1, 0), ids, 0, (6, 1, 4), chooses=True)])[1, 0]
     with torch.inference_mode():
@@ -270,9 +267,9 @@ def test_blocks_need_not_lie_in_order(model_of):
 def test_layers_with_a_state_of_another_kind_are_refused():
     config = MambaConfig(vocab_size=61, hidden_size=16, num_hidden_layers=1, state_size=4)
     with pytest.raises(ModelLoadError, match="Mamba"):
-        TorchDecoder(MambaForCausalLM(config).eval(), start_token=1, blocks=4)
+        TorchNetwork(MambaForCausalLM(config).eval(), blocks=4)
 
 
 def test_the_cache_is_as_large_as_said(runner, family):
     if family in DECODERS:
-        assert {len(tensor) for tensor in runner._cache.keys} == {ROOMY.blocks}
+        assert {len(tensor) for tensor in runner._network._cache.keys} == {ROOMY.blocks}

@@ -1,0 +1,157 @@
+"""Llama-shaped decoders on a CPU, in bfloat16, a whole step in one call of the kernels in `textgen.native`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from textgen.kv_blocks import BLOCK_TOKENS
+from textgen.native.build import load
+from textgen.scheduler import Span
+
+# Architectures of one shape: norms before attention and a gated feed-forward, rotary positions over whole heads.
+_KINDS = frozenset({"llama", "mistral", "qwen2", "qwen3"})
+_FIXED_ROTATIONS = frozenset(
+    {"default", "linear", "llama3", "yarn"}
+)  # angles that do not depend on the length
+_LANES = 16
+
+
+def unfit(model: Any) -> str | None:
+    """A reason why the kernels can't compute a model here, or None; builds them when there is none."""
+    config = model.config
+    if model.device.type != "cpu" or model.dtype != torch.bfloat16:
+        return f"they compute bfloat16 on a CPU, not {model.dtype} on {model.device.type}"
+    if config.model_type not in _KINDS:
+        return f"{type(model).__name__} is not of the shape that they know"
+    if config.hidden_act != "silu" or _head_width(model) % _LANES or config.hidden_size % 2:
+        return "its activation, or the width of its heads, is none that they know"
+    if (kind := model.model.rotary_emb.rope_type) not in _FIXED_ROTATIONS:
+        return f"its positions are of the kind {kind}"
+    return load()
+
+
+class NativeNetwork:
+    """Implements Network; the model's own weights are not needed any more once they are packed."""
+
+    def __init__(self, model: Any, *, blocks: int) -> None:
+        config, self._width, self._blocks = model.config, _head_width(model), blocks
+        shared = config.num_key_value_heads
+        with torch.inference_mode():
+            cosines, sines = _angles(model, blocks * BLOCK_TOKENS)
+            self._decoder = torch.classes.quadrille.Decoder(
+                model.get_input_embeddings().weight,
+                model.get_output_embeddings().weight,
+                model.model.norm.weight,
+                cosines,
+                sines,
+                config.num_attention_heads,
+                shared,
+                self._width,
+                config.rms_norm_eps,
+            )
+            for layer in model.model.layers:
+                self._decoder.add_layer(_weights(layer), _window(layer, config))
+        self._shape = (len(model.model.layers), shared * BLOCK_TOKENS * self._width)
+        self._keys, self._values = self._cache(blocks), self._cache(blocks)
+
+    def compute(self, spans: Sequence[Span], wanted: Sequence[int]) -> Tensor:
+        """Logits after the wanted places of the spans' tokens, float32."""
+        tables = [span.blocks for span in spans]
+        tokens = [token for span in spans for token in span.tokens]
+        lengths = [len(span.tokens) for span in spans]
+        return self._step(
+            tokens, tables, [span.start for span in spans], lengths, wanted, self._keys, self._values
+        )
+
+    def compute_alone(self, rows: Sequence[Sequence[int]], wanted: Sequence[int]) -> Tensor:
+        """Logits after the wanted places of the rows' tokens, over a cache that is thrown away."""
+        counts = [-(-len(row) // BLOCK_TOKENS) for row in rows]
+        ends = np.cumsum(counts).tolist()
+        tables = [range(end - count, end) for end, count in zip(ends, counts, strict=True)]
+        tokens = [token for row in rows for token in row]
+        cache = self._cache(ends[-1]), self._cache(ends[-1])
+        return self._step(tokens, tables, [0] * len(rows), [len(row) for row in rows], wanted, *cache)
+
+    def copy(self, blocks: Sequence[tuple[int, int]]) -> None:
+        """Copy blocks, from and to."""
+        origins, places = (torch.tensor(column) for column in zip(*blocks, strict=True))
+        for tensor in (*self._keys, *self._values):
+            tensor[places] = tensor[origins]
+
+    def renewed(self) -> "NativeNetwork":
+        """The same weights, another cache."""
+        other = object.__new__(NativeNetwork)
+        other.__dict__.update(self.__dict__)
+        other._keys, other._values = self._cache(self._blocks), self._cache(self._blocks)
+        return other
+
+    def _cache(self, blocks: int) -> list[Tensor]:
+        """A tensor of (blocks, numbers of a block) for each layer; its memory is only taken once it is used."""
+        layers, numbers = self._shape
+        zeros = [np.zeros((blocks, numbers), dtype=np.uint16) for _ in range(layers)]
+        return [torch.from_numpy(each).view(torch.bfloat16) for each in zeros]
+
+    def _step(
+        self,
+        tokens: Sequence[int],
+        tables: Sequence[Sequence[int]],
+        starts: Sequence[int],
+        lengths: Sequence[int],
+        wanted: Sequence[int],
+        keys: list[Tensor],
+        values: list[Tensor],
+    ) -> Tensor:
+        table = np.zeros((len(tables), max(map(len, tables))), dtype=np.int32)
+        for row, blocks in enumerate(tables):
+            table[row, : len(blocks)] = blocks
+        logits: Tensor = self._decoder.step(
+            torch.tensor(tokens),
+            torch.from_numpy(table),
+            torch.tensor(starts),
+            torch.tensor(lengths),
+            torch.tensor(wanted, dtype=torch.long),
+            keys,
+            values,
+        )
+        return logits
+
+
+def _head_width(model: Any) -> int:
+    return int(model.model.layers[0].self_attn.head_dim)
+
+
+def _angles(model: Any, most: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of the positions, each (positions, width of a head) float32."""
+    positions = torch.arange(min(most, model.config.max_position_embeddings))[None]
+    cosines, sines = model.model.rotary_emb(torch.zeros(1, dtype=torch.float32), positions)
+    return cosines[0], sines[0]
+
+
+def _window(layer: Any, config: Any) -> int:
+    window = getattr(layer.self_attn, "sliding_window", getattr(config, "sliding_window", None))
+    return 0 if window is None or config.model_type == "llama" else int(window)
+
+
+def _weights(layer: Any) -> dict[str, Tensor]:
+    attention, feed = layer.self_attn, layer.mlp
+    fused = {
+        "qkv": (attention.q_proj, attention.k_proj, attention.v_proj),
+        "out": (attention.o_proj,),
+        "gate_up": (feed.gate_proj, feed.up_proj),
+        "down": (feed.down_proj,),
+    }
+    found = {
+        "attention_norm": layer.input_layernorm.weight,
+        "feed_norm": layer.post_attention_layernorm.weight,
+    }
+    for name, parts in fused.items():
+        found[name] = torch.cat([part.weight for part in parts])
+        if parts[0].bias is not None:
+            found[f"{name}_bias"] = torch.cat([part.bias for part in parts])
+    for name in ("q_norm", "k_norm"):
+        if (norm := getattr(attention, name, None)) is not None:
+            found["query_norm" if name == "q_norm" else "key_norm"] = norm.weight
+    return {name: weight.detach() for name, weight in found.items()}

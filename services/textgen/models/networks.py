@@ -1,0 +1,23 @@
+"""Which Network computes a decoder."""
+
+from typing import Any
+
+import structlog
+
+from textgen.models.decoder import Network
+from textgen.models.native_network import NativeNetwork, unfit
+from textgen.models.torch_network import TorchNetwork
+
+log = structlog.get_logger(__name__)
+
+
+def network_of(model_id: str, model: Any, *, blocks: int) -> tuple[Network, str]:
+    """The fastest network that computes the model here, and what to say of it. ModelLoadError if there is none."""
+    if (reason := unfit(model)) is None:
+        network: Network = NativeNetwork(model, blocks=blocks)
+        said = "with kernels built for this processor"
+    else:
+        network = TorchNetwork(model, blocks=blocks)
+        said = f"with torch's kernels: for others, {reason}"
+    log.info("kernels_chosen", model=model_id, kernels=said)
+    return network, said

@@ -1,0 +1,280 @@
+// A whole step of a Llama-shaped decoder in one call: no Python between its kernels, activations in float32 between
+// products, weights and cache in bfloat16.
+//
+// Llama-shaped: RMS norms before attention and before a gated feed-forward, rotary positions over the whole width of
+// a head, grouped queries; biases of the projections and norms of queries and keys where a model has them.
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <torch/custom_class.h>
+#include <torch/library.h>
+
+#include "attention.h"
+
+namespace quadrille {
+namespace {
+
+using at::Tensor;
+
+constexpr int64_t kSerialRows = 8;  // below this, splitting work on single rows costs more than it saves
+
+const bf16* numbers(const Tensor& tensor) { return reinterpret_cast<const bf16*>(tensor.data_ptr()); }
+bf16* numbers(Tensor& tensor) { return reinterpret_cast<bf16*>(tensor.data_ptr()); }
+const float* floats(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr<float>() : nullptr; }
+
+// A packed weight with what is added to its product.
+struct Linear {
+  Tensor packed;  // flat
+  int64_t columns, depth;
+  Tensor bias;  // (columns,) float32, or undefined
+
+  void operator()(int64_t rows, const bf16* a, float* c) const {
+    at::parallel_for(0, (panels_of(columns) + 1) / 2, 1, [&](int64_t begin, int64_t end) {
+      multiply(rows, a, depth, numbers(packed), depth, columns, floats(bias), c, columns, 2 * begin,
+               std::min(2 * end, panels_of(columns)));
+    });
+  }
+};
+
+Linear packed_linear(const Tensor& weight, const Tensor& bias) {
+  TORCH_CHECK(weight.dim() == 2 && weight.scalar_type() == at::kBFloat16, "weights are (columns, depth) in bfloat16");
+  TORCH_CHECK(weight.size(1) % 2 == 0, "the depth must be even, not ", weight.size(1));
+  Linear linear{at::empty({panels_of(weight.size(0)) * kLanes * weight.size(1)}, weight.options()), weight.size(0),
+                weight.size(1), bias.defined() ? bias.to(at::kFloat).contiguous() : bias};
+  const Tensor plain = weight.contiguous();
+  at::parallel_for(0, panels_of(linear.columns), 8, [&](int64_t begin, int64_t end) {
+    pack(numbers(plain), linear.columns, linear.depth, numbers(linear.packed), begin, end);
+  });
+  return linear;
+}
+
+template <typename Body>
+void each_row(int64_t rows, const Body& body) {
+  if (rows < kSerialRows) {
+    for (int64_t row = 0; row < rows; ++row) body(row);
+  } else {
+    at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) body(row);
+    });
+  }
+}
+
+// y = x / rms(x) * weight (Zhang and Sennrich, 2019).
+template <typename Out>
+void rms_norm(const float* x, const float* weight, int64_t width, float epsilon, Out* y) {
+  float squares = 0;
+#pragma omp simd reduction(+ : squares)
+  for (int64_t i = 0; i < width; ++i) squares += x[i] * x[i];
+  const float factor = 1.0f / std::sqrt(squares / width + epsilon);
+  for (int64_t i = 0; i < width; ++i) {
+    const float value = x[i] * factor * weight[i];
+    if constexpr (sizeof(Out) == 2) {
+      y[i] = to_bf16(value);
+    } else {
+      y[i] = value;
+    }
+  }
+}
+
+// Turns a head's halves into each other by the angles of a position (Su et al., 2021).
+inline void rotate(float* x, const float* cosines, const float* sines, int64_t width) {
+  const int64_t half = width / 2;
+  for (int64_t i = 0; i < half; ++i) {
+    const float left = x[i], right = x[i + half];
+    x[i] = left * cosines[i] - right * sines[i];
+    x[i + half] = right * cosines[i + half] + left * sines[i + half];
+  }
+}
+
+struct Layer {
+  Tensor attention_norm, feed_norm, query_norm, key_norm;  // float32; the last two may be undefined
+  Linear qkv, out, gate_up, down;
+  int64_t window;
+};
+
+Tensor given(const c10::Dict<std::string, Tensor>& weights, const std::string& name) {
+  return weights.contains(name) ? weights.at(name) : Tensor();
+}
+
+}  // namespace
+
+class Decoder : public torch::CustomClassHolder {
+ public:
+  // embedding (vocabulary, width), head likewise, final_norm (width,), cosines and sines (positions, head width).
+  Decoder(Tensor embedding, const Tensor& head, const Tensor& final_norm, const Tensor& cosines, const Tensor& sines,
+          int64_t query_heads, int64_t shared_heads, int64_t head_width, double epsilon)
+      : embedding_(embedding.contiguous()),
+        head_(packed_linear(head, {})),
+        final_norm_(final_norm.to(at::kFloat).contiguous()),
+        cosines_(cosines.to(at::kFloat).contiguous()),
+        sines_(sines.to(at::kFloat).contiguous()),
+        heads_{query_heads, shared_heads, head_width, 1.0f / std::sqrt(static_cast<float>(head_width)), 0},
+        epsilon_(static_cast<float>(epsilon)) {
+    TORCH_CHECK(head_width % kLanes == 0, "a head's width must be a multiple of ", kLanes, ", not ", head_width);
+  }
+
+  // A layer's weights by name; window in tokens, 0 for none.
+  void add_layer(const c10::Dict<std::string, Tensor>& weights, int64_t window) {
+    auto norm = [&](const std::string& name) {
+      const Tensor weight = given(weights, name);
+      return weight.defined() ? weight.to(at::kFloat).contiguous() : weight;
+    };
+    auto linear = [&](const std::string& name) {
+      return packed_linear(weights.at(name), given(weights, name + "_bias"));
+    };
+    layers_.push_back({norm("attention_norm"), norm("feed_norm"), norm("query_norm"), norm("key_norm"), linear("qkv"),
+                       linear("out"), linear("gate_up"), linear("down"), window});
+  }
+
+  // Logits (wanted, vocabulary) float32. tokens (n,), tables (sequences, blocks) int32, starts, lengths (sequences,)
+  // and wanted, all int64 but for the tables; keys and values the layers' caches, each (blocks, numbers of a block).
+  Tensor step(const Tensor& tokens, const Tensor& tables, const Tensor& starts, const Tensor& lengths,
+              const Tensor& wanted, const std::vector<Tensor>& keys, const std::vector<Tensor>& values) {
+    const int64_t rows = tokens.numel(), width = embedding_.size(1), sequences = starts.numel();
+    const int64_t* ids = tokens.data_ptr<int64_t>();
+    TORCH_CHECK(keys.size() == layers_.size() && values.size() == layers_.size(), "a cache for each layer is needed");
+    place_rows(tables, starts, lengths, rows, keys[0].size(0));
+    state_.resize(rows * width);
+    each_row(rows, [&](int64_t row) {
+      const bf16* from = numbers(embedding_) + ids[row] * width;
+      for (int64_t i = 0; i < width; ++i) state_[row * width + i] = to_float(from[i]);
+    });
+    for (size_t layer = 0; layer < layers_.size(); ++layer) {
+      TORCH_CHECK(keys[layer].numel() == values[layer].numel() && keys[layer].size(1) == heads_.block(),
+                  "the cache of layer ", layer, " has a wrong size");
+      attend_layer(layers_[layer], rows, width, sequences, tables, starts, lengths, keys[layer], values[layer]);
+      feed_forward(layers_[layer], rows, width);
+    }
+    const int64_t count = wanted.numel();
+    normed_.resize(std::max(rows, count) * width);
+    const int64_t* places = wanted.data_ptr<int64_t>();
+    each_row(count, [&](int64_t row) {
+      rms_norm(state_.data() + places[row] * width, floats(final_norm_), width, epsilon_, normed_.data() + row * width);
+    });
+    Tensor logits = at::empty({count, head_.columns}, at::kFloat);
+    if (count > 0) head_(count, normed_.data(), logits.data_ptr<float>());
+    return logits;
+  }
+
+ private:
+  // Position, and place in the cache, of each row of the step.
+  void place_rows(const Tensor& tables, const Tensor& starts, const Tensor& lengths, int64_t rows,
+                  int64_t blocks) {
+    positions_.clear();
+    slots_.clear();
+    for (int64_t sequence = 0; sequence < starts.numel(); ++sequence) {
+      const int32_t* table = tables.data_ptr<int32_t>() + sequence * tables.size(1);
+      const int64_t start = starts.data_ptr<int64_t>()[sequence];
+      for (int64_t place = start; place < start + lengths.data_ptr<int64_t>()[sequence]; ++place) {
+        TORCH_CHECK(place < cosines_.size(0) && place / kBlock < tables.size(1), "position ", place, " is too large");
+        const int64_t block = table[place / kBlock];
+        TORCH_CHECK(block >= 0 && block < blocks, "block ", block, " is not in the cache");
+        positions_.push_back(place);
+        slots_.push_back(block * kBlock + place % kBlock);
+      }
+    }
+    TORCH_CHECK(static_cast<int64_t>(positions_.size()) == rows, "the sequences' lengths are not those of the tokens");
+  }
+
+  void attend_layer(const Layer& layer, int64_t rows, int64_t width, int64_t sequences, const Tensor& tables,
+                    const Tensor& starts, const Tensor& lengths, Tensor keys, Tensor values) {
+    Heads heads = heads_;
+    heads.window = layer.window;
+    const int64_t all = heads.queries + 2 * heads.shared, across = all * heads.width, out = heads.queries * heads.width;
+    normed_.resize(rows * std::max(width, out));
+    each_row(rows, [&](int64_t row) {
+      rms_norm(state_.data() + row * width, floats(layer.attention_norm), width, epsilon_, normed_.data() + row * width);
+    });
+    wide_.resize(rows * across);
+    layer.qkv(rows, normed_.data(), wide_.data());
+    queries_.resize(rows * out);
+    each_row(rows, [&](int64_t row) {
+      float* x = wide_.data() + row * across;
+      const int64_t turned = heads.queries + heads.shared;
+      for (int64_t head = 0; head < turned; ++head) {
+        float* from = x + head * heads.width;
+        const Tensor& norm = head < heads.queries ? layer.query_norm : layer.key_norm;
+        if (norm.defined()) rms_norm(from, floats(norm), heads.width, epsilon_, from);
+        rotate(from, floats(cosines_) + positions_[row] * heads.width, floats(sines_) + positions_[row] * heads.width,
+               heads.width);
+      }
+      for (int64_t i = 0; i < out; ++i) queries_[row * out + i] = to_bf16(x[i]);
+      const int64_t block = slots_[row] / kBlock * heads.block();
+      write_token(heads, x + out, x + turned * heads.width, numbers(keys) + block, numbers(values) + block,
+                  slots_[row] % kBlock);
+    });
+    mixed_.resize(rows * out);
+    firsts_.resize(sequences);
+    for (int64_t sequence = 0, first = 0; sequence < sequences; ++sequence) {
+      firsts_[sequence] = first;
+      first += lengths.data_ptr<int64_t>()[sequence];
+    }
+    at::parallel_for(0, sequences * heads.shared, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t task = begin; task < end; ++task) {
+        const int64_t sequence = task / heads.shared, first = firsts_[sequence];
+        attend(heads, task % heads.shared, starts.data_ptr<int64_t>()[sequence],
+               lengths.data_ptr<int64_t>()[sequence], queries_.data() + first * out,
+               tables.data_ptr<int32_t>() + sequence * tables.size(1), numbers(keys), numbers(values),
+               mixed_.data() + first * out);
+      }
+    });
+    each_row(rows, [&](int64_t row) {
+      for (int64_t i = row * out; i < (row + 1) * out; ++i) normed_[i] = to_bf16(mixed_[i]);
+    });
+    wide_.resize(rows * std::max(across, width));
+    layer.out(rows, normed_.data(), wide_.data());
+    add(rows, width);
+  }
+
+  void feed_forward(const Layer& layer, int64_t rows, int64_t width) {
+    const int64_t inner = layer.down.depth;
+    normed_.resize(rows * std::max(width, inner));
+    each_row(rows, [&](int64_t row) {
+      rms_norm(state_.data() + row * width, floats(layer.feed_norm), width, epsilon_, normed_.data() + row * width);
+    });
+    wide_.resize(rows * std::max(2 * inner, width));
+    layer.gate_up(rows, normed_.data(), wide_.data());
+    each_row(rows, [&](int64_t row) {
+      const float* gate = wide_.data() + row * 2 * inner;
+      const __m512 one = _mm512_set1_ps(1.0f), zero = _mm512_setzero_ps();
+      for (int64_t i = 0; i < inner; i += kLanes) {
+        const __mmask16 mask = inner - i >= kLanes ? 0xFFFF : (1u << (inner - i)) - 1;
+        const __m512 x = _mm512_maskz_loadu_ps(mask, gate + i), up = _mm512_maskz_loadu_ps(mask, gate + inner + i);
+        // x sigmoid(x), by exp of what is not positive
+        const __m512 e = exponential(_mm512_sub_ps(zero, _mm512_abs_ps(x)));
+        const __m512 numerator = _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, zero, _CMP_GE_OQ), e, one);
+        const __m512 silu = _mm512_div_ps(_mm512_mul_ps(x, numerator), _mm512_add_ps(one, e));
+        _mm256_mask_storeu_epi16(normed_.data() + row * inner + i, mask,
+                                 (__m256i)_mm512_cvtneps_pbh(_mm512_mul_ps(silu, up)));
+      }
+    });
+    layer.down(rows, normed_.data(), wide_.data());
+    add(rows, width);
+  }
+
+  void add(int64_t rows, int64_t width) {
+    each_row(rows, [&](int64_t row) {
+      for (int64_t i = row * width; i < (row + 1) * width; ++i) state_[i] += wide_[i];
+    });
+  }
+
+  Tensor embedding_;
+  Linear head_;
+  Tensor final_norm_, cosines_, sines_;
+  Heads heads_;
+  float epsilon_;
+  std::vector<Layer> layers_;
+  std::vector<float> state_, wide_, mixed_;
+  std::vector<bf16> normed_, queries_;
+  std::vector<int64_t> positions_, slots_, firsts_;
+};
+
+TORCH_LIBRARY(quadrille, library) {
+  library.class_<Decoder>("Decoder")
+      .def(torch::init<Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t, int64_t,
+                       double>())
+      .def("add_layer", &Decoder::add_layer)
+      .def("step", &Decoder::step);
+}
+
+}  // namespace quadrille

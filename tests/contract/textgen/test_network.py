@@ -1,0 +1,183 @@
+"""The port Network: logits over a cache of blocks, whatever computes them, near those of transformers in float32."""
+
+import copy
+import random
+
+import pytest
+import torch
+import transformers as t
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from textgen.domain import Sampling
+from textgen.models.decoder import Decoder
+from textgen.models.native_network import NativeNetwork, unfit
+from textgen.models.torch_network import TorchNetwork
+from textgen.native.build import why_not
+from textgen.scheduler import Limits, Span
+
+from .batch import Batch, row, run
+
+VOCABULARY = 67  # of no panel's width
+SHAPE = {
+    "hidden_size": 72,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "head_dim": 32,
+    "intermediate_size": 104,
+    "vocab_size": VOCABULARY,
+    "max_position_embeddings": 640,
+}
+FAMILIES = {
+    "llama": (t.LlamaForCausalLM, t.LlamaConfig, {"tie_word_embeddings": True}),
+    "llama-3": (
+        t.LlamaForCausalLM,
+        t.LlamaConfig,
+        {
+            "rope_parameters": {
+                "rope_type": "llama3",
+                "rope_theta": 10000.0,
+                "factor": 8.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 64,
+            }
+        },
+    ),
+    "mistral": (t.MistralForCausalLM, t.MistralConfig, {"sliding_window": 21}),
+    "qwen2": (t.Qwen2ForCausalLM, t.Qwen2Config, {}),
+    "qwen3": (t.Qwen3ForCausalLM, t.Qwen3Config, {}),
+}
+KINDS = ("torch", "torch-bfloat16") if why_not() else ("torch", "torch-bfloat16", "native")
+TOLERANCE = {"torch": 1e-4, "torch-bfloat16": 0.08, "native": 0.03}  # of the logits' deviation
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def model(request):
+    """In float32, with weights that bfloat16 can hold."""
+    kind, config, more = FAMILIES[request.param]
+    torch.manual_seed(0)
+    made = kind(config(**SHAPE, **more)).eval().requires_grad_(False)
+    for parameter in made.parameters():
+        parameter += 0.05 * torch.randn_like(parameter)
+    return made.bfloat16().float()
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def network(request, model):
+    mine = copy.deepcopy(model)
+    if request.param == "torch":
+        return TorchNetwork(mine, blocks=48)
+    mine = mine.bfloat16()
+    if request.param == "native":
+        assert unfit(mine) is None
+        return NativeNetwork(mine, blocks=48)
+    return TorchNetwork(mine, blocks=48)
+
+
+@pytest.fixture
+def tolerance(request):
+    return TOLERANCE[request.node.callspec.params["network"]]
+
+
+def text(seed, length):
+    return random.Random(seed).choices(range(VOCABULARY), k=length)
+
+
+def span(ids, start=0, blocks=range(40)):
+    return Span((1, 0), ids, start, tuple(blocks), chooses=True)
+
+
+def near(found, wanted, tolerance):
+    assert found.shape == wanted.shape
+    assert float((found.float() - wanted).abs().max()) <= tolerance * max(1.0, float(wanted.std()) * 4)
+
+
+@torch.inference_mode()
+def plain(model, ids):
+    return model(torch.tensor([ids])).logits[0]
+
+
+@pytest.mark.parametrize("length", [1, 2, 15, 16, 17, 48, 333])
+def test_a_prompt_is_read_as_by_transformers(network, model, tolerance, length):
+    ids = text(length, length)
+    near(network.compute([span(ids)], range(length)), plain(model, ids), tolerance)
+
+
+def test_parts_tokens_and_drafts_go_on_from_the_cache(network, model, tolerance):
+    ids, found, start = text(1, 100), [], 0
+    for count in (33, 1, 15, 16, 1, 1, 7, 26):
+        found.append(network.compute([span(ids[start : start + count], start)], range(count)))
+        start += count
+    near(torch.cat(found), plain(model, ids), tolerance)
+
+
+def test_sequences_side_by_side_do_not_see_each_other(network, model, tolerance):
+    lengths = [5, 90, 1, 16, 31, 60]
+    texts = [text(place, length) for place, length in enumerate(lengths)]
+    tables = [range(8 * place, 8 * place + 8) for place in range(6)]
+    spans = [span(ids, 0, table) for ids, table in zip(texts, tables, strict=True)]
+    found = network.compute(spans, range(sum(lengths)))
+    near(found, torch.cat([plain(model, ids) for ids in texts]), tolerance)
+    more = network.compute(
+        [span([7], len(ids), table) for ids, table in zip(texts, tables, strict=True)], range(6)
+    )
+    near(more, torch.stack([plain(model, [*ids, 7])[-1] for ids in texts]), tolerance)
+
+
+def test_blocks_lie_anywhere_and_can_be_copied(network, model, tolerance):
+    ids = text(3, 40)
+    network.compute([span(ids, 0, (9, 2, 30))], [39])
+    network.copy([(30, 5), (9, 11)])
+    near(network.compute([span([4], 40, (11, 2, 5))], [0]), plain(model, [*ids, 4])[-1:], tolerance)
+
+
+def test_what_is_computed_alone_is_kept_by_nobody(network, model, tolerance):
+    ids, rows = text(4, 20), [text(5, 50), text(6, 1), text(7, 16)]
+    network.compute([span(ids)], [19])
+    found = network.compute_alone(rows, range(67))
+    near(found, torch.cat([plain(model, row) for row in rows]), tolerance)
+    near(network.compute([span([4], 20)], [0]), plain(model, [*ids, 4])[-1:], tolerance)
+
+
+def test_a_renewed_network_has_a_cache_of_its_own(network, model, tolerance):
+    ids = text(8, 20)
+    other = network.renewed()
+    network.compute([span(ids)], [19])
+    other.compute([span(text(9, 20))], [19])
+    near(network.compute([span([4], 20)], [0]), plain(model, [*ids, 4])[-1:], tolerance)
+    assert network.compute([span(ids)], []).shape == (0, VOCABULARY)
+
+
+def test_a_sequence_has_the_same_logits_in_any_batch(network, tolerance):
+    ids, other = text(1, 40), text(2, 70)
+    alone = network.compute([span(ids, 0, (0, 1, 2))], range(40))
+    crowd = network.compute([span(other, 0, range(10, 15)), span(ids, 0, (3, 4, 5))], range(70, 110))
+    parts = [network.compute([span(ids[at : at + 1], at, (6, 7, 8))], [0]) for at in range(40)]
+    for found in (crowd, torch.cat(parts)):
+        if isinstance(network, NativeNetwork):
+            assert torch.equal(found, alone)  # to the bit
+        else:
+            near(found, alone.float(), tolerance)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    prompts=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 24)), min_size=1, max_size=5),
+    blocks=st.integers(5, 20),
+    step=st.sampled_from([4, 16, 256]),
+    speculative=st.booleans(),
+)
+def test_seeded_answers_are_the_same_whatever_is_planned(network, prompts, blocks, step, speculative):
+    runner, rules = Decoder(network, start_token=1), Sampling(temperature=0.7)
+    rows = [
+        (row(number, text(0, length), rules, seed=number), count)
+        for number, (length, count) in enumerate(prompts)
+    ]
+    limits = Limits(max_batch_size=4, max_batch_tokens=16 * blocks, max_prefill_tokens=step)
+    batch = Batch(runner, limits, speculative=speculative)
+    for each, count in rows:
+        batch.add(each, count)
+    found = batch.finish()
+    for each, count in rows:
+        assert found[each.key[0]] == run(runner, [(each, count)], caches=False)[each.key[0]]

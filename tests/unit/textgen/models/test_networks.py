@@ -1,0 +1,55 @@
+import pytest
+import torch
+from textgen.models import native_network, networks
+from textgen.models.native_network import NativeNetwork, unfit
+from textgen.models.torch_network import TorchNetwork
+from textgen.native.build import why_not
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+
+def llama(**more):
+    shape = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
+    return LlamaForCausalLM(
+        LlamaConfig(vocab_size=40, max_position_embeddings=64, **(shape | more))
+    ).bfloat16()
+
+
+@pytest.fixture
+def built(monkeypatch):
+    monkeypatch.setattr(native_network, "load", lambda: None)
+
+
+def test_what_the_kernels_do_not_know_is_named(built):
+    gpt2 = GPT2LMHeadModel(GPT2Config(n_embd=32, n_layer=1, n_head=2, vocab_size=40)).bfloat16()
+    dynamic = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
+    assert unfit(llama()) is None
+    assert "float32" in unfit(llama().float())
+    assert "GPT2LMHeadModel" in unfit(gpt2)
+    assert "width" in unfit(llama(num_attention_heads=4))
+    assert "activation" in unfit(llama(hidden_act="gelu"))
+    assert "dynamic" in unfit(llama(rope_parameters=dynamic))
+
+
+def test_what_can_be_built_is_picked_and_what_is_picked_is_said(monkeypatch):
+    monkeypatch.setattr(networks, "unfit", lambda model: "there is no compiler")
+    network, said = networks.network_of("m", llama(), blocks=2)
+    assert isinstance(network, TorchNetwork)
+    assert said == "with torch's kernels: for others, there is no compiler"
+    monkeypatch.undo()
+    if why_not() is None:
+        network, said = networks.network_of("m", llama(), blocks=2)
+        assert isinstance(network, NativeNetwork)
+        assert "built for this processor" in said
+
+
+def test_the_caches_memory_is_taken_when_it_is_used():
+    def resident():
+        with open("/proc/self/statm") as file:  # noqa: PTH123 - no file
+            return int(file.read().split()[1]) * 4096
+
+    before = resident()
+    network, _ = networks.network_of("m", llama().float(), blocks=20_000)
+    size = sum(each.numel() * 4 for each in (*network._cache.keys, *network._cache.values))
+    assert size > 80_000_000
+    assert resident() - before < size / 4
+    assert not torch.any(network._cache.keys[0][-1])
