@@ -47,7 +47,9 @@ def load_models(settings: TextgenSettings, assembler: Assembler, vllm: VllmAssem
         if picked.engine == "vllm":
             models.append(vllm.assemble(files, settings.dtype, picked.reason))
         else:
-            options = LoadOptions(getattr(torch, settings.dtype), torch.device(device), picked.reason)
+            options = LoadOptions(
+                getattr(torch, settings.dtype), torch.device(device), picked.reason, settings.int8
+            )
             models.append(assembler.assemble(load_weights(files, options)))
         info = models[-1].info
         log.info(

@@ -57,7 +57,9 @@ class Assembler:
             if checkpoint.files.is_encoder_decoder:
                 runner = TorchSeq2Seq(checkpoint.model, empty_prompt=codec.wrap([]) or [0])
             else:
-                network, said = network_of(info.id, checkpoint.model, blocks=self.limits.blocks)
+                network, said = network_of(
+                    info.id, checkpoint.model, blocks=self.limits.blocks, int8=checkpoint.int8
+                )
                 runner = Decoder(network, start_token=checkpoint.files.start_token)
                 served["info"] = replace(info, engine_reason=f"{info.engine_reason}; {said}")
             served["generator"] = self._generator(checkpoint, runner, codec, metrics)

@@ -46,6 +46,13 @@ class TextgenSettings(ServiceSettings, service="textgen"):
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="Number type of the weights."
     )
+    int8: bool = Field(
+        False,
+        description=(
+            "Quantise the weights of torch's decoders to 8 bits: half the memory of bfloat16, and faster with the "
+            "kernels that are built for a processor; answers differ a little."
+        ),
+    )
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",

@@ -11,11 +11,12 @@ from textgen.models.checkpoint import ModelFiles, ModelLoadError, open_files
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """Number type and place of the weights; why this engine runs them."""
+    """Number type and place of the weights; why this engine runs them; whether decoders are quantised."""
 
     dtype: torch.dtype
     device: torch.device
     engine_reason: str = ""
+    int8: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Checkpoint:
     info: ModelInfo
     model: Any
     files: ModelFiles
+    int8: bool = False
 
 
 def load_checkpoint(model_id: str, reference: str, options: LoadOptions) -> Checkpoint:
@@ -52,4 +54,4 @@ def load_weights(files: ModelFiles, options: LoadOptions) -> Checkpoint:
         engine="torch",
         reason=options.engine_reason,
     )
-    return Checkpoint(info, model, files)
+    return Checkpoint(info, model, files, options.int8)

@@ -36,7 +36,8 @@ def unfit(model: Any) -> str | None:
 class NativeNetwork:
     """Implements Network; the model's own weights are not needed any more once they are packed."""
 
-    def __init__(self, model: Any, *, blocks: int) -> None:
+    def __init__(self, model: Any, *, blocks: int, int8: bool = False) -> None:
+        """int8 computes products of weights and activations in 8 bits, with a scale for each row of either."""
         config, self._width, self._blocks = model.config, _head_width(model), blocks
         shared = config.num_key_value_heads
         with torch.inference_mode():
@@ -51,6 +52,7 @@ class NativeNetwork:
                 shared,
                 self._width,
                 config.rms_norm_eps,
+                int8,
             )
             for layer in model.model.layers:
                 self._decoder.add_layer(_weights(layer), _window(layer, config))

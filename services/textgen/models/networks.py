@@ -5,19 +5,26 @@ from typing import Any
 import structlog
 
 from textgen.models.decoder import Network
+from textgen.models.int8 import quantise
 from textgen.models.native_network import NativeNetwork, unfit
 from textgen.models.torch_network import TorchNetwork
 
 log = structlog.get_logger(__name__)
 
 
-def network_of(model_id: str, model: Any, *, blocks: int) -> tuple[Network, str]:
-    """The fastest network that computes the model here, and what to say of it. ModelLoadError if there is none."""
+def network_of(model_id: str, model: Any, *, blocks: int, int8: bool = False) -> tuple[Network, str]:
+    """The fastest network that computes the model here, and what to say of it. ModelLoadError if there is none.
+
+    With int8 the weights are quantised; only those of a model that the kernels compute take activations with them.
+    """
     if (reason := unfit(model)) is None:
-        network: Network = NativeNetwork(model, blocks=blocks)
+        network: Network = NativeNetwork(model, blocks=blocks, int8=int8)
         said = "with kernels built for this processor"
     else:
+        if int8:
+            quantise(model)
         network = TorchNetwork(model, blocks=blocks)
         said = f"with torch's kernels: for others, {reason}"
+    said += ", in int8" if int8 else ""
     log.info("kernels_chosen", model=model_id, kernels=said)
     return network, said

@@ -5,7 +5,6 @@
 // cached byte is read once for all the queries that share its head.
 #pragma once
 
-#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -58,12 +57,13 @@ inline void score_blocks(const Heads& heads, const bf16* query, const int64_t* a
   const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   const __m512 nothing = _mm512_set1_ps(-std::numeric_limits<float>::infinity());
   __m512 sums[ROWS][PANELS];
-  const bf16* panels[PANELS];
+  const uint8_t* panels[PANELS];
   for (int p = 0; p < PANELS; ++p) {
-    panels[p] = keys + table[block + p] * heads.block();
+    panels[p] = reinterpret_cast<const uint8_t*>(keys + table[block + p] * heads.block());
     for (int r = 0; r < ROWS; ++r) sums[r][p] = _mm512_setzero_ps();
   }
-  multiply_tile<ROWS, PANELS>(query, heads.width, panels, heads.width / 2, panels[PANELS - 1], sums);
+  multiply_tile<Bfloat16, ROWS, PANELS>(reinterpret_cast<const uint8_t*>(query), heads.width * 2, panels,
+                                        heads.width / 2, panels[PANELS - 1], sums);
   for (int p = 0; p < PANELS; ++p) {
     const __m512i places = _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>((block + p) * kBlock)));
     for (int r = 0; r < ROWS; ++r) {
@@ -94,7 +94,9 @@ inline void mix_values(const Heads& heads, const int32_t* table, const bf16* val
         v[c] = (__m512bh)_mm512_loadu_si512(panel + (pair * heads.width + c * kLanes) * 2);
 #pragma GCC unroll 12
       for (int r = 0; r < ROWS; ++r) {
-        const __m512bh share = (__m512bh)pair_of(shares + r * cells + block * kBlock + 2 * pair);
+        int32_t two;
+        __builtin_memcpy(&two, shares + r * cells + block * kBlock + 2 * pair, 4);
+        const __m512bh share = (__m512bh)_mm512_set1_epi32(two);
 #pragma GCC unroll 4
         for (int c = 0; c < COLUMNS; ++c) sums[r][c] = _mm512_dpbf16_ps(sums[r][c], share, v[c]);
       }
@@ -171,15 +173,9 @@ inline void attend(const Heads& heads, int64_t head, int64_t start, int64_t coun
       places[r] = token * heads.queries + head * group + (begin + r) % group;
       std::copy_n(query + places[r] * heads.width, heads.width, gathered.data() + r * heads.width);
     }
-#define QUADRILLE_ROWS(n)                                                                                         \
-  case n:                                                                                                         \
-    attend_rows<n>(heads, gathered.data(), at, table, keys, values, out, places, scores, shares);                    \
-    break;
-    switch (height) {
-      QUADRILLE_ROWS(1) QUADRILLE_ROWS(2) QUADRILLE_ROWS(3) QUADRILLE_ROWS(4) QUADRILLE_ROWS(5) QUADRILLE_ROWS(6)
-      QUADRILLE_ROWS(7) QUADRILLE_ROWS(8) QUADRILLE_ROWS(9) QUADRILLE_ROWS(10) QUADRILLE_ROWS(11) QUADRILLE_ROWS(12)
-    }
-#undef QUADRILLE_ROWS
+    with_rows(height, [&]<int ROWS>() {
+      attend_rows<ROWS>(heads, gathered.data(), at, table, keys, values, out, places, scores, shares);
+    });
   }
 }
 

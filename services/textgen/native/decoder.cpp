@@ -6,6 +6,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 #include <torch/custom_class.h>
 #include <torch/library.h>
 
@@ -22,32 +23,6 @@ const bf16* numbers(const Tensor& tensor) { return reinterpret_cast<const bf16*>
 bf16* numbers(Tensor& tensor) { return reinterpret_cast<bf16*>(tensor.data_ptr()); }
 const float* floats(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr<float>() : nullptr; }
 
-// A packed weight with what is added to its product.
-struct Linear {
-  Tensor packed;  // flat
-  int64_t columns, depth;
-  Tensor bias;  // (columns,) float32, or undefined
-
-  void operator()(int64_t rows, const bf16* a, float* c) const {
-    at::parallel_for(0, (panels_of(columns) + 1) / 2, 1, [&](int64_t begin, int64_t end) {
-      multiply(rows, a, depth, numbers(packed), depth, columns, floats(bias), c, columns, 2 * begin,
-               std::min(2 * end, panels_of(columns)));
-    });
-  }
-};
-
-Linear packed_linear(const Tensor& weight, const Tensor& bias) {
-  TORCH_CHECK(weight.dim() == 2 && weight.scalar_type() == at::kBFloat16, "weights are (columns, depth) in bfloat16");
-  TORCH_CHECK(weight.size(1) % 2 == 0, "the depth must be even, not ", weight.size(1));
-  Linear linear{at::empty({panels_of(weight.size(0)) * kLanes * weight.size(1)}, weight.options()), weight.size(0),
-                weight.size(1), bias.defined() ? bias.to(at::kFloat).contiguous() : bias};
-  const Tensor plain = weight.contiguous();
-  at::parallel_for(0, panels_of(linear.columns), 8, [&](int64_t begin, int64_t end) {
-    pack(numbers(plain), linear.columns, linear.depth, numbers(linear.packed), begin, end);
-  });
-  return linear;
-}
-
 template <typename Body>
 void each_row(int64_t rows, const Body& body) {
   if (rows < kSerialRows) {
@@ -59,21 +34,86 @@ void each_row(int64_t rows, const Body& body) {
   }
 }
 
+// A packed weight with what is added to its product, in bfloat16 or, with scales, in int8.
+struct Linear {
+  Tensor packed;  // bytes
+  int64_t columns, depth, steps;
+  Tensor bias;          // (columns,) float32, or undefined
+  Tensor scales, sums;  // (columns,) float32, of int8 only
+
+  // c (rows, columns) = x (rows, depth) times the weight; `packed_rows` and `row_scales` are scratch.
+  void operator()(int64_t rows, const float* x, float* c, std::vector<uint8_t>& packed_rows,
+                  std::vector<float>& row_scales) const {
+    const int64_t stride = steps * kStep;
+    packed_rows.resize(std::max<size_t>(packed_rows.size(), rows * stride));
+    row_scales.resize(std::max<size_t>(row_scales.size(), rows));
+    const bool small = scales.defined();
+    each_row(rows, [&](int64_t row) {
+      uint8_t* to = packed_rows.data() + row * stride;
+      row_scales[row] = small ? pack_row(x + row * depth, depth, steps, to)
+                              : pack_row(x + row * depth, depth, steps, reinterpret_cast<bf16*>(to));
+    });
+    const Rows all{packed_rows.data(), stride, row_scales.data()};
+    const Weights weights{static_cast<const uint8_t*>(packed.data_ptr()), columns, steps, floats(bias), floats(scales),
+                          floats(sums)};
+    at::parallel_for(0, (panels_of(columns) + 1) / 2, 1, [&](int64_t begin, int64_t end) {
+      const int64_t last = std::min(2 * end, panels_of(columns));
+      if (small) {
+        multiply<Int8>(rows, all, weights, c, 2 * begin, last);
+      } else {
+        multiply<Bfloat16>(rows, all, weights, c, 2 * begin, last);
+      }
+    });
+  }
+};
+
+// Packs a weight (columns, depth) in bfloat16; in int8 each column is divided by its own scale.
+Linear packed_linear(const Tensor& weight, const Tensor& bias, bool small) {
+  TORCH_CHECK(weight.dim() == 2 && weight.scalar_type() == at::kBFloat16, "weights are (columns, depth) in bfloat16");
+  const int64_t columns = weight.size(0), depth = weight.size(1), deep = small ? Int8::kDeep : Bfloat16::kDeep;
+  const int64_t steps = (depth + deep - 1) / deep;
+  Linear linear{at::zeros({panels_of(columns) * steps * kLine}, at::kByte), columns, depth, steps,
+                bias.defined() ? bias.to(at::kFloat).contiguous() : bias, {}, {}};
+  const Tensor plain = weight.to(at::kFloat).contiguous();
+  if (small) {
+    linear.scales = at::empty({columns}, at::kFloat);
+    linear.sums = at::empty({columns}, at::kFloat);
+  }
+  uint8_t* packed = static_cast<uint8_t*>(linear.packed.data_ptr());
+  at::parallel_for(0, columns, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t column = begin; column < end; ++column) {
+      const float* from = floats(plain) + column * depth;
+      uint8_t* to = packed + (column / kLanes) * steps * kLine + (column % kLanes) * kStep;
+      float most = 1e-30f;
+      for (int64_t i = 0; i < depth; ++i) most = std::max(most, std::abs(from[i]));
+      const float scale = most / 127.0f;
+      int64_t sum = 0;
+      for (int64_t i = 0; i < depth; ++i) {
+        uint8_t* place = to + (i / deep) * kLine;
+        if (small) {
+          const int8_t number = static_cast<int8_t>(std::lrint(from[i] / scale));
+          sum += number;
+          place[i % deep] = static_cast<uint8_t>(number);
+        } else {
+          reinterpret_cast<bf16*>(place)[i % deep] = to_bf16(from[i]);
+        }
+      }
+      if (small) {
+        linear.scales.data_ptr<float>()[column] = scale;
+        linear.sums.data_ptr<float>()[column] = static_cast<float>(sum);
+      }
+    }
+  });
+  return linear;
+}
+
 // y = x / rms(x) * weight (Zhang and Sennrich, 2019).
-template <typename Out>
-void rms_norm(const float* x, const float* weight, int64_t width, float epsilon, Out* y) {
+void rms_norm(const float* x, const float* weight, int64_t width, float epsilon, float* y) {
   float squares = 0;
 #pragma omp simd reduction(+ : squares)
   for (int64_t i = 0; i < width; ++i) squares += x[i] * x[i];
   const float factor = 1.0f / std::sqrt(squares / width + epsilon);
-  for (int64_t i = 0; i < width; ++i) {
-    const float value = x[i] * factor * weight[i];
-    if constexpr (sizeof(Out) == 2) {
-      y[i] = to_bf16(value);
-    } else {
-      y[i] = value;
-    }
-  }
+  for (int64_t i = 0; i < width; ++i) y[i] = x[i] * factor * weight[i];
 }
 
 // Turns a head's halves into each other by the angles of a position (Su et al., 2021).
@@ -100,16 +140,17 @@ Tensor given(const c10::Dict<std::string, Tensor>& weights, const std::string& n
 
 class Decoder : public torch::CustomClassHolder {
  public:
-  // embedding (vocabulary, width), head likewise, final_norm (width,), cosines and sines (positions, head width).
+  // `small` computes products in int8. embedding (vocabulary, width), head likewise, final_norm (width,), cosines and sines (positions, head width).
   Decoder(Tensor embedding, const Tensor& head, const Tensor& final_norm, const Tensor& cosines, const Tensor& sines,
-          int64_t query_heads, int64_t shared_heads, int64_t head_width, double epsilon)
+          int64_t query_heads, int64_t shared_heads, int64_t head_width, double epsilon, bool small)
       : embedding_(embedding.contiguous()),
-        head_(packed_linear(head, {})),
+        head_(packed_linear(head, {}, small)),
         final_norm_(final_norm.to(at::kFloat).contiguous()),
         cosines_(cosines.to(at::kFloat).contiguous()),
         sines_(sines.to(at::kFloat).contiguous()),
         heads_{query_heads, shared_heads, head_width, 1.0f / std::sqrt(static_cast<float>(head_width)), 0},
-        epsilon_(static_cast<float>(epsilon)) {
+        epsilon_(static_cast<float>(epsilon)),
+        small_(small) {
     TORCH_CHECK(head_width % kLanes == 0, "a head's width must be a multiple of ", kLanes, ", not ", head_width);
   }
 
@@ -120,7 +161,7 @@ class Decoder : public torch::CustomClassHolder {
       return weight.defined() ? weight.to(at::kFloat).contiguous() : weight;
     };
     auto linear = [&](const std::string& name) {
-      return packed_linear(weights.at(name), given(weights, name + "_bias"));
+      return packed_linear(weights.at(name), given(weights, name + "_bias"), small_);
     };
     layers_.push_back({norm("attention_norm"), norm("feed_norm"), norm("query_norm"), norm("key_norm"), linear("qkv"),
                        linear("out"), linear("gate_up"), linear("down"), window});
@@ -152,7 +193,7 @@ class Decoder : public torch::CustomClassHolder {
       rms_norm(state_.data() + places[row] * width, floats(final_norm_), width, epsilon_, normed_.data() + row * width);
     });
     Tensor logits = at::empty({count, head_.columns}, at::kFloat);
-    if (count > 0) head_(count, normed_.data(), logits.data_ptr<float>());
+    if (count > 0) head_(count, normed_.data(), logits.data_ptr<float>(), packed_rows_, row_scales_);
     return logits;
   }
 
@@ -181,12 +222,12 @@ class Decoder : public torch::CustomClassHolder {
     Heads heads = heads_;
     heads.window = layer.window;
     const int64_t all = heads.queries + 2 * heads.shared, across = all * heads.width, out = heads.queries * heads.width;
-    normed_.resize(rows * std::max(width, out));
+    normed_.resize(rows * width);
     each_row(rows, [&](int64_t row) {
       rms_norm(state_.data() + row * width, floats(layer.attention_norm), width, epsilon_, normed_.data() + row * width);
     });
     wide_.resize(rows * across);
-    layer.qkv(rows, normed_.data(), wide_.data());
+    layer.qkv(rows, normed_.data(), wide_.data(), packed_rows_, row_scales_);
     queries_.resize(rows * out);
     each_row(rows, [&](int64_t row) {
       float* x = wide_.data() + row * across;
@@ -218,11 +259,8 @@ class Decoder : public torch::CustomClassHolder {
                mixed_.data() + first * out);
       }
     });
-    each_row(rows, [&](int64_t row) {
-      for (int64_t i = row * out; i < (row + 1) * out; ++i) normed_[i] = to_bf16(mixed_[i]);
-    });
     wide_.resize(rows * std::max(across, width));
-    layer.out(rows, normed_.data(), wide_.data());
+    layer.out(rows, mixed_.data(), wide_.data(), packed_rows_, row_scales_);
     add(rows, width);
   }
 
@@ -233,22 +271,21 @@ class Decoder : public torch::CustomClassHolder {
       rms_norm(state_.data() + row * width, floats(layer.feed_norm), width, epsilon_, normed_.data() + row * width);
     });
     wide_.resize(rows * std::max(2 * inner, width));
-    layer.gate_up(rows, normed_.data(), wide_.data());
+    layer.gate_up(rows, normed_.data(), wide_.data(), packed_rows_, row_scales_);
     each_row(rows, [&](int64_t row) {
       const float* gate = wide_.data() + row * 2 * inner;
       const __m512 one = _mm512_set1_ps(1.0f), zero = _mm512_setzero_ps();
       for (int64_t i = 0; i < inner; i += kLanes) {
-        const __mmask16 mask = inner - i >= kLanes ? 0xFFFF : (1u << (inner - i)) - 1;
+        const __mmask16 mask = lanes_left(inner - i);
         const __m512 x = _mm512_maskz_loadu_ps(mask, gate + i), up = _mm512_maskz_loadu_ps(mask, gate + inner + i);
         // x sigmoid(x), by exp of what is not positive
         const __m512 e = exponential(_mm512_sub_ps(zero, _mm512_abs_ps(x)));
         const __m512 numerator = _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, zero, _CMP_GE_OQ), e, one);
         const __m512 silu = _mm512_div_ps(_mm512_mul_ps(x, numerator), _mm512_add_ps(one, e));
-        _mm256_mask_storeu_epi16(normed_.data() + row * inner + i, mask,
-                                 (__m256i)_mm512_cvtneps_pbh(_mm512_mul_ps(silu, up)));
+        _mm512_mask_storeu_ps(normed_.data() + row * inner + i, mask, _mm512_mul_ps(silu, up));
       }
     });
-    layer.down(rows, normed_.data(), wide_.data());
+    layer.down(rows, normed_.data(), wide_.data(), packed_rows_, row_scales_);
     add(rows, width);
   }
 
@@ -263,16 +300,18 @@ class Decoder : public torch::CustomClassHolder {
   Tensor final_norm_, cosines_, sines_;
   Heads heads_;
   float epsilon_;
+  bool small_;
   std::vector<Layer> layers_;
-  std::vector<float> state_, wide_, mixed_;
-  std::vector<bf16> normed_, queries_;
+  std::vector<float> state_, wide_, mixed_, normed_, row_scales_;
+  std::vector<bf16> queries_;
+  std::vector<uint8_t> packed_rows_;
   std::vector<int64_t> positions_, slots_, firsts_;
 };
 
 TORCH_LIBRARY(quadrille, library) {
   library.class_<Decoder>("Decoder")
       .def(torch::init<Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t, int64_t,
-                       double>())
+                       double, bool>())
       .def("add_layer", &Decoder::add_layer)
       .def("step", &Decoder::step);
 }

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from textgen.domain import Sampling
 from textgen.models.decoder import Decoder
+from textgen.models.int8 import quantise
 from textgen.models.native_network import NativeNetwork, unfit
 from textgen.models.torch_network import TorchNetwork
 from textgen.native.build import why_not
@@ -48,8 +49,9 @@ FAMILIES = {
     "qwen2": (t.Qwen2ForCausalLM, t.Qwen2Config, {}),
     "qwen3": (t.Qwen3ForCausalLM, t.Qwen3Config, {}),
 }
-KINDS = ("torch", "torch-bfloat16") if why_not() else ("torch", "torch-bfloat16", "native")
-TOLERANCE = {"torch": 1e-4, "torch-bfloat16": 0.08, "native": 0.03}  # of the logits' deviation
+KINDS = ("torch", "torch-bfloat16", "torch-int8") + (() if why_not() else ("native", "native-int8"))
+# Of the logits' deviation.
+TOLERANCE = {"torch": 1e-4, "torch-bfloat16": 0.08, "torch-int8": 0.08, "native": 0.03, "native-int8": 0.12}
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -66,13 +68,14 @@ def model(request):
 @pytest.fixture(scope="module", params=KINDS)
 def network(request, model):
     mine = copy.deepcopy(model)
-    if request.param == "torch":
+    if request.param == "torch-int8":
+        quantise(mine)
+    if request.param == "torch-bfloat16":
+        mine = mine.bfloat16()
+    if request.param.startswith("torch"):
         return TorchNetwork(mine, blocks=48)
-    mine = mine.bfloat16()
-    if request.param == "native":
-        assert unfit(mine) is None
-        return NativeNetwork(mine, blocks=48)
-    return TorchNetwork(mine, blocks=48)
+    assert unfit(mine.bfloat16()) is None
+    return NativeNetwork(mine, blocks=48, int8=request.param == "native-int8")
 
 
 @pytest.fixture
@@ -161,9 +164,11 @@ def test_a_sequence_has_the_same_logits_in_any_batch(network, tolerance):
             near(found, alone.float(), tolerance)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("network", [kind for kind in KINDS if "native" in kind] or ["torch"], indirect=True)
+@pytest.mark.parametrize("model", ["qwen3"], indirect=True)
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    prompts=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 24)), min_size=1, max_size=5),
+    prompts=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 12)), min_size=1, max_size=4),
     blocks=st.integers(5, 20),
     step=st.sampled_from([4, 16, 256]),
     speculative=st.booleans(),
