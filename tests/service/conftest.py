@@ -1,6 +1,6 @@
 """Strategies of protobuf messages, for fuzzing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pytest
@@ -40,14 +40,19 @@ def _scalar(field: FieldDescriptor) -> st.SearchStrategy[Any]:
     return st.text(max_size=40)
 
 
-def _element(field: FieldDescriptor, overrides: Overrides) -> st.SearchStrategy[Any]:
+def _element(field: FieldDescriptor, overrides: Overrides, rare: Collection[str]) -> st.SearchStrategy[Any]:
     if field.message_type is not None:
-        return _message(field.message_type._concrete_class, overrides)
+        return _message(field.message_type._concrete_class, overrides, rare)
     return overrides[field.name] if field.name in overrides else _scalar(field)
 
 
-def _message(kind: type[Message], overrides: Overrides) -> st.SearchStrategy[Message]:
-    """Messages of a kind: one field of each oneof, a few or most of the optional ones, nearly always the others."""
+def _message(
+    kind: type[Message], overrides: Overrides, rare: Collection[str] = ()
+) -> st.SearchStrategy[Message]:
+    """Messages of a kind: one field of each oneof, a few or most of the optional ones, nearly always the others.
+
+    Messages in fields that are said to be rare are as rare as optional fields can be.
+    """
     optional = {field for field in kind.DESCRIPTOR.fields if field.has_presence and not field.message_type}
     oneofs = [list(oneof.fields) for oneof in kind.DESCRIPTOR.oneofs if not oneof.name.startswith("_")]
     optional = optional.difference(*oneofs)
@@ -58,18 +63,23 @@ def _message(kind: type[Message], overrides: Overrides) -> st.SearchStrategy[Mes
         left = set[FieldDescriptor]().union(*oneofs) - {draw(st.sampled_from(each)) for each in oneofs}
         share = draw(st.sampled_from((1, 4, 12)))  # of sixteen
         for field in kind.DESCRIPTOR.fields:
-            if field in left or draw(st.integers(1, 16)) > (share if field in optional else 15):
+            usual = 1 if field.name in rare else share if field in optional else 15
+            if field in left or draw(st.integers(1, 16)) > usual:
                 continue
             entry = field.message_type if field.is_repeated and field.message_type else None
             if entry is not None and entry.GetOptions().map_entry:
-                keys, values = (_element(entry.fields_by_name[name], overrides) for name in ("key", "value"))
+                keys, values = (
+                    _element(entry.fields_by_name[name], overrides, rare) for name in ("key", "value")
+                )
                 getattr(message, field.name).update(draw(st.dictionaries(keys, values, max_size=MOST)))
             elif field.is_repeated:
-                getattr(message, field.name).extend(draw(st.lists(_element(field, overrides), max_size=MOST)))
+                getattr(message, field.name).extend(
+                    draw(st.lists(_element(field, overrides, rare), max_size=MOST))
+                )
             elif field.message_type is not None:
-                getattr(message, field.name).CopyFrom(draw(_element(field, overrides)))
+                getattr(message, field.name).CopyFrom(draw(_element(field, overrides, rare)))
             else:
-                setattr(message, field.name, draw(_element(field, overrides)))
+                setattr(message, field.name, draw(_element(field, overrides, rare)))
         return message
 
     return build()
@@ -79,7 +89,9 @@ def _message(kind: type[Message], overrides: Overrides) -> st.SearchStrategy[Mes
 def messages() -> Callable[..., st.SearchStrategy[Message]]:
     """`messages(kind, name=strategy, ...)`: messages whose scalar fields of a name have values of their own."""
 
-    def of(kind: type[Message], **overrides: st.SearchStrategy[Any]) -> st.SearchStrategy[Message]:
-        return _message(kind, overrides)
+    def of(
+        kind: type[Message], *, rare: Collection[str] = (), **overrides: st.SearchStrategy[Any]
+    ) -> st.SearchStrategy[Message]:
+        return _message(kind, overrides, rare)
 
     return of

@@ -29,7 +29,7 @@ TEXTS = st.one_of(
     ),
     st.text(max_size=40),
 )
-IDS = st.one_of(st.integers(0, 299), st.integers(0, 299), st.integers(0, 600))  # of a vocabulary of 300
+IDS = mostly(st.integers(0, 299), st.integers(-1, 600))  # of a vocabulary of 300
 FIELDS = {
     "model": mostly(st.one_of(st.just(""), st.just(""), st.sampled_from(MODELS)), st.text(max_size=3)),
     "text": TEXTS,
@@ -41,6 +41,8 @@ FIELDS = {
     "role": mostly(st.sampled_from((1, 2, 2, 2, 3)), st.integers(0, 9)),
     "max_tokens": mostly(st.integers(1, 8), st.integers(-1, 200)),
     "n": mostly(st.integers(1, 3), st.integers(-1, 200)),
+    # A name for one request is refused for another.
+    "request_id": st.one_of(st.just(""), st.just(""), st.text(min_size=8, max_size=8)),
     "temperature": mostly(st.floats(0, 2, width=32), st.floats(width=32)),
     "top_p": mostly(st.floats(0.125, 1, width=32), st.floats(width=32)),
     "min_p": mostly(st.floats(0, 1, width=32), st.floats(width=32)),
@@ -48,7 +50,13 @@ FIELDS = {
     "frequency_penalty": mostly(st.floats(-2, 2, width=32), st.floats(width=32)),
     "presence_penalty": mostly(st.floats(-2, 2, width=32), st.floats(width=32)),
     "stop": mostly(st.sampled_from(("the", "x")), st.text(max_size=3)),
-    "request_id": st.text(max_size=8),
+    "top_k": mostly(st.integers(0, 400), st.integers(-(2**31), 2**31 - 1)),
+    "logprobs": mostly(st.integers(0, 20), st.integers(-1, 200)),
+    "seed": mostly(st.integers(0, 2**63 - 17), st.integers(-(2**63), 2**63 - 1)),
+    "stop_token_ids": IDS,
+    "key": IDS,
+    "value": mostly(st.floats(-100, 100, width=32), st.floats(width=32)),
+    "choices": mostly(st.sampled_from(("a", "the cat", "狐")), TEXTS),
     "lora": mostly(st.just(""), st.text(max_size=3)),
     "priority": mostly(st.integers(-100, 100), st.integers(-(2**31), 2**31 - 1)),
     "ids": IDS,
@@ -72,7 +80,7 @@ async def served(serve):
 async def ask(rpc, address, data, messages, fault):
     """One request; AssertionError when its end is none that was promised."""
     kind, answer = (message_factory.GetMessageClass(each) for each in (rpc.input_type, rpc.output_type))
-    request = data.draw(messages(kind, **FIELDS))
+    request = data.draw(messages(kind, rare=("structured_output",), **FIELDS))
     path = f"/{SERVICE.full_name}/{rpc.name}"
     async with grpc.aio.insecure_channel(address) as channel:
         try:
