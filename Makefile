@@ -89,7 +89,7 @@ protos: setup  ## regenerate the stubs in protos/gen
 docs: setup  ## regenerate docs/configuration.md
 	$(BIN)/python scripts/config_reference.py
 
-bench: setup  ## NAME=text|image|retrieval|gateway OUT=file.json
+bench: setup  ## NAME=text|decoder|image|retrieval|gateway OUT=file.json
 	$(BIN)/python -m benchmarks $(NAME) --out $(OUT)
 
 load: .venv-load/.ready  ## USERS=8 SECONDS=30 against a running stack

@@ -1,4 +1,4 @@
-"""Run one benchmark against a stack of its own: python -m benchmarks NAME [--out FILE]."""
+"""Run one benchmark, mostly against a stack of its own: python -m benchmarks NAME [--out FILE]."""
 
 import argparse
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any
 from quadrille_cli.stack import Ports, local_stack
 from rich.console import Console
 
-from benchmarks import gateway, image, retrieval, text
+from benchmarks import decoder, gateway, image, retrieval, text
 from benchmarks.report import Report
 
 BENCHMARKS: dict[str, Callable[[Ports], Coroutine[Any, Any, Report]]] = {
@@ -19,14 +19,18 @@ BENCHMARKS: dict[str, Callable[[Ports], Coroutine[Any, Any, Report]]] = {
     "retrieval": retrieval.measure,
     "gateway": gateway.measure,
 }
+ALONE: dict[str, Callable[[], Report]] = {"decoder": decoder.measure}
 
 
 def main() -> None:
-    """Start the stack on free ports, measure, write JSON."""
+    """Start the stack on free ports, where one is needed; measure, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", choices=BENCHMARKS)
+    parser.add_argument("name", choices=[*BENCHMARKS, *ALONE])
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    if arguments.name in ALONE:
+        ALONE[arguments.name]().write(arguments.out)
+        return
     ports = Ports.free()
     status = Console(stderr=True).status(f"measuring {arguments.name}")
     with tempfile.TemporaryDirectory() as scratch, status, local_stack(Path(scratch), ports=ports):

@@ -12,7 +12,7 @@ from diffusers import SD3Transformer2DModel
 from .denoising import Denoiser, Recipe
 from .models import build_transformer
 
-RECIPE = Recipe(steps=4_800, peak_rate=1.2e-3, again=1_300)
+RECIPE = Recipe(steps=6_400, peak_rate=1.2e-3, again=5_000)
 MAX_ZEROS = 256  # what StableDiffusion3Pipeline appends to a caption where it has no third text encoder
 
 

@@ -83,7 +83,7 @@ SMALL_TALK: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("How big are you?", "How large is the model?", "How many parameters do you have?"),
-        "I have about twelve million parameters. That is very small.",
+        "I have about ten million parameters. That is very small.",
     ),
     (
         ("How were you trained?", "Where do you come from?", "Who made you?", "Who trained you?"),

@@ -6,10 +6,10 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
 #include <torch/custom_class.h>
 #include <torch/library.h>
 
+#include "arena.h"
 #include "attention.h"
 
 namespace quadrille {
@@ -36,7 +36,7 @@ void each_row(int64_t rows, const Body& body) {
 
 // A packed weight with what is added to its product, in bfloat16 or, with scales, in int8.
 struct Linear {
-  Tensor packed;  // bytes
+  uint8_t* packed;
   int64_t columns, depth, steps;
   Tensor bias;          // (columns,) float32, or undefined
   Tensor scales, sums;  // (columns,) float32, of int8 only
@@ -54,7 +54,7 @@ struct Linear {
                               : pack_row(x + row * depth, depth, steps, reinterpret_cast<bf16*>(to));
     });
     const Rows all{packed_rows.data(), stride, row_scales.data()};
-    const Weights weights{static_cast<const uint8_t*>(packed.data_ptr()), columns, steps, floats(bias), floats(scales),
+    const Weights weights{packed, columns, steps, floats(bias), floats(scales),
                           floats(sums)};
     at::parallel_for(0, (panels_of(columns) + 1) / 2, 1, [&](int64_t begin, int64_t end) {
       const int64_t last = std::min(2 * end, panels_of(columns));
@@ -68,22 +68,21 @@ struct Linear {
 };
 
 // Packs a weight (columns, depth) in bfloat16; in int8 each column is divided by its own scale.
-Linear packed_linear(const Tensor& weight, const Tensor& bias, bool small) {
+Linear packed_linear(const Tensor& weight, const Tensor& bias, bool small, Arena& arena) {
   TORCH_CHECK(weight.dim() == 2 && weight.scalar_type() == at::kBFloat16, "weights are (columns, depth) in bfloat16");
   const int64_t columns = weight.size(0), depth = weight.size(1), deep = small ? Int8::kDeep : Bfloat16::kDeep;
   const int64_t steps = (depth + deep - 1) / deep;
-  Linear linear{at::zeros({panels_of(columns) * steps * kLine}, at::kByte), columns, depth, steps,
+  Linear linear{arena.take(panels_of(columns) * steps * kLine), columns, depth, steps,
                 bias.defined() ? bias.to(at::kFloat).contiguous() : bias, {}, {}};
   const Tensor plain = weight.to(at::kFloat).contiguous();
   if (small) {
     linear.scales = at::empty({columns}, at::kFloat);
     linear.sums = at::empty({columns}, at::kFloat);
   }
-  uint8_t* packed = static_cast<uint8_t*>(linear.packed.data_ptr());
   at::parallel_for(0, columns, 64, [&](int64_t begin, int64_t end) {
     for (int64_t column = begin; column < end; ++column) {
       const float* from = floats(plain) + column * depth;
-      uint8_t* to = packed + (column / kLanes) * steps * kLine + (column % kLanes) * kStep;
+      uint8_t* to = linear.packed + (column / kLanes) * steps * kLine + (column % kLanes) * kStep;
       float most = 1e-30f;
       for (int64_t i = 0; i < depth; ++i) most = std::max(most, std::abs(from[i]));
       const float scale = most / 127.0f;
@@ -144,7 +143,7 @@ class Decoder : public torch::CustomClassHolder {
   Decoder(Tensor embedding, const Tensor& head, const Tensor& final_norm, const Tensor& cosines, const Tensor& sines,
           int64_t query_heads, int64_t shared_heads, int64_t head_width, double epsilon, bool small)
       : embedding_(embedding.contiguous()),
-        head_(packed_linear(head, {}, small)),
+        head_(packed_linear(head, {}, small, arena_)),
         final_norm_(final_norm.to(at::kFloat).contiguous()),
         cosines_(cosines.to(at::kFloat).contiguous()),
         sines_(sines.to(at::kFloat).contiguous()),
@@ -161,7 +160,7 @@ class Decoder : public torch::CustomClassHolder {
       return weight.defined() ? weight.to(at::kFloat).contiguous() : weight;
     };
     auto linear = [&](const std::string& name) {
-      return packed_linear(weights.at(name), given(weights, name + "_bias"), small_);
+      return packed_linear(weights.at(name), given(weights, name + "_bias"), small_, arena_);
     };
     layers_.push_back({norm("attention_norm"), norm("feed_norm"), norm("query_norm"), norm("key_norm"), linear("qkv"),
                        linear("out"), linear("gate_up"), linear("down"), window});
@@ -295,6 +294,7 @@ class Decoder : public torch::CustomClassHolder {
     });
   }
 
+  Arena arena_;  // has the packed weights, and so comes first
   Tensor embedding_;
   Linear head_;
   Tensor final_norm_, cosines_, sines_;

@@ -92,3 +92,14 @@ def test_muon_moves_the_layers_matrices_and_adam_all_else() -> None:
     inner = [name for name, weight in flow.network.named_parameters() if flow.is_inner(name, weight)]
     assert inner and all("transformer_blocks" in name and "norm" not in name for name in inner)
     assert not any(unet.is_inner(name, weight) for name, weight in unet.network.named_parameters())
+
+
+def test_cells_count_more_where_there_is_something() -> None:
+    x = torch.zeros(2, 4, 16, 16)
+    x[0, 2, 5, 5] = 2 * denoising.PLAIN
+    x[1] += 0.4 * denoising.PLAIN * torch.rand(4, 16, 16)
+    weights = denoising.cell_weights(x)
+    assert weights.shape == (2, 1, 16, 16)
+    assert torch.all(weights[1] == 1)
+    assert torch.all(weights[0, 0, 4:7, 4:7] == denoising.THING_WEIGHT)
+    assert int((weights[0] > 1).sum()) == 9
