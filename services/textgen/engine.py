@@ -37,6 +37,7 @@ class Engine:
         request: domain.GenerateRequest | domain.ChatRequest,
         answer: Callable[[], AsyncGenerator[domain.GenerationEvent, None]],
     ) -> AsyncGenerator[domain.GenerationEvent, None]:
+        validation.check_request(request.request_id, request.priority, request.lora)
         if not request.request_id:
             return answer()
         key = current_call().principal.tenant, request.request_id
@@ -45,7 +46,6 @@ class Engine:
     async def _generate(
         self, request: domain.GenerateRequest
     ) -> AsyncGenerator[domain.GenerationEvent, None]:
-        validation.check_request(request.request_id, request.priority, request.lora)
         model = self.models.find(request.model, Capability.GENERATE)
         validation.check_sampling(request.sampling, model.info.vocabulary_size)
         ids, field = _prompt_ids(request.prompt, model)
@@ -54,7 +54,6 @@ class Engine:
                 yield event
 
     async def _chat(self, request: domain.ChatRequest) -> AsyncGenerator[domain.GenerationEvent, None]:
-        validation.check_request(request.request_id, request.priority, request.lora)
         model = self.models.find(request.model, Capability.CHAT)
         if model.chat is None:
             raise NotConfigured(f"{model.info.id} has no chat template", "add one to its directory")

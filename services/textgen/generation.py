@@ -150,7 +150,11 @@ class GenerationLane:
                     job.scheduled = now
                     job.on_scheduled()
         self._metrics.preempted(len(plan.preempted))
-        self._runner.copy(plan.copies)
+        try:
+            self._runner.copy(plan.copies)
+        except Exception as error:  # what was to be copied is missing for whoever goes on from it
+            for number in {span.key[0] for span in plan.spans}:
+                self._fail(number, error)
         if spans := [span for span in plan.spans if span.key[0] in self._jobs]:
             self._pass(spans)
         self._report()

@@ -1,5 +1,6 @@
 """Llama-shaped decoders on a CPU, in bfloat16, a whole step in one call of the kernels in `textgen.native`."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ def unfit(model: Any) -> str | None:
         return f"they compute bfloat16 on a CPU, not {model.dtype} on {model.device.type}"
     if config.model_type not in _KINDS:
         return f"{type(model).__name__} is not of the shape that they know"
-    if config.hidden_act != "silu" or _head_width(model) % _LANES or config.hidden_size % 2:
+    if config.hidden_act != "silu" or _head_width(model) % _LANES:
         return "its activation, or the width of its heads, is none that they know"
     if (kind := model.model.rotary_emb.rope_type) not in _FIXED_ROTATIONS:
         return f"its positions are of the kind {kind}"
@@ -85,8 +86,7 @@ class NativeNetwork:
 
     def renewed(self) -> "NativeNetwork":
         """The same weights, another cache."""
-        other = object.__new__(NativeNetwork)
-        other.__dict__.update(self.__dict__)
+        other = copy.copy(self)
         other._keys, other._values = self._cache(self._blocks), self._cache(self._blocks)
         return other
 
@@ -134,7 +134,7 @@ def _angles(model: Any, most: int) -> tuple[Tensor, Tensor]:
 
 def _window(layer: Any, config: Any) -> int:
     window = getattr(layer.self_attn, "sliding_window", getattr(config, "sliding_window", None))
-    return 0 if window is None or config.model_type == "llama" else int(window)
+    return 0 if window is None else int(window)
 
 
 def _weights(layer: Any) -> dict[str, Tensor]:

@@ -172,6 +172,8 @@ class Decoder : public torch::CustomClassHolder {
               const Tensor& wanted, const std::vector<Tensor>& keys, const std::vector<Tensor>& values) {
     const int64_t rows = tokens.numel(), width = embedding_.size(1), sequences = starts.numel();
     const int64_t* ids = tokens.data_ptr<int64_t>();
+    for (int64_t row = 0; row < rows; ++row)
+      TORCH_CHECK(ids[row] >= 0 && ids[row] < embedding_.size(0), "token ", ids[row], " is not in the vocabulary");
     TORCH_CHECK(keys.size() == layers_.size() && values.size() == layers_.size(), "a cache for each layer is needed");
     place_rows(tables, starts, lengths, rows, keys[0].size(0));
     state_.resize(rows * width);
@@ -188,6 +190,8 @@ class Decoder : public torch::CustomClassHolder {
     const int64_t count = wanted.numel();
     normed_.resize(std::max(rows, count) * width);
     const int64_t* places = wanted.data_ptr<int64_t>();
+    for (int64_t row = 0; row < count; ++row)
+      TORCH_CHECK(places[row] >= 0 && places[row] < rows, "there is no token ", places[row], " in the step");
     each_row(count, [&](int64_t row) {
       rms_norm(state_.data() + places[row] * width, floats(final_norm_), width, epsilon_, normed_.data() + row * width);
     });

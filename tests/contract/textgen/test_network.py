@@ -143,6 +143,14 @@ def test_what_is_computed_alone_is_kept_by_nobody(network, model, tolerance):
     near(network.compute([span([4], 20)], [0]), plain(model, [*ids, 4])[-1:], tolerance)
 
 
+def test_a_token_outside_the_vocabulary_is_an_error_and_harms_nothing(network, model, tolerance):
+    ids = text(4, 20)
+    for wrong in (-VOCABULARY - 1, VOCABULARY, 2**31):
+        with pytest.raises((IndexError, RuntimeError)):
+            network.compute([span([3, wrong], 0, (41, 42))], [1])
+    near(network.compute([span(ids)], [19]), plain(model, ids)[-1:], tolerance)
+
+
 def test_a_renewed_network_has_a_cache_of_its_own(network, model, tolerance):
     ids = text(8, 20)
     other = network.renewed()

@@ -111,6 +111,19 @@ def test_tokens_after_the_end_are_not_sent(lane_of):
     assert channel.finished.usage.completion_token_count == 4
 
 
+def test_who_goes_on_from_a_copy_that_failed_fails(lane_of, monkeypatch):
+    lane, submit, run = lane_of(runner := Runner())
+    monkeypatch.setattr(runner, "copy", lambda blocks: 1 / 0)
+    submit(1)
+    lane.step()
+    monkeypatch.undo()
+    submit(2)
+    channels = run()
+    assert isinstance(channels[1].error, ZeroDivisionError)
+    assert channels[2].tokens == [7, 7, 7]
+    assert runner.passes[0] == [2]
+
+
 def test_what_is_unfinished_fails_when_the_lane_closes(lane_of):
     lane, submit, run = lane_of(runner := Runner())
     submit(1, max_tokens=99)
