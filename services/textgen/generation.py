@@ -149,7 +149,7 @@ class GenerationLane:
                 if job.scheduled is None:
                     job.scheduled = now
                     job.on_scheduled()
-        self._metrics.preempted(len(plan.preempted))
+        self._metrics.planned(preempted=len(plan.preempted), looked_up=plan.looked_up, found=plan.found)
         try:
             self._runner.copy(plan.copies)
         except Exception as error:  # what was to be copied is missing for whoever goes on from it
@@ -198,6 +198,7 @@ class GenerationLane:
             result = results.get(span.key, ())
             if not isinstance(result, Exception):
                 self._scheduler.complete(span, [sampled.token_id for sampled in result])
+                self._metrics.guessed(span.drafts, kept=max(0, len(result) - 1))
         self._absorb(results, now)
 
     def _absorb(self, results: Mapping[RowKey, Sequence[Sampled] | Exception], now: float) -> None:
@@ -259,9 +260,3 @@ class GenerationLane:
     def _report(self) -> None:
         scheduler, pool = self._scheduler, self._scheduler.pool
         self._metrics.batch(running=len(scheduler.running), held_ratio=pool.held / pool.count)
-        self._metrics.looked_up(
-            queries=scheduler.prefix_queries,
-            hits=scheduler.prefix_hits,
-            drafted=scheduler.drafted,
-            kept=scheduler.drafts_kept,
-        )

@@ -72,15 +72,10 @@ class ModelMetrics:
         self._prompt_tokens = families.prompt_tokens.labels(model)
         self._generation_tokens = families.generation_tokens.labels(model)
         self._preemptions = families.preemptions.labels(model)
-        self._looked_up = {
-            name: (family.labels(model), 0)
-            for name, family in (
-                ("queries", families.prefix_queries),
-                ("hits", families.prefix_hits),
-                ("drafted", families.drafted),
-                ("kept", families.drafts_kept),
-            )
-        }
+        self._looked_up = families.prefix_queries.labels(model)
+        self._found = families.prefix_hits.labels(model)
+        self._drafted = families.drafted.labels(model)
+        self._kept = families.drafts_kept.labels(model)
         self._embeddings = families.embeddings.labels(model)
         self._itl = families.itl.labels(model)
         self._batch_size = families.batch_size.labels(model)
@@ -102,17 +97,16 @@ class ModelMetrics:
         self._running.set(running)
         self._kv_usage.set(held_ratio)
 
-    def preempted(self, count: int) -> None:
-        """Sequences that gave their blocks back."""
-        self._preemptions.inc(count)
+    def planned(self, *, preempted: int, looked_up: int, found: int) -> None:
+        """Sequences that gave their blocks back; tokens of newcomers, and those found in the prefix cache."""
+        self._preemptions.inc(preempted)
+        self._looked_up.inc(looked_up)
+        self._found.inc(found)
 
-    def looked_up(self, **totals: int) -> None:
-        """What the scheduler has counted since it began: queries, hits, drafted, kept."""
-        for name, total in totals.items():
-            child, before = self._looked_up[name]
-            if total > before:
-                child.inc(total - before)
-                self._looked_up[name] = child, total
+    def guessed(self, drafts: int, *, kept: int) -> None:
+        """Tokens that prompt lookup guessed for a sequence, and those that were right."""
+        self._drafted.inc(drafts)
+        self._kept.inc(kept)
 
     def waits(self, count: int) -> None:
         """Requests in the queue now."""

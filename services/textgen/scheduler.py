@@ -73,6 +73,8 @@ class Plan:
     preempted: tuple[Key, ...] = ()
     copies: tuple[tuple[int, int], ...] = ()
     spans: tuple[Span, ...] = ()
+    looked_up: int = 0  # tokens of newcomers, and those of them whose keys and values were there already
+    found: int = 0
 
 
 @dataclass(slots=True)
@@ -116,10 +118,6 @@ class Scheduler:
         self._waiting: dict[Key, _Row] = {}
         self._running: dict[Key, _Row] = {}
         self._arrivals = 0
-        self.prefix_queries = 0  # tokens of prompts that were looked up, and those found
-        self.prefix_hits = 0
-        self.drafted = 0  # tokens that were guessed, and those that were right
-        self.drafts_kept = 0
 
     def renewed(self) -> "Scheduler":
         """One with the same limits, in which nothing waits, runs or is remembered."""
@@ -171,7 +169,13 @@ class Scheduler:
         if not step.preempted:
             self._admit(step)
         return Plan(
-            expired, tuple(step.joined), tuple(step.preempted), tuple(step.copies), tuple(step.spans.values())
+            expired,
+            tuple(step.joined),
+            tuple(step.preempted),
+            tuple(step.copies),
+            tuple(step.spans.values()),
+            step.looked_up,
+            step.found,
         )
 
     def complete(self, span: Span, chosen: Sequence[int]) -> None:
@@ -183,8 +187,6 @@ class Scheduler:
         row.tokens += chosen
         if row.lookup is not None and span.drafts:
             row.lookup.heard(kept=kept)
-            self.drafted += span.drafts
-            self.drafts_kept += kept
         if self._prefix_caching:
             for index in range(len(row.names), row.computed // BLOCK_TOKENS):
                 row.names.append(row.name(index))
@@ -276,8 +278,8 @@ class Scheduler:
             step.copies.append((row.blocks[-1], mine))
             self.pool.release(row.blocks[-1:])
             row.blocks[-1] = mine
-        self.prefix_queries += len(row.tokens)
-        self.prefix_hits += row.computed
+        step.looked_up += len(row.tokens)
+        step.found += row.computed
         del self._waiting[row.entry.key]
         self._running[row.entry.key] = row
         if not row.begun:
@@ -330,6 +332,8 @@ class _Step:
     joined: list[Key] = field(default_factory=list)
     preempted: list[Key] = field(default_factory=list)
     copies: list[tuple[int, int]] = field(default_factory=list)
+    looked_up: int = 0
+    found: int = 0
 
     def add(self, span: Span) -> None:
         self.spans[span.key] = span

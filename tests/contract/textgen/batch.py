@@ -11,7 +11,7 @@ class Batch:
 
     def __init__(self, runner, limits=ROOMY, *, caches=True, speculative=False):
         self.scheduler = Scheduler(limits, prefix_caching=caches)
-        self.answers, self.errors, self.preempted = {}, {}, 0
+        self.answers, self.errors, self.preempted, self.found, self.kept = {}, {}, 0, 0, 0
         self._runner, self._speculative, self._rows = runner, speculative, {}
 
     def add(self, row, count, **more):
@@ -23,6 +23,7 @@ class Batch:
     def step(self):
         plan = self.scheduler.plan(0.0)
         self.preempted += len(plan.preempted)
+        self.found += plan.found
         for key in plan.joined:
             self._runner.join(self._rows[key][0])
         self._runner.copy(plan.copies)
@@ -36,6 +37,7 @@ class Batch:
                 continue
             self.scheduler.complete(span, [sampled.token_id for sampled in result])
             self.answers[span.key] += result
+            self.kept += max(0, len(result) - 1)
             if len(self.answers[span.key]) >= self._rows[span.key][1]:
                 self.leave(span.key)
         return plan

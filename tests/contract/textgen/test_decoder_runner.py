@@ -114,7 +114,7 @@ def test_a_prefix_is_computed_once(runner, expected):
     (span,) = batch.step().spans
     assert (span.start, len(span.tokens)) == (48, 2)
     assert batch.finish() == {1: expected(ids, 3), 2: expected(ids, 3)}
-    assert batch.scheduler.prefix_hits == 48
+    assert batch.found == 48
 
 
 @pytest.mark.parametrize("family", DECODERS, indirect=True)
@@ -142,7 +142,7 @@ def test_drafts_save_steps_and_change_nothing(runner, expected):
             batch.step()
             count += 1
         assert batch.finish() == {1: expected(ids, 40)}
-        return count, batch.scheduler.drafts_kept
+        return count, batch.kept
 
     for sampling in (GREEDY, rules):
         plain, drafted = steps(False, sampling), steps(True, sampling)
@@ -239,11 +239,7 @@ def test_rows_of_one_request_share_its_prompt_and_are_kept_apart(family, runner)
     rules, ids = Sampling(temperature=2.0), prompt(1, 21)
     batch = Batch(runner, caches=family not in ENCODER_DECODERS)
     for index in range(3):
-        spec = RowSpec((1, index), ids, rules, 7 + index)
-        batch._rows[spec.key], batch.answers[spec.key] = (spec, 8), []
-    entries = [(batch._rows[1, index][0], None if index == 0 else (1, 0)) for index in range(3)]
-    for spec, fork in entries:
-        batch.add(spec, 8, fork=fork)
+        batch.add(RowSpec((1, index), ids, rules, 7 + index), 8, fork=(1, 0) if index else None)
     batch.step()
     plan = batch.step()
     if family not in ENCODER_DECODERS:

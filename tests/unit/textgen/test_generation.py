@@ -147,6 +147,15 @@ def test_after_a_restart_who_was_sent_nothing_waits_again_and_others_fail(lane_o
         assert (channels[number].tokens, channels[number].error) == ([7, 7, 7], None)
 
 
+def test_what_is_counted_goes_on_after_a_restart(lane_of, registry):
+    lane, submit, run = lane_of(Runner())
+    for number in (1, 2):
+        submit(number, prompt=range(40))
+        run()
+        lane.restart()
+    assert registry.get_sample_value("quadrille_text_prefix_cache_queries_total", {"model": "m"}) == 80
+
+
 def test_who_is_there_at_two_restarts_fails(lane_of):
     lane, submit, run = lane_of(Runner())
     submit(1, prompt=range(200))
