@@ -89,7 +89,8 @@ async def serve(settings: TextgenSettings) -> None:
         await vllm.warm_up()
         worker.start()
 
-        def healthy() -> bool:
+        def tend() -> bool:
+            """Begin anew when the device is stuck; whether all is well."""
             if worker.healthy(settings.stall_seconds):
                 return vllm.healthy(settings.stall_seconds)
             log.error("device_stuck", seconds=settings.stall_seconds)
@@ -97,7 +98,7 @@ async def serve(settings: TextgenSettings) -> None:
             worker.restart()
             return False  # until the next look
 
-        watching.append(asyncio.create_task(watch(healthy, server.set_serving)))
+        watching.append(asyncio.create_task(watch(tend, server.set_serving)))
 
     async def stop() -> None:
         for task in watching:

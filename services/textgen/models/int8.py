@@ -27,9 +27,12 @@ class Int8Linear(nn.Module):
         return product if self.bias is None else product + self.bias
 
 
-def quantise(model: Any) -> None:
-    """Replace the model's linear layers, in place; its embedding and head stay as they are."""
+def quantise(model: Any) -> int:
+    """Replace the model's linear layers, in place, and count them; its embedding and head stay as they are."""
+    count = 0
     for module in list(model.modules()):
         for child_name, child in module.named_children():
             if isinstance(child, nn.Linear) and child_name not in _KEPT:
                 setattr(module, child_name, Int8Linear(child))
+                count += 1
+    return count

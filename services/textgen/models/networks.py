@@ -19,12 +19,10 @@ def network_of(model_id: str, model: Any, *, blocks: int, int8: bool = False) ->
     """
     if (reason := unfit(model)) is None:
         network: Network = NativeNetwork(model, blocks=blocks, int8=int8)
-        said = "with kernels built for this processor"
+        said = "with kernels built for this processor" + (", in int8" if int8 else "")
     else:
-        if int8:
-            quantise(model)
+        quantised = f", {quantise(model)} layers in int8" if int8 else ""
         network = TorchNetwork(model, blocks=blocks)
-        said = f"with torch's kernels: for others, {reason}"
-    said += ", in int8" if int8 else ""
+        said = f"with torch's kernels{quantised}, and not those built for a processor: {reason}"
     log.info("kernels_chosen", model=model_id, kernels=said)
     return network, said

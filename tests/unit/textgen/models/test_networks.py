@@ -34,7 +34,9 @@ def test_what_can_be_built_is_picked_and_what_is_picked_is_said(monkeypatch):
     monkeypatch.setattr(networks, "unfit", lambda model: "there is no compiler")
     network, said = networks.network_of("m", llama(), blocks=2)
     assert isinstance(network, TorchNetwork)
-    assert said == "with torch's kernels: for others, there is no compiler"
+    assert said == "with torch's kernels, and not those built for a processor: there is no compiler"
+    _, said = networks.network_of("m", llama(), blocks=2, int8=True)
+    assert said.startswith("with torch's kernels, 7 layers in int8, and not")
     monkeypatch.undo()
     if why_not() is None:
         network, said = networks.network_of("m", llama(), blocks=2)
