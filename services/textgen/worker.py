@@ -46,6 +46,7 @@ class DeviceWorker:
         self._stopping = False
         self._baton = Lock()  # who holds it owns the lanes
         self._epoch = 0
+        self._holder = 0  # the epoch of the thread that holds the baton
         self._thread = self._new_thread()
         self._busy = False
         self._progress = clock()
@@ -74,12 +75,13 @@ class DeviceWorker:
             self._epoch += 1
             self._progress, self._busy = self._clock(), True
             self._thread = self._new_thread()
+            self._changed.notify_all()  # the old thread, should it merely be waiting
         self._thread.start()
 
     @contextmanager
     def computing(self) -> Iterator[None]:
         """Around waiting, or a call that may get stuck; while it lasts, another thread may take over the lanes."""
-        epoch = self._epoch
+        epoch = self._holder
         self._baton.release()
         try:
             yield
@@ -87,6 +89,7 @@ class DeviceWorker:
             self._baton.acquire()
             if self._epoch != epoch:
                 raise LeftBehindError
+            self._holder = epoch
 
     def post(self, action: Callable[[], None]) -> None:
         """Run a short action on the device thread, before its next step. From any thread.
@@ -110,6 +113,7 @@ class DeviceWorker:
 
     def _run(self, epoch: int) -> None:
         with self._baton:
+            self._holder = epoch
             try:
                 if epoch > 0:
                     for lane in self._lanes:
@@ -121,7 +125,8 @@ class DeviceWorker:
     def _take_turns(self) -> None:
         while True:
             with self.computing(), self._changed:
-                while not self._posted and not self._stopping and not self._has_work():
+                epoch = self._epoch
+                while epoch == self._epoch and not self._posted and not self._stopping and not self._has_work():
                     self._busy = False
                     self._changed.wait()
             with self._changed:
