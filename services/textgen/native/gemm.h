@@ -53,7 +53,11 @@ struct Int8 {  // rows unsigned with an offset of 128, weights signed
   using Sum = __m512i;
   static constexpr int64_t kDeep = 4;
   static Sum zero() { return _mm512_setzero_si512(); }
-  static Sum add(Sum sum, __m512i row, __m512i panel) { return _mm512_dpbusd_epi32(sum, row, panel); }
+  // GCC's allocator of registers copies the sums of the intrinsic, _mm512_dpbusd_epi32, to memory and back.
+  static Sum add(Sum sum, __m512i row, __m512i panel) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(row), "v"(panel));
+    return sum;
+  }
 };
 
 // Activations, packed for a kind: rows of `stride` bytes. For int8, what each row's numbers were divided by.
@@ -74,17 +78,18 @@ struct Weights {
   const uint8_t* panel(int64_t number) const { return data + number * steps * kLine; }
 };
 
-// sums[row][panel] += rows times PANELS panels over `steps` steps in depth; `ahead` will be needed soon.
+// sums[row][panel] += rows times PANELS panels over `steps` steps in depth. Meanwhile memory is asked for what will be
+// needed soon: in each step for what is `advance` bytes further on in `ahead`.
 template <class Kind, int ROWS, int PANELS>
 inline void multiply_tile(const uint8_t* rows, int64_t stride, const uint8_t* const (&panels)[PANELS], int64_t steps,
-                          const uint8_t* ahead, typename Kind::Sum (&sums)[ROWS][PANELS]) {
+                          const uint8_t* const (&ahead)[PANELS], int64_t advance,
+                          typename Kind::Sum (&sums)[ROWS][PANELS]) {
   for (int64_t step = 0; step < steps; ++step) {
     __m512i b[PANELS];
 #pragma GCC unroll 4
     for (int p = 0; p < PANELS; ++p) {
       b[p] = _mm512_loadu_si512(panels[p] + step * kLine);
-      const uint8_t* soon = ROWS <= kFew ? panels[p] + (step + kAhead) * kLine : ahead + (step * PANELS + p) * kLine;
-      _mm_prefetch(reinterpret_cast<const char*>(soon), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(ahead[p] + step * advance), _MM_HINT_T0);
     }
 #pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r) {
@@ -110,20 +115,30 @@ inline __m512 finished(__m512i sum, const Weights& weights, int64_t number, __mm
   return finished(value, weights, number, mask, scale);
 }
 
-// c (ROWS, columns) = rows times panels [first, first + PANELS).
+// c (ROWS, columns) = rows times panels [first, first + PANELS). It is tile number `tile` of `tiles` over these panels.
 template <class Kind, int ROWS, int PANELS>
-void store_tile(const Rows& rows, int64_t row, const Weights& weights, int64_t first, float* c) {
+void store_tile(const Rows& rows, int64_t row, const Weights& weights, int64_t first, int64_t tile, int64_t tiles,
+                float* c) {
   typename Kind::Sum sums[ROWS][PANELS];
-  const uint8_t* panels[PANELS];
+  const uint8_t *panels[PANELS], *ahead[PANELS];
+  // A few rows are done with a panel sooner than memory brings it. More of them leave the time to fetch the next
+  // panels, a part of them in each tile.
+  const bool few = tiles == 1 && ROWS <= kFew;
+  const int64_t advance = few ? kLine : (kLine + tiles - 1) / tiles;
+#pragma GCC unroll 4
   for (int p = 0; p < PANELS; ++p) {
     panels[p] = weights.panel(first + p);
+    ahead[p] = few ? panels[p] + kAhead * kLine : weights.panel(first + PANELS + p) + tile * weights.steps * advance;
+#pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r) sums[r][p] = Kind::zero();
   }
-  multiply_tile<Kind, ROWS, PANELS>(rows.data + row * rows.stride, rows.stride, panels, weights.steps,
-                                    weights.panel(first + PANELS), sums);
+  multiply_tile<Kind, ROWS, PANELS>(rows.data + row * rows.stride, rows.stride, panels, weights.steps, ahead, advance,
+                                    sums);
+#pragma GCC unroll 4
   for (int p = 0; p < PANELS; ++p) {
     const int64_t column = (first + p) * kLanes;
     const __mmask16 mask = lanes_left(weights.columns - column);
+#pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r)
       _mm512_mask_storeu_ps(c + (row + r) * weights.columns + column, mask,
                             finished(sums[r][p], weights, first + p, mask, rows.scales ? rows.scales[row + r] : 1.0f));
@@ -154,9 +169,9 @@ void multiply(int64_t count, const Rows& rows, const Weights& weights, float* c,
       const int64_t height = (count - row + (tiles - tile) - 1) / (tiles - tile);
       with_rows(height, [&]<int ROWS>() {
         if (two) {
-          store_tile<Kind, ROWS, 2>(rows, row, weights, panel, c);
+          store_tile<Kind, ROWS, 2>(rows, row, weights, panel, tile, tiles, c);
         } else {
-          store_tile<Kind, ROWS, 1>(rows, row, weights, panel, c);
+          store_tile<Kind, ROWS, 1>(rows, row, weights, panel, tile, tiles, c);
         }
       });
       row += height;
