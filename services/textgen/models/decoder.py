@@ -27,6 +27,10 @@ class Network(Protocol):
         """Copy blocks' contents, from and to."""
         ...
 
+    def summarise(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each row of logits (rows, vocabulary) float32: the likeliest token, and log(sum(exp))."""
+        ...
+
     def renewed(self) -> "Network":
         """The same weights, another cache."""
         ...
@@ -107,8 +111,9 @@ class Decoder:
         answers: dict[RowKey, list[Sampled] | Exception] = {}
         going, depth = list(spans), 0
         while going:
-            rows = torch.tensor([firsts[key] + depth for key in going], device=logits.device)
-            drawn = sample(logits[rows], [self._samplers[key] for key in going])
+            rows = [firsts[key] + depth for key in going]
+            asked = logits if len(rows) == len(logits) else logits[torch.tensor(rows, device=logits.device)]
+            drawn = sample(asked, [self._samplers[key] for key in going], self._network.summarise)
             right = []
             for key, result in zip(going, drawn, strict=True):
                 span = spans[key]

@@ -84,6 +84,11 @@ class NativeNetwork:
         for tensor in (*self._keys, *self._values):
             tensor[places] = tensor[origins]
 
+    def summarise(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each row of logits: the likeliest token, and log(sum(exp)), not finite where the row is not sound."""
+        likeliest, sums = torch.ops.quadrille.summarise(logits)
+        return likeliest, sums
+
     def renewed(self) -> "NativeNetwork":
         """The same weights, another cache."""
         other = copy.copy(self)

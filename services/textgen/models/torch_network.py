@@ -9,6 +9,7 @@ from torch import Tensor
 from textgen.models.block_cache import BlockCache, Cached
 from textgen.models.checkpoint import ModelLoadError
 from textgen.models.paged_attention import NAME, Attention, Probe, Uncached
+from textgen.models.sampling import summarise
 from textgen.scheduler import Span
 
 
@@ -52,6 +53,10 @@ class TorchNetwork:
     def copy(self, blocks: Sequence[tuple[int, int]]) -> None:
         """Copy blocks, from and to."""
         self._cache.copy(blocks)
+
+    def summarise(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each row of logits: the likeliest token, and log(sum(exp))."""
+        return summarise(logits)
 
     def renewed(self) -> "TorchNetwork":
         """The same weights, another cache."""

@@ -11,6 +11,7 @@
 
 #include "arena.h"
 #include "attention.h"
+#include "logits.h"
 
 namespace quadrille {
 namespace {
@@ -195,9 +196,11 @@ class Decoder : public torch::CustomClassHolder {
     each_row(count, [&](int64_t row) {
       rms_norm(state_.data() + places[row] * width, floats(final_norm_), width, epsilon_, normed_.data() + row * width);
     });
-    Tensor logits = at::empty({count, head_.columns}, at::kFloat);
-    if (count > 0) head_(count, normed_.data(), logits.data_ptr<float>(), packed_rows_, row_scales_);
-    return logits;
+    // The last step's memory, unless someone keeps it: new memory of that size costs a fault for each page.
+    if (!logits_.defined() || logits_.use_count() > 1 || logits_.storage().use_count() > 1 || logits_.size(0) < count)
+      logits_ = at::empty({count, head_.columns}, at::kFloat);
+    if (count > 0) head_(count, normed_.data(), logits_.data_ptr<float>(), packed_rows_, row_scales_);
+    return logits_.narrow(0, 0, count);
   }
 
  private:
@@ -306,13 +309,28 @@ class Decoder : public torch::CustomClassHolder {
   float epsilon_;
   bool small_;
   std::vector<Layer> layers_;
+  Tensor logits_;  // (as many rows as were ever wanted, vocabulary)
   std::vector<float> state_, wide_, mixed_, normed_, row_scales_;
   std::vector<bf16> queries_;
   std::vector<uint8_t> packed_rows_;
   std::vector<int64_t> positions_, slots_, firsts_;
 };
 
+// Of logits (rows, vocabulary) float32: the likeliest tokens (rows,) int64 and log(sum(exp)) (rows,).
+std::tuple<Tensor, Tensor> summarise_rows(const Tensor& logits) {
+  TORCH_CHECK(logits.dim() == 2 && logits.scalar_type() == at::kFloat && logits.is_contiguous(), "logits are (rows, vocabulary)");
+  const int64_t rows = logits.size(0), count = logits.size(1);
+  Tensor likeliest = at::empty({rows}, at::kLong), sums = at::empty({rows}, at::kFloat);
+  at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      sums.data_ptr<float>()[row] =
+          summarise(logits.data_ptr<float>() + row * count, count, likeliest.data_ptr<int64_t>()[row]);
+  });
+  return {likeliest, sums};
+}
+
 TORCH_LIBRARY(quadrille, library) {
+  library.def("summarise", &summarise_rows);
   library.class_<Decoder>("Decoder")
       .def(torch::init<Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t, int64_t,
                        double, bool>())

@@ -194,3 +194,16 @@ def test_seeded_answers_are_the_same_whatever_is_planned(network, prompts, block
     found = batch.finish()
     for each, count in rows:
         assert found[each.key[0]] == run(runner, [(each, count)], caches=False)[each.key[0]]
+
+
+def test_a_summary_is_the_likeliest_token_and_the_sum_of_exponentials(network):
+    logits = torch.randn(9, 1000, generator=torch.Generator().manual_seed(3)) * 30
+    logits[0, 100:] = float("-inf")
+    logits[1] = 2.0  # equals: the first is taken
+    likeliest, sums = network.summarise(logits)
+    assert likeliest.tolist() == logits.argmax(-1).tolist()
+    torch.testing.assert_close(sums, logits.logsumexp(-1), rtol=1e-5, atol=1e-5)
+    for broken in (float("nan"), float("inf")):
+        logits[2, 999] = broken
+        finite = network.summarise(logits)[1].isfinite().tolist()
+        assert finite == [place != 2 for place in range(9)]
