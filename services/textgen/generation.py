@@ -14,6 +14,7 @@ from textgen.domain import Delta, Finished, GenerationTask, Timings, Usage
 from textgen.energy import RaplMeter
 from textgen.metrics import ModelMetrics
 from textgen.models.base import DecoderRunner, RowKey, RowSpec, Sampled
+from textgen.prompt_logprobs import PromptTeller
 from textgen.scheduler import Entry, Scheduler, Span
 from textgen.sequence import SequenceState
 from textgen.worker import LeftBehindError
@@ -39,6 +40,7 @@ class Job:
     joules: float | None = None
     open: set[int] = field(default_factory=set)
     restarts: int = 0
+    teller: PromptTeller | None = None  # where the prompt's log-probabilities are asked for
 
     def keys(self) -> list[RowKey]:
         """Its rows."""
@@ -104,6 +106,7 @@ class GenerationLane:
                     job.task.deadline,
                     fork=None if row.key == first else first,
                     speculative=self._speculates and row.constraint is None,
+                    scored=job.teller is not None and row.key == first,
                 )
             )
 
@@ -169,7 +172,7 @@ class GenerationLane:
             self._meter.joules()
         try:
             with self._computing():
-                results = self._runner.step(spans)
+                stepped = self._runner.step(spans)
         except LeftBehindError:
             raise
         except Exception as error:
@@ -195,11 +198,14 @@ class GenerationLane:
             if joules is not None:
                 job.joules = (job.joules or 0.0) + joules * count / len(spans)
         for span in spans:
-            result = results.get(span.key, ())
+            if (teller := self._jobs[span.key[0]].teller) is not None and span.scored:
+                told = teller.tell(span.start + 1, stepped.scored[span.key])
+                self._jobs[span.key[0]].channel.send(prompt=told)
+            result = stepped.chosen.get(span.key, ())
             if not isinstance(result, Exception):
                 self._scheduler.complete(span, [sampled.token_id for sampled in result])
                 self._metrics.guessed(span.drafts, kept=max(0, len(result) - 1))
-        self._absorb(results, now)
+        self._absorb(stepped.chosen, now)
 
     def _absorb(self, results: Mapping[RowKey, Sequence[Sampled] | Exception], now: float) -> None:
         deltas: dict[int, list[Delta]] = {}

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 import torch
 import transformers
+from quadrille_client import InvalidArgumentError
 from quadrille_client.types.text import Delta, Finished, Started
 
 PROMPTS = ["the cat", "a dog ran on the mat and", "x", "the the the sat on the cat", "dog"]
@@ -102,6 +103,24 @@ async def test_logprobs_are_those_of_a_plain_forward(serve, checkpoints):
         assert [top.token_id for top in entry.top] == row.topk(3).indices.tolist()
     total = sum(entry.logprob for entry in answer.logprobs[0])
     assert answer.finished.sequences[0].cumulative_logprob == pytest.approx(total, abs=1e-4)
+
+
+async def test_a_prompts_logprobs_are_those_of_a_plain_forward(serve, checkpoints):
+    served = await serve("llama", "t5")
+    answer = await served.client.generate("the cat sat", max_tokens=2, n=2, prompt_logprobs=3)
+    model = transformers.AutoModelForCausalLM.from_pretrained(checkpoints["llama"]).eval()
+    prompt = transformers.AutoTokenizer.from_pretrained(checkpoints["llama"])("the cat sat").input_ids
+    with torch.inference_mode():
+        wanted = model(torch.tensor([prompt])).logits[0].log_softmax(-1)
+    assert [entry.token_id for entry in answer.prompt_logprobs] == prompt[1:]
+    for row, entry in zip(wanted, answer.prompt_logprobs, strict=False):
+        assert entry.logprob == pytest.approx(float(row[entry.token_id]), abs=1e-4)
+        assert [top.token_id for top in entry.top] == row.topk(3).indices.tolist()
+    chat = await served.client.chat("the cat", max_tokens=2, prompt_logprobs=0)
+    assert len(chat.prompt_logprobs) == chat.started.prompt_tokens - 1
+    assert (await served.client.generate("the cat", max_tokens=2)).prompt_logprobs == ()
+    with pytest.raises(InvalidArgumentError, match=r"sampling\.prompt_logprobs: T5"):
+        await served.client.generate("the cat", model="t5", prompt_logprobs=0)
 
 
 async def test_a_constrained_answer_satisfies_its_constraint(serve):

@@ -5,7 +5,8 @@ from serving.errors import Overloaded, Unavailable
 from textgen.detokenizer import Detokenizer
 from textgen.domain import GenerationTask, Sampling
 from textgen.generation import GenerationLane, Job
-from textgen.models.base import RowSpec, Sampled
+from textgen.models.base import RowSpec, Sampled, Stepped
+from textgen.prompt_logprobs import PromptTeller
 from textgen.scheduler import Limits, Scheduler
 from textgen.sequence import SequenceState
 from textgen.stops import StopMatcher
@@ -29,7 +30,10 @@ class Runner:
         self.passes.append([span.key[0] for span in spans])
         if (error := self.fails(self.passes[-1])) is not None:
             raise error
-        return {span.key: [Sampled(7, -1.0)] * (1 + span.drafts) for span in spans if span.chooses}
+        return Stepped(
+            {span.key: [Sampled(7, -1.0)] * (1 + span.drafts) for span in spans if span.chooses},
+            {span.key: [Sampled(token, -2.0) for token in span.scored] for span in spans if span.scored},
+        )
 
     def drop(self, keys):
         self.rows -= set(keys)
@@ -40,9 +44,11 @@ class Runner:
 
 class Channel:
     def __init__(self):
-        self.tokens, self.finished, self.error = [], None, None
+        self.tokens, self.prompt, self.finished, self.error = [], [], None, None
 
-    def send(self, deltas=(), *, finished=None, error=None):
+    def send(self, deltas=(), *, prompt=(), finished=None, error=None):
+        assert not (prompt and self.tokens)
+        self.prompt += [entry.token_id for part in prompt for entry in part.tokens]
         self.tokens += [token for delta in deltas for token in delta.token_ids]
         self.finished, self.error = finished or self.finished, error or self.error
 
@@ -53,7 +59,7 @@ def lane_of(metrics, codec):
         lane = GenerationLane(runner, Scheduler(LIMITS), metrics, **more)
         channels = {}
 
-        def submit(number, prompt=(1, 2, 3), max_tokens=3):
+        def submit(number, prompt=(1, 2, 3), max_tokens=3, **more):
             task = GenerationTask(tuple(prompt), Sampling(max_tokens=max_tokens), max_tokens, 0, f"r{number}")
             sequence = SequenceState(
                 0,
@@ -64,7 +70,7 @@ def lane_of(metrics, codec):
             )
             channels[number] = Channel()
             spec = RowSpec((number, 0), task.prompt, task.sampling, 0)
-            lane.submit(Job(number, task, [spec], [sequence], channels[number], lambda: None, 0.0))
+            lane.submit(Job(number, task, [spec], [sequence], channels[number], lambda: None, 0.0, **more))
 
         def run():
             while lane.has_work():
@@ -145,6 +151,20 @@ def test_after_a_restart_who_was_sent_nothing_waits_again_and_others_fail(lane_o
     assert isinstance(channels[1].error, Unavailable)
     for number in (2, 3):
         assert (channels[number].tokens, channels[number].error) == ([7, 7, 7], None)
+
+
+def test_a_prompt_is_told_once_though_it_is_read_twice(lane_of):
+    lane, submit, run = lane_of(Runner())
+    submit(1, prompt=range(200), teller=PromptTeller(str))
+    for _ in range(2):
+        lane.step()
+    lane.restart()
+    submit(2, prompt=range(200))
+    submit(3, prompt=range(200), teller=PromptTeller(str))
+    channels = run()
+    assert channels[1].prompt == channels[3].prompt == list(range(1, 200))
+    assert channels[2].prompt == []
+    assert [channels[number].tokens for number in (1, 2, 3)] == [[7, 7, 7]] * 3
 
 
 def test_what_is_counted_goes_on_after_a_restart(lane_of, registry):
