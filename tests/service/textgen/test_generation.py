@@ -161,3 +161,15 @@ async def test_metrics_count_what_happened(serve):
     assert served.value("generation_tokens_total", model="llama") == 5
     assert served.value("time_to_first_token_seconds_count", model="llama") == 1
     assert served.value("request_success_total", model="llama", finish_reason="length") == 1
+
+
+async def test_tokens_are_counted_by_the_experts_that_compute_them(serve):
+    served = await serve("mixtral")
+    answer = await served.client.generate("the cat", max_tokens=5, temperature=0, ignore_eos=True)
+    computed = answer.started.prompt_tokens + 4  # the last token that is chosen is never computed
+    for layer in "01":
+        experts = [
+            served.value("moe_expert_tokens_total", model="mixtral", layer=layer, expert=expert)
+            for expert in "0123"
+        ]
+        assert sum(experts) == 2 * computed
