@@ -10,7 +10,7 @@ from textgen.chat import ChatTemplate
 from textgen.codec import TokenCodec
 from textgen.continuous import ContinuousGenerator
 from textgen.domain import Capability
-from textgen.energy import RaplMeter
+from textgen.energy import EnergyMeter
 from textgen.generation import GenerationLane
 from textgen.metrics import ModelMetrics, TextMetrics
 from textgen.models.decoder import Decoder
@@ -37,7 +37,7 @@ class Assembler:
     max_waiting: int
     max_waiting_tokens: int
     metrics: TextMetrics
-    meter: RaplMeter | None
+    meter: EnergyMeter | None
 
     def assemble(self, checkpoint: Checkpoint) -> ServedModel:
         """A served model; its lanes are given to the worker, which must not have started."""

@@ -11,7 +11,7 @@ from serving.errors import DeadlineUnreachable, QuadrilleError, Unavailable
 
 from textgen.channel import EventChannel
 from textgen.domain import Delta, Finished, GenerationTask, Timings, Usage
-from textgen.energy import RaplMeter
+from textgen.energy import EnergyMeter, added
 from textgen.metrics import ModelMetrics
 from textgen.models.base import DecoderRunner, RowKey, RowSpec, Sampled
 from textgen.prompt_logprobs import PromptTeller
@@ -37,7 +37,7 @@ class Job:
     first_token: float | None = None
     last_token: float = 0.0
     device_s: float = 0.0
-    joules: float | None = None
+    joules: float | None = 0.0
     open: set[int] = field(default_factory=set)
     restarts: int = 0
     teller: PromptTeller | None = None  # where the prompt's log-probabilities are asked for
@@ -75,7 +75,7 @@ class GenerationLane:
         speculates: bool = False,
         measured: Callable[[int, float], None] = lambda tokens, seconds: None,
         computing: Callable[[], AbstractContextManager[None]] = nullcontext,
-        meter: RaplMeter | None = None,
+        meter: EnergyMeter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runner = runner
@@ -195,8 +195,7 @@ class GenerationLane:
         for number, count in rows.items():
             job = self._jobs[number]
             job.device_s += now - started
-            if joules is not None:
-                job.joules = (job.joules or 0.0) + joules * count / len(spans)
+            job.joules = added(job.joules, joules, count / len(spans))
         for span in spans:
             if (teller := self._jobs[span.key[0]].teller) is not None and span.scored:
                 told = teller.tell(span.start + 1, stepped.scored[span.key])

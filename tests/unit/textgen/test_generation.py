@@ -188,6 +188,32 @@ def test_who_is_there_at_two_restarts_fails(lane_of):
     assert channels[2].tokens == [7, 7, 7]
 
 
+class Meter:
+    """Two joules for each pass, until the counter cannot be read."""
+
+    def __init__(self, passes):
+        self.calls = 0
+        self.passes = passes
+
+    def joules(self):
+        self.calls += 1
+        return None if self.calls > 2 * self.passes else 2.0
+
+
+def test_the_joules_of_a_pass_are_shared_and_absent_when_some_are_not_known(lane_of):
+    _, submit, run = lane_of(Runner(), meter=Meter(3))
+    submit(1)
+    submit(2, max_tokens=4)
+    channels = run()
+    assert [channels[number].finished.timings.energy_joules for number in (1, 2)] == [3.0, None]
+
+
+def test_without_a_meter_there_are_no_joules(lane_of):
+    _, submit, run = lane_of(Runner())
+    submit(1)
+    assert run()[1].finished.timings.energy_joules is None
+
+
 def test_the_books_are_published(lane_of, registry):
     _, submit, run = lane_of(Runner(), speculates=True)
     submit(1, prompt=range(40), max_tokens=30)
