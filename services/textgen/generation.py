@@ -40,6 +40,7 @@ class Job:
     joules: float | None = 0.0
     open: set[int] = field(default_factory=set)
     restarts: int = 0
+    cached: int | None = None  # tokens of the prompt whose computation was reused, once it is begun
     teller: PromptTeller | None = None  # where the prompt's log-probabilities are asked for
 
     def keys(self) -> list[RowKey]:
@@ -52,7 +53,11 @@ class Job:
         first = self.first_token or scheduled
         return Finished(
             tuple(sequence.result() for sequence in self.sequences),
-            Usage(len(self.task.prompt), sum(sequence.token_count for sequence in self.sequences)),
+            Usage(
+                len(self.task.prompt),
+                sum(sequence.token_count for sequence in self.sequences),
+                self.cached or 0,
+            ),
             Timings(
                 queue_ms=(scheduled - self.arrived) * 1e3,
                 prefill_ms=(first - scheduled) * 1e3,
@@ -95,7 +100,7 @@ class GenerationLane:
         self._queue(job)
 
     def _queue(self, job: Job) -> None:
-        first = job.rows[0].key
+        first, job.cached = job.rows[0].key, None
         for row in job.rows:
             self._scheduler.add(
                 Entry(
@@ -195,6 +200,8 @@ class GenerationLane:
         for number, count in rows.items():
             job = self._jobs[number]
             job.device_s += now - started
+            if job.cached is None:
+                job.cached = next(span.start for span in spans if span.key[0] == number)
             job.joules = added(job.joules, joules, count / len(spans))
         for span in spans:
             if (teller := self._jobs[span.key[0]].teller) is not None and span.scored:

@@ -167,6 +167,19 @@ def test_a_prompt_is_told_once_though_it_is_read_twice(lane_of):
     assert [channels[number].tokens for number in (1, 2, 3)] == [[7, 7, 7]] * 3
 
 
+def test_usage_tells_what_was_reused(lane_of):
+    lane, submit, run = lane_of(Runner())
+    cached = []
+    for number, ids in enumerate((range(70), range(40), range(200))):  # the last is read in parts
+        submit(number, prompt=ids)
+        cached.append(run()[number].finished.usage.cached_prompt_token_count)
+    submit(3, prompt=[*range(32), *range(900, 1050)])
+    lane.step()
+    lane.restart()
+    cached.append(run()[3].finished.usage.cached_prompt_token_count)
+    assert cached == [0, 32, 64, 0]
+
+
 def test_what_is_counted_goes_on_after_a_restart(lane_of, registry):
     lane, submit, run = lane_of(Runner())
     for number in (1, 2):
