@@ -287,7 +287,7 @@ class Scheduler:
             step.copies.append((row.blocks[-1], mine))
             self.pool.release(row.blocks[-1:])
             row.blocks[-1] = mine
-        step.looked_up += len(row.tokens)
+        step.looked_up += 0 if row.scoring else len(row.tokens)
         step.found += row.computed
         del self._waiting[row.entry.key]
         self._running[row.entry.key] = row

@@ -153,7 +153,7 @@ def test_a_scored_prompt_is_computed_whole_and_a_known_one_is_not() -> None:
     made.add(Entry((2, 0), range(20), 4, scored=True))
     made.add(Entry((2, 1), range(20), 4, fork=(2, 0)))
     plan = step(made)
-    assert computed(plan)[2] == (0, 20)
+    assert (computed(plan)[2], plan.looked_up) == ((0, 20), 0)
     assert [list(span.scored) for span in plan.spans] == [[], list(range(1, 20))]
     plan = step(made)
     assert [(span.key, len(span.tokens), span.scored) for span in plan.spans[1:]] == [
