@@ -370,11 +370,12 @@ async def test_a_higher_priority_is_served_first(served):
 
 
 async def test_metrics_count_what_happened(served):
-    names = ("generation_tokens_total", "time_to_first_token_seconds_count")
+    names = ("generation_tokens_total", "time_to_first_token_seconds_count", "prefix_cache_queries_total")
     before = [served.value(name) for name in names]
     ended = served.value("request_success_total", finish_reason="length")
     await generate(served, PROMPTS[0], max_tokens=5, ignore_eos=True)
-    assert [served.value(name) - then for name, then in zip(names, before, strict=True)] == [5, 1]
+    read = len(served.model.codec.encode(PROMPTS[0]))
+    assert [served.value(name) - then for name, then in zip(names, before, strict=True)] == [5, 1, read]
     assert served.value("request_success_total", finish_reason="length") == ended + 1
     assert served.value("batch_size_count") > 0
 
