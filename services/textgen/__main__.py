@@ -16,7 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from textgen.assembly import Assembler
 from textgen.config import TextgenSettings, split_reference
-from textgen.energy import open_meter
+from textgen.energy import EnergyMeter, open_nvml, open_rapl
 from textgen.engine import Engine
 from textgen.engine_choice import EngineUnavailable, choose_engine
 from textgen.idempotency import Idempotency
@@ -33,13 +33,31 @@ from textgen.worker import DeviceWorker
 log = structlog.get_logger(__name__)
 
 
+def device_of(settings: TextgenSettings) -> torch.device:
+    """Where torch computes."""
+    if settings.device != "auto":
+        return torch.device(settings.device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def open_meter(settings: TextgenSettings) -> EnergyMeter | None:
+    """The meter of the device that torch computes on, if it has one that can be read."""
+    device = device_of(settings)
+    if device.type == "cpu":
+        return open_rapl()
+    # Asking for its UUID begins CUDA, and where vLLM is to run that is left to its own processes.
+    if not torch.cuda.is_available() or (settings.engine != "torch" and is_installed()):
+        return None
+    return open_nvml(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+
+
 def load_models(settings: TextgenSettings, assembler: Assembler, vllm: VllmAssembler) -> ModelRegistry:
     """Load every model that the settings name. Raises ModelLoadError, EngineUnavailable."""
     has_cuda = torch.cuda.is_available()
     choice = choose_engine(
         settings.engine, device=settings.device, has_vllm=is_installed(), has_cuda=has_cuda
     )
-    device = settings.device if settings.device != "auto" else "cuda" if has_cuda else "cpu"
+    device = device_of(settings)
     models = []
     for model_id, reference in map(split_reference, settings.models):
         files = open_files(model_id, reference)
@@ -47,9 +65,7 @@ def load_models(settings: TextgenSettings, assembler: Assembler, vllm: VllmAssem
         if picked.engine == "vllm":
             models.append(vllm.assemble(files, settings.dtype, picked.reason))
         else:
-            options = LoadOptions(
-                getattr(torch, settings.dtype), torch.device(device), picked.reason, settings.int8
-            )
+            options = LoadOptions(getattr(torch, settings.dtype), device, picked.reason, settings.int8)
             models.append(assembler.assemble(load_weights(files, options)))
         info = models[-1].info
         log.info(
@@ -65,7 +81,7 @@ def load_models(settings: TextgenSettings, assembler: Assembler, vllm: VllmAssem
 async def serve(settings: TextgenSettings) -> None:
     """Serve until signalled."""
     registry = CollectorRegistry()
-    meter, worker = open_meter(), DeviceWorker()
+    meter, worker = open_meter(settings), DeviceWorker()
     limits = Limits(settings.max_batch_size, settings.max_batch_tokens, settings.max_prefill_tokens)
     metrics = TextMetrics(registry, has_meter=meter is not None)
     waiting = settings.max_waiting, settings.max_waiting_tokens

@@ -10,11 +10,12 @@ from textgen.chat import ChatTemplate
 from textgen.codec import TokenCodec
 from textgen.continuous import ContinuousGenerator
 from textgen.domain import Capability
-from textgen.energy import RaplMeter
+from textgen.energy import EnergyMeter
 from textgen.generation import GenerationLane
 from textgen.metrics import ModelMetrics, TextMetrics
 from textgen.models.decoder import Decoder
 from textgen.models.encoder import TorchEmbedder, TorchMaskFiller, TorchReranker
+from textgen.models.expert_load import ExpertLoad
 from textgen.models.loading import Checkpoint
 from textgen.models.networks import network_of
 from textgen.models.seq2seq import TorchSeq2Seq
@@ -36,7 +37,7 @@ class Assembler:
     max_waiting: int
     max_waiting_tokens: int
     metrics: TextMetrics
-    meter: RaplMeter | None
+    meter: EnergyMeter | None
 
     def assemble(self, checkpoint: Checkpoint) -> ServedModel:
         """A served model; its lanes are given to the worker, which must not have started."""
@@ -61,6 +62,7 @@ class Assembler:
                     info.id, checkpoint.model, blocks=self.limits.blocks, int8=checkpoint.int8
                 )
                 runner = Decoder(network, start_token=checkpoint.files.start_token)
+                self.metrics.experts.watch(info.id, ExpertLoad(checkpoint.model).tokens)
                 served["info"] = replace(info, engine_reason=f"{info.engine_reason}; {said}")
             served["generator"] = self._generator(checkpoint, runner, codec, metrics)
             served["scorer"] = self._lane(runner.score, lambda item: len(item[0]) + len(item[1]), metrics)

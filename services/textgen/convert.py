@@ -28,7 +28,7 @@ _SCALARS = (
         "presence_penalty",
         "repetition_penalty",
     ),
-    *("max_tokens", "n", "logprobs", "seed", "ignore_eos"),
+    *("max_tokens", "n", "logprobs", "prompt_logprobs", "seed", "ignore_eos"),
 )
 
 
@@ -105,6 +105,8 @@ def event(item: domain.GenerationEvent, number: int) -> dict[str, Any]:
             seed=item.seed,
         )
         return {"started": started}
+    if isinstance(item, domain.PromptLogprobs):
+        return {"prompt": pb.GenerationPrompt(logprobs=[logprob(entry) for entry in item.tokens])}
     if isinstance(item, domain.Delta):
         delta = pb.GenerationDelta(
             index=item.index,

@@ -66,6 +66,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
     stop_token_ids: frozenset[int] = frozenset()
     logprobs: int | None = None
+    prompt_logprobs: int | None = None
     seed: int | None = None
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     structured_output: StructuredOutput | None = None
@@ -155,6 +156,13 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptLogprobs:
+    """How likely the prompt's next tokens are, each given those before it; all of them come before the first delta."""
+
+    tokens: tuple[TokenLogprob, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """More of one sequence."""
 
@@ -203,7 +211,8 @@ class Finished:
     timings: Timings
 
 
-GenerationEvent = Started | Delta | Finished
+GeneratorEvent = PromptLogprobs | Delta | Finished
+GenerationEvent = Started | GeneratorEvent
 
 
 @dataclass(frozen=True, slots=True)

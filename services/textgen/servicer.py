@@ -7,7 +7,7 @@ from typing import Any
 from quadrille.text.v1 import text_pb2 as pb
 from quadrille.text.v1 import text_pb2_grpc
 
-from textgen import convert, domain
+from textgen import convert, domain, spans
 from textgen.engine import Engine
 
 SERVICE: str = pb.DESCRIPTOR.services_by_name["TextService"].full_name
@@ -21,7 +21,9 @@ class TextServicer(text_pb2_grpc.TextServiceServicer):
 
     async def Generate(self, request: pb.GenerateRequest, context: Any) -> AsyncIterator[pb.GenerateResponse]:  # noqa: N802
         """Continue a prompt."""
-        async with aclosing(self._engine.generate(convert.generate_request(request))) as events:
+        asked = convert.generate_request(request)
+        answer = spans.generation("text_completion", asked, self._engine.generate(asked))
+        async with aclosing(answer) as events:
             number = 0
             async for event in events:
                 yield pb.GenerateResponse(**convert.event(event, number))
@@ -29,7 +31,8 @@ class TextServicer(text_pb2_grpc.TextServiceServicer):
 
     async def Chat(self, request: pb.ChatRequest, context: Any) -> AsyncIterator[pb.ChatResponse]:  # noqa: N802
         """Answer a conversation."""
-        async with aclosing(self._engine.chat(convert.chat_request(request))) as events:
+        asked = convert.chat_request(request)
+        async with aclosing(spans.generation("chat", asked, self._engine.chat(asked))) as events:
             number = 0
             async for event in events:
                 yield pb.ChatResponse(**convert.event(event, number))
@@ -53,6 +56,7 @@ class TextServicer(text_pb2_grpc.TextServiceServicer):
             truncate=request.truncate,
         )
         vectors, stamp, facts = await self._engine.embed(asked)
+        spans.embeddings(asked, facts.model, len(vectors[0]), facts.usage)
         embeddings = [pb.Embedding(values=vector) for vector in vectors]
         return pb.EmbedResponse(embeddings=embeddings, model_stamp=stamp, **convert.answered(facts))
 

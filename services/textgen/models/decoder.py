@@ -6,9 +6,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from textgen.models.base import RowKey, RowSpec, Sampled
+from textgen.models.base import RowKey, RowSpec, Sampled, Stepped
 from textgen.models.memory import out_of_memory_refused
-from textgen.models.sampling import RowSampler, sample
+from textgen.models.sampling import RowSampler, likelihoods, sample
 from textgen.scheduler import Span
 
 
@@ -54,19 +54,30 @@ class Decoder:
             self._network.copy(blocks)
 
     @torch.inference_mode()
-    def step(self, spans: Sequence[Span]) -> Mapping[RowKey, Sequence[Sampled] | Exception]:
+    def step(self, spans: Sequence[Span]) -> Stepped:
         """Compute the spans; what those that choose have chosen: one token, and one more for each right draft."""
-        wanted: list[int] = []  # places of the tokens after which something is chosen
+        wanted: list[int] = []  # places of the tokens after which something is chosen or scored
         firsts: dict[RowKey, int] = {}
+        scored: dict[RowKey, tuple[int, Sequence[int]]] = {}
         end = 0
         for span in spans:
+            if span.scored:
+                scored[span.key] = len(wanted), span.scored
+                wanted += range(end, end + len(span.scored))
             end += len(span.tokens)
             if span.chooses:
                 firsts[span.key] = len(wanted)
                 wanted += range(end - 1 - span.drafts, end)
         with out_of_memory_refused():
             logits = self._network.compute(spans, wanted)
-        return self._choose(logits, {span.key: span for span in spans if span.chooses}, firsts)
+        chosen = self._choose(logits, {span.key: span for span in spans if span.chooses}, firsts)
+        read = {
+            key: likelihoods(
+                logits[first : first + len(tokens)], tokens, self._samplers[key].sampling.prompt_logprobs or 0
+            )
+            for key, (first, tokens) in scored.items()
+        }
+        return Stepped(chosen, read)
 
     def drop(self, keys: Collection[RowKey]) -> None:
         """Forget how sequences choose; their blocks are the scheduler's matter."""

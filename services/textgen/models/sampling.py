@@ -171,3 +171,16 @@ def sample(
             top = tuple(zip(places.tolist(), values.tolist(), strict=True))
         results.append(Sampled(token, logprobs[row], top))
     return results
+
+
+def likelihoods(logits: Tensor, tokens: Sequence[int], top: int) -> list[Sampled]:
+    """Of each row of logits (rows, vocabulary) the log-probability of its token, and the `top` likeliest others."""
+    scores = logits.float().log_softmax(-1)
+    ids = torch.tensor(list(tokens), device=logits.device)
+    values = scores.gather(1, ids[:, None])[:, 0].tolist()
+    best = scores.topk(min(top, scores.shape[1]))
+    ranked = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    return [
+        Sampled(token, value, tuple(zip(*row, strict=True)))
+        for token, value, row in zip(tokens, values, ranked, strict=True)
+    ]

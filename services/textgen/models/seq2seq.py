@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers.modeling_outputs import BaseModelOutput
 
-from textgen.models.base import RowKey, RowSpec, Sampled
+from textgen.models.base import RowKey, RowSpec, Sampled, Stepped
 from textgen.models.memory import out_of_memory_refused
 from textgen.models.sampling import RowSampler, sample
 from textgen.scheduler import Span
@@ -45,15 +45,15 @@ class TorchSeq2Seq:
     def copy(self, blocks: Sequence[tuple[int, int]]) -> None:
         """Nothing lies in blocks."""
 
-    def step(self, spans: Sequence[Span]) -> Mapping[RowKey, Sequence[Sampled] | Exception]:
+    def step(self, spans: Sequence[Span]) -> Stepped:
         """A token for each span that chooses; parts of a prompt that do not are left for later."""
         rows = {span.key: self._rows[span.key] for span in spans if span.chooses}
         if not rows:
-            return {}
+            return Stepped({})
         for row in rows.values():
             if row.states is None:
                 row.states = self._encode(row.prompt)
-        return self._step(rows)
+        return Stepped(self._step(rows))
 
     def drop(self, keys: Collection[RowKey]) -> None:
         """Forget rows."""

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from serving.errors import Overloaded
 from textgen.channel import EventChannel, merged
-from textgen.domain import Delta, Finished, Timings, TokenLogprob, Usage
+from textgen.domain import Delta, Finished, PromptLogprobs, Timings, TokenLogprob, Usage
 
 DONE = Finished((), Usage(1), Timings())
 
@@ -32,6 +32,16 @@ async def test_a_reader_that_lags_gets_one_delta_a_sequence() -> None:
     assert (first.text, first.token_ids) == ("a" * 100, tuple(range(100)))
     assert (second.index, second.text) == (1, "b" * 100)
     assert last is DONE
+
+
+async def test_what_is_said_of_the_prompt_comes_first_and_is_not_merged() -> None:
+    channel = EventChannel(asyncio.get_running_loop())
+    parts = [PromptLogprobs((TokenLogprob(place, "a", -1.0),)) for place in range(3)]
+    channel.send(prompt=parts[:2])
+    channel.send([Delta(0, "a", (1,))], prompt=parts[2:])
+    channel.send(finished=DONE)
+    await asyncio.sleep(0)
+    assert await collect(channel) == [*parts, Delta(0, "a", (1,)), DONE]
 
 
 async def test_what_came_before_an_error_is_still_read() -> None:

@@ -42,12 +42,14 @@ def messages(turns: str | Sequence[types.Message]) -> list[pb.ChatMessage]:
 
 def event(
     message: pb.GenerateResponse | pb.ChatResponse,
-) -> types.Started | types.Delta | types.Finished | None:
+) -> types.Started | types.PromptLogprobs | types.Delta | types.Finished | None:
     """One event of a generation; None for a kind newer than this client."""
     kind = message.WhichOneof("event")
     if kind == "started":
         started = message.started
         return types.Started(started.request_id, started.model, started.prompt_token_count, started.seed)
+    if kind == "prompt":
+        return types.PromptLogprobs(logprobs(message.prompt.logprobs))
     if kind == "delta":
         delta = message.delta
         return types.Delta(delta.index, delta.text, tuple(delta.token_ids), logprobs(delta.logprobs))

@@ -22,6 +22,7 @@ class Sampling(TypedDict, total=False):
     stop: list[str]
     stop_token_ids: list[int]
     logprobs: int
+    prompt_logprobs: int
     seed: int
     logit_bias: dict[int, float]
     ignore_eos: bool
@@ -86,6 +87,13 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptLogprobs:
+    """How likely the prompt's next tokens are, when `prompt_logprobs` asked for it; the first token has no entry."""
+
+    tokens: tuple[TokenLogprob, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """More of sequence `index`."""
 
@@ -116,12 +124,13 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A whole generation; `texts` has one entry a sequence."""
+    """A whole generation; `texts` and `logprobs` have one entry a sequence."""
 
     texts: tuple[str, ...]
     started: Started
     finished: Finished
     logprobs: tuple[tuple[TokenLogprob, ...], ...]
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
 
     @property
     def text(self) -> str:
