@@ -15,6 +15,8 @@ from textgen.domain import Answered, Capability
 from textgen.idempotency import Idempotency
 from textgen.registry import ModelRegistry
 from textgen.served import ServedModel
+from textgen.tools.calls import ToolMode
+from textgen.tools.check import check_calls, check_tools
 
 
 class Engine:
@@ -60,16 +62,30 @@ class Engine:
         validation.check_sampling(request.sampling, model.info.vocabulary_size)
         validation.at_most("messages", len(request.messages), 256, least=1)
         validation.at_most("documents", len(request.documents), 64)
-        if request.messages[-1].role is not domain.Role.USER:
+        if request.messages[-1].role not in (domain.Role.USER, domain.Role.TOOL):
             raise InvalidInput(
-                f"messages[{len(request.messages) - 1}].role", "must be the user's: it is the last"
+                f"messages[{len(request.messages) - 1}].role",
+                "must be the user's or a tool's: it is the last",
             )
+        check_tools(request)
+        check_calls(request.messages)
         for place, message in enumerate(request.messages):
             validation.check_text(f"messages[{place}].content", message.content, model)
         for place, document in enumerate(request.documents):
             validation.check_text(f"documents[{place}].text", document.text, model)
-        ids = model.chat.encode(request.messages, request.documents)
-        async with aclosing(_run(model, tuple(ids), "messages", request)) as events:
+        offered = request.tools if request.tool_choice.mode is not ToolMode.NONE else ()
+        ids = tuple(model.chat.encode(request.messages, request.documents, offered))
+        if not offered:
+            answer = _run(model, ids, "messages", request)
+        elif model.tools is None:
+            raise InvalidInput(
+                "tools", "how the model writes calls is not known; the option tool_format may say it"
+            )
+        else:
+            constrained = replace(request, sampling=await model.tools.sampling(request))
+            run = _run(model, ids, "messages", constrained, shown=model.tools.shown)
+            answer = model.tools.read(run, request)
+        async with aclosing(answer) as events:
             async for event in events:
                 yield event
 
@@ -186,7 +202,11 @@ class Engine:
 
 
 async def _run(
-    model: ServedModel, ids: tuple[int, ...], field: str, request: domain.GenerateRequest | domain.ChatRequest
+    model: ServedModel,
+    ids: tuple[int, ...],
+    field: str,
+    request: domain.GenerateRequest | domain.ChatRequest,
+    shown: frozenset[int] = frozenset(),
 ) -> AsyncGenerator[domain.GenerationEvent, None]:
     if model.generator is None:
         raise NotConfigured(f"{model.info.id} has no generator", "load a decoder")
@@ -205,6 +225,7 @@ async def _run(
         request_id=request.request_id or call.request_id,
         priority=request.priority,
         deadline=call.deadline,
+        shown=shown,
     )
     started = domain.Started(task.request_id, model.info.id, len(ids), chosen)
     begun = False
