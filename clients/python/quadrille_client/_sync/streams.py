@@ -7,7 +7,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import grpc
 from quadrille_client._sync.transport import Transport, time_left
-from quadrille_client.convert import image, rag, text
+from quadrille_client.convert import image, rag, text, tools
 from quadrille_client.errors import from_rpc_error
 from quadrille_client.types import image as image_types
 from quadrille_client.types import rag as rag_types
@@ -98,6 +98,9 @@ class TextStream(Stream[text_types.Started | text_types.Delta | text_types.Finis
             started=started,
             finished=finished,
             logprobs=tuple(tuple(entry for delta in items for entry in delta.logprobs) for items in deltas),
+            calls=tuple(
+                tools.joined([call for delta in items for call in delta.tool_calls]) for items in deltas
+            ),
         )
 
 
