@@ -60,19 +60,9 @@ class Engine:
         if model.chat is None:
             raise NotConfigured(f"{model.info.id} has no chat template", "add one to its directory")
         validation.check_sampling(request.sampling, model.info.vocabulary_size)
-        validation.at_most("messages", len(request.messages), 256, least=1)
-        validation.at_most("documents", len(request.documents), 64)
-        if request.messages[-1].role not in (domain.Role.USER, domain.Role.TOOL):
-            raise InvalidInput(
-                f"messages[{len(request.messages) - 1}].role",
-                "must be the user's or a tool's: it is the last",
-            )
+        _check_conversation(request, model)
         check_tools(request)
         check_calls(request.messages)
-        for place, message in enumerate(request.messages):
-            validation.check_text(f"messages[{place}].content", message.content, model)
-        for place, document in enumerate(request.documents):
-            validation.check_text(f"documents[{place}].text", document.text, model)
         offered = request.tools if request.tool_choice.mode is not ToolMode.NONE else ()
         ids = tuple(model.chat.encode(request.messages, request.documents, offered))
         if not offered:
@@ -199,6 +189,22 @@ class Engine:
         validation.at_most("token_ids", len(ids), 1_000_000)
         validation.check_ids("token_ids", ids, model.info.vocabulary_size)
         return model.codec.decode(ids, skip_special=skip_special), model.info.id
+
+
+def _check_conversation(request: domain.ChatRequest, model: ServedModel) -> None:
+    validation.at_most("messages", len(request.messages), 256, least=1)
+    validation.at_most("documents", len(request.documents), 64)
+    if request.messages[-1].role not in (domain.Role.USER, domain.Role.TOOL):
+        raise InvalidInput(
+            f"messages[{len(request.messages) - 1}].role", "must be the user's or a tool's: it is the last"
+        )
+    for place, message in enumerate(request.messages):
+        validation.check_text(f"messages[{place}].content", message.content, model)
+        for number, call in enumerate(message.tool_calls):
+            field = f"messages[{place}].tool_calls[{number}].arguments"
+            validation.check_text(field, call.arguments, model)
+    for place, document in enumerate(request.documents):
+        validation.check_text(f"documents[{place}].text", document.text, model)
 
 
 async def _run(

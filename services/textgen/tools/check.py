@@ -15,11 +15,17 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAME_RULE = "must be 1 to 64 of A-Z, a-z, 0-9, _ and -"
 _DESCRIPTION_BYTES = 8 * 1024
 _PARAMETERS_BYTES = 64 * 1024
+_ALL_BYTES = 256 * 1024
 
 
 def check_tools(request: ChatRequest) -> None:
     """InvalidInput for tools or a choice that the contract does not allow."""
     at_most("tools", len(request.tools), MAX_TOOLS)
+    if (
+        sum(len(tool.description.encode()) + len(tool.parameters.encode()) for tool in request.tools)
+        > _ALL_BYTES
+    ):
+        raise InvalidInput("tools", f"must have at most {_ALL_BYTES} bytes of descriptions and schemas")
     names: set[str] = set()
     for place, tool in enumerate(request.tools):
         field = f"tools[{place}]"

@@ -25,6 +25,7 @@ def detect(template: str) -> str | None:
         return "hermes"
     if "[TOOL_CALLS]" in template:
         return "mistral"
-    if "<|python_tag|>" in template or '"parameters": ' in template:
+    # Llama's results come from the role ipython; others say "parameters" of tools alone.
+    if "<|python_tag|>" in template or ("ipython" in template and '"parameters": ' in template):
         return "llama"
     return None

@@ -33,6 +33,7 @@ def request(*tools, **options):
         (request(Tool("a", "", '{"type": "string"}')), "tools[0].parameters"),
         (request(Tool("a", "", '{"type": "object", "a":' * 99 + "1" + "}" * 99)), "tools[0].parameters"),
         (request(Tool("a", "", json.dumps({"type": "object", "a": "x" * 65536}))), "tools[0].parameters"),
+        (request(*(Tool(f"a{i}", "x" * 8192) for i in range(33))), "tools"),
         (request(tool_choice=REQUIRED), "tool_choice"),
         (request(tool_choice=NAMED), "tool_choice"),
         (request(Tool("a"), tool_choice=NAMED), "tool_choice.name"),

@@ -6,7 +6,10 @@ HERMES = (
     '{{- "within <tool_call></tool_call> XML tags:\\n<tool_call>\\n'
     '{\\"name\\": <function-name>, \\"arguments\\": <args-json-object>}\\n</tool_call>" }}'
 )
-LLAMA = "{{- '{\"name\": \"' + tool_call.name + '\", ' }}{{- '\"parameters\": ' }}{{- tool_call.arguments | tojson }}"
+LLAMA = (
+    "{{- 'Environment: ipython' }}{{- '{\"name\": \"' + tool_call.name + '\", ' }}"
+    "{{- '\"parameters\": ' }}{{- tool_call.arguments | tojson }}"
+)
 NEMO = '{{- "[TOOL_CALLS][" }}{{- tool_call.function|tojson }}'
 SMALL = '{{- "[TOOL_CALLS] [" }}{{- tool_call.function|tojson }}'
 MAGISTRAL = '{{- "[TOOL_CALLS]" + name + "[ARGS]" + arguments }}'

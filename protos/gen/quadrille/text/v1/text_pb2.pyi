@@ -857,7 +857,9 @@ class ChatRequest(_message.Message):
 
     @_builtins.property
     def tools(self) -> _containers.RepeatedCompositeFieldContainer[_tools_pb2.Tool]:
-        """Tools that the model may ask for, at most 128. A model whose chat template does not know tools refuses them."""
+        """Tools that the model may ask for, at most 128, with descriptions and schemas of at most 256 KiB together. A model
+        whose chat template does not know tools refuses them.
+        """
 
     @_builtins.property
     def tool_choice(self) -> _tools_pb2.ToolChoice:
