@@ -85,13 +85,14 @@ async def serve(settings: TextgenSettings) -> None:
     limits = Limits(settings.max_batch_size, settings.max_batch_tokens, settings.max_prefill_tokens)
     metrics = TextMetrics(registry, has_meter=meter is not None)
     waiting = settings.max_waiting, settings.max_waiting_tokens
-    assembler = Assembler(worker, limits, *waiting, metrics, meter)
+    assembler = Assembler(worker, limits, *waiting, metrics, meter, settings.tool_format)
     vllm = VllmAssembler(
         limits,
         *waiting,
         metrics,
         memory_ratio=settings.vllm_memory_ratio,
         eager=settings.vllm_eager,
+        tool_format=settings.tool_format,
     )
     engine = Engine(ModelRegistry(), Idempotency(settings.replay_seconds))
     server = GrpcServer(settings, registry=registry)

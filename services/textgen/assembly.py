@@ -22,6 +22,7 @@ from textgen.models.seq2seq import TorchSeq2Seq
 from textgen.scheduler import Limits, Scheduler
 from textgen.served import ServedModel
 from textgen.structured import StructuredCompiler
+from textgen.tools.calling import tool_calling
 from textgen.worker import DeviceWorker
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Assembler:
     max_waiting_tokens: int
     metrics: TextMetrics
     meter: EnergyMeter | None
+    tool_format: str = "auto"
 
     def assemble(self, checkpoint: Checkpoint) -> ServedModel:
         """A served model; its lanes are given to the worker, which must not have started."""
@@ -51,9 +53,11 @@ class Assembler:
             "max_request_tokens": self.limits.max_batch_tokens,
             "shares_context": not checkpoint.files.is_encoder_decoder,
         }
-        if has(Capability.CHAT):
-            served["chat"] = ChatTemplate(checkpoint.files.tokenizer, codec)
         if has(Capability.GENERATE):
+            compiler = StructuredCompiler(codec.state, info.vocabulary_size, sorted(checkpoint.files.end_ids))
+            if has(Capability.CHAT):
+                served["chat"] = chat = ChatTemplate(checkpoint.files.tokenizer, codec)
+                served["tools"] = tool_calling(chat, codec, compiler, self.tool_format)
             runner: Decoder | TorchSeq2Seq
             if checkpoint.files.is_encoder_decoder:
                 runner = TorchSeq2Seq(checkpoint.model, empty_prompt=codec.wrap([]) or [0])
@@ -64,7 +68,7 @@ class Assembler:
                 runner = Decoder(network, start_token=checkpoint.files.start_token)
                 self.metrics.experts.watch(info.id, ExpertLoad(checkpoint.model).tokens)
                 served["info"] = replace(info, engine_reason=f"{info.engine_reason}; {said}")
-            served["generator"] = self._generator(checkpoint, runner, codec, metrics)
+            served["generator"] = self._generator(checkpoint, runner, codec, compiler, metrics)
             served["scorer"] = self._lane(runner.score, lambda item: len(item[0]) + len(item[1]), metrics)
         if has(Capability.EMBED):
             embedder = TorchEmbedder(checkpoint.model, pooling=checkpoint.files.pooling)
@@ -101,6 +105,7 @@ class Assembler:
         checkpoint: Checkpoint,
         runner: Decoder | TorchSeq2Seq,
         codec: TokenCodec,
+        compiler: StructuredCompiler,
         metrics: ModelMetrics,
     ) -> ContinuousGenerator:
         admission = self._admission()
@@ -118,9 +123,7 @@ class Assembler:
             worker=self.worker,
             lane=lane,
             admission=admission,
-            compiler=StructuredCompiler(
-                codec.state, checkpoint.info.vocabulary_size, sorted(checkpoint.files.end_ids)
-            ),
+            compiler=compiler,
             codec=codec,
             end_ids=checkpoint.files.end_ids,
             metrics=metrics,

@@ -53,6 +53,13 @@ class TextgenSettings(ServiceSettings, service="textgen"):
             "kernels that are built for a processor; answers differ a little."
         ),
     )
+    tool_format: Literal["auto", "hermes", "llama", "mistral"] = Field(
+        "auto",
+        description=(
+            "How chat models write calls of tools; auto sees it from each model's chat template. hermes: "
+            "<tool_call> with JSON (Qwen, too); llama: JSON with name and parameters; mistral: [TOOL_CALLS]."
+        ),
+    )
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",

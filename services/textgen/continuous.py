@@ -102,7 +102,7 @@ class ContinuousGenerator:
             max_tokens=task.max_tokens,
             end_ids=rules.stop_token_ids | (frozenset() if rules.ignore_eos else self._end_ids),
             stops=StopMatcher(rules.stop),
-            detokenizer=Detokenizer(vocabulary, starts_text=starts_text),
+            detokenizer=Detokenizer(vocabulary, starts_text=starts_text, shown=task.shown),
             constraint=row.constraint,
             describe=None if rules.logprobs is None else vocabulary.text_of,
         )

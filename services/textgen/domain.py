@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from textgen.tools.calls import Tool, ToolCall, ToolCallDelta, ToolChoice
+
 
 class Capability(Enum):
     """One thing that a model can be asked for."""
@@ -23,6 +25,7 @@ class Role(Enum):
     SYSTEM = "system"
     USER = "user"
     ASSISTANT = "assistant"
+    TOOL = "tool"
 
 
 class FinishReason(Enum):
@@ -30,6 +33,7 @@ class FinishReason(Enum):
 
     STOP = "stop"
     LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
 
 
 class StructuredKind(Enum):
@@ -43,11 +47,20 @@ class StructuredKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StructuredOutput:
-    """A language: one text for schema, regex and grammar; the strings themselves for a choice."""
+    """A language: one text for schema, regex and grammar; the strings themselves for a choice.
+
+    Errors name the request's field that it comes from; without one, the field of its kind.
+    """
 
     kind: StructuredKind
     value: str = ""
     choices: tuple[str, ...] = ()
+    field: str = ""
+
+    @property
+    def path(self) -> str:
+        """The field that errors name."""
+        return self.field or f"sampling.structured_output.{self.kind.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +108,12 @@ class GenerateRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One turn."""
+    """One turn: of an assistant, with the calls that it asked for; of a tool, with the id of the call it answers."""
 
     role: Role
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +135,9 @@ class ChatRequest:
     request_id: str
     priority: int = 0
     lora: str = ""
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = field(default_factory=ToolChoice)
+    parallel_tool_calls: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +151,7 @@ class GenerationTask:
     request_id: str
     priority: int = 0
     deadline: float | None = None  # on the clock of time.monotonic
+    shown: frozenset[int] = frozenset()  # special tokens that are text in this answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +189,7 @@ class Delta:
     text: str
     token_ids: tuple[int, ...]
     logprobs: tuple[TokenLogprob, ...] = ()
+    tool_calls: tuple[ToolCallDelta, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

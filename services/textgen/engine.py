@@ -15,6 +15,8 @@ from textgen.domain import Answered, Capability
 from textgen.idempotency import Idempotency
 from textgen.registry import ModelRegistry
 from textgen.served import ServedModel
+from textgen.tools.calls import ToolMode
+from textgen.tools.check import check_calls, check_tools
 
 
 class Engine:
@@ -58,18 +60,22 @@ class Engine:
         if model.chat is None:
             raise NotConfigured(f"{model.info.id} has no chat template", "add one to its directory")
         validation.check_sampling(request.sampling, model.info.vocabulary_size)
-        validation.at_most("messages", len(request.messages), 256, least=1)
-        validation.at_most("documents", len(request.documents), 64)
-        if request.messages[-1].role is not domain.Role.USER:
+        _check_conversation(request, model)
+        check_tools(request)
+        check_calls(request.messages)
+        offered = request.tools if request.tool_choice.mode is not ToolMode.NONE else ()
+        ids = tuple(model.chat.encode(request.messages, request.documents, offered))
+        if not offered:
+            answer = _run(model, ids, "messages", request)
+        elif model.tools is None:
             raise InvalidInput(
-                f"messages[{len(request.messages) - 1}].role", "must be the user's: it is the last"
+                "tools", "how the model writes calls is not known; the option tool_format may say it"
             )
-        for place, message in enumerate(request.messages):
-            validation.check_text(f"messages[{place}].content", message.content, model)
-        for place, document in enumerate(request.documents):
-            validation.check_text(f"documents[{place}].text", document.text, model)
-        ids = model.chat.encode(request.messages, request.documents)
-        async with aclosing(_run(model, tuple(ids), "messages", request)) as events:
+        else:
+            constrained = replace(request, sampling=await model.tools.sampling(request))
+            run = _run(model, ids, "messages", constrained, shown=model.tools.shown)
+            answer = model.tools.read(run, request)
+        async with aclosing(answer) as events:
             async for event in events:
                 yield event
 
@@ -185,8 +191,28 @@ class Engine:
         return model.codec.decode(ids, skip_special=skip_special), model.info.id
 
 
+def _check_conversation(request: domain.ChatRequest, model: ServedModel) -> None:
+    validation.at_most("messages", len(request.messages), 256, least=1)
+    validation.at_most("documents", len(request.documents), 64)
+    if request.messages[-1].role not in (domain.Role.USER, domain.Role.TOOL):
+        raise InvalidInput(
+            f"messages[{len(request.messages) - 1}].role", "must be the user's or a tool's: it is the last"
+        )
+    for place, message in enumerate(request.messages):
+        validation.check_text(f"messages[{place}].content", message.content, model)
+        for number, call in enumerate(message.tool_calls):
+            field = f"messages[{place}].tool_calls[{number}].arguments"
+            validation.check_text(field, call.arguments, model)
+    for place, document in enumerate(request.documents):
+        validation.check_text(f"documents[{place}].text", document.text, model)
+
+
 async def _run(
-    model: ServedModel, ids: tuple[int, ...], field: str, request: domain.GenerateRequest | domain.ChatRequest
+    model: ServedModel,
+    ids: tuple[int, ...],
+    field: str,
+    request: domain.GenerateRequest | domain.ChatRequest,
+    shown: frozenset[int] = frozenset(),
 ) -> AsyncGenerator[domain.GenerationEvent, None]:
     if model.generator is None:
         raise NotConfigured(f"{model.info.id} has no generator", "load a decoder")
@@ -205,6 +231,7 @@ async def _run(
         request_id=request.request_id or call.request_id,
         priority=request.priority,
         deadline=call.deadline,
+        shown=shown,
     )
     started = domain.Started(task.request_id, model.info.id, len(ids), chosen)
     begun = False

@@ -12,6 +12,7 @@ from textgen.codec import TokenCodec
 from textgen.domain import ModelInfo, Timings
 from textgen.metrics import ModelMetrics
 from textgen.models.base import Generator
+from textgen.tools.calling import ToolCalling
 
 Ids = Sequence[int]
 ScoreItem = tuple[Ids, Ids]
@@ -39,6 +40,7 @@ class ServedModel:
     max_request_tokens: int
     shares_context: bool = True  # prompt and answer lie in one context; not so for encoder-decoders
     chat: ChatTemplate | None = None
+    tools: ToolCalling | None = None
     generator: Generator | None = None
     scorer: Scoring | None = None
     embedder: BatchLane[Ids, NDArray] | None = None  # type: ignore[type-arg]

@@ -131,7 +131,9 @@ class VllmGenerator:
             max_tokens=task.max_tokens,
             end_ids=frozenset(vllm_params.stop_ids(rules, self._end_ids)),
             stops=StopMatcher(rules.stop),
-            detokenizer=Detokenizer(vocabulary, starts_text=vocabulary.begins_text(task.prompt)),
+            detokenizer=Detokenizer(
+                vocabulary, starts_text=vocabulary.begins_text(task.prompt), shown=task.shown
+            ),
             constraint=constraint,  # a copy of the one in vLLM, that says when nothing more may follow
             describe=None if rules.logprobs is None else vocabulary.text_of,
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import json
 import re
@@ -233,6 +234,15 @@ SCHEMA = {
     "required": ["kind", "size"],
     "additionalProperties": False,
 }
+
+
+async def test_special_tokens_are_text_where_a_task_shows_them(served):
+    mark = served.model.codec.vocabulary.specials["<|documents|>"].token_id
+    spec = StructuredOutput(StructuredKind.GRAMMAR, f'start: <[{mark}]> "x"')
+    hidden = task(served, PROMPTS[0], structured_output=spec)
+    shown = dataclasses.replace(hidden, shown=frozenset({mark}))
+    assert text((await run(served, hidden))[0]) == "x"
+    assert text((await run(served, shown))[0]) == "<|documents|>x"
 
 
 async def test_a_constrained_answer_is_in_its_language(served):

@@ -25,6 +25,14 @@ TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
+# As Hermes' and Qwen's: tools in <tools>, calls in <tool_call>.
+TOOLS_TEMPLATE = (
+    "{% for t in tools or [] %}{{ t | tojson }}{% endfor %}"
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}"
+    "{% for c in m.tool_calls or [] %}"
+    '<tool_call>\n{"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}\n</tool_call>'
+    "{% endfor %}<|end|>{% endfor %}<|assistant|>"
+)
 SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 LLAMA = {**SHAPE, "intermediate_size": 48, "num_key_value_heads": 2, "max_position_embeddings": 128}
 
@@ -42,6 +50,13 @@ def bpe():
         tokenizer_object=tokenizer, bos_token="<|end|>", eos_token="<|end|>", model_max_length=128
     )
     fast.chat_template = TEMPLATE
+    return fast
+
+
+def caller():
+    fast = bpe()
+    fast.add_tokens(["<tool_call>", "</tool_call>"])
+    fast.chat_template, fast.model_max_length = TOOLS_TEMPLATE, 1024
     return fast
 
 
@@ -88,13 +103,19 @@ def build(directory, kind, config, tokenizer):
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
-    decoder, encoder = bpe(), wordpiece()
+    decoder, encoder, calling = bpe(), wordpiece(), caller()
     size, ends = len(decoder), {"bos_token_id": 0, "eos_token_id": 0}
     bert = {**SHAPE, "intermediate_size": 48, "vocab_size": len(encoder), "max_position_embeddings": 32}
     t = transformers
     return {
         "llama": build(
             root / "llama", t.LlamaForCausalLM, t.LlamaConfig(**LLAMA, vocab_size=size, **ends), decoder
+        ),
+        "caller": build(
+            root / "caller",
+            t.LlamaForCausalLM,
+            t.LlamaConfig(**{**LLAMA, "max_position_embeddings": 1024}, vocab_size=len(calling), **ends),
+            calling,
         ),
         "gpt2": build(
             root / "gpt2",

@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 import grpc
 
 from quadrille_client._async.transport import AsyncTransport, time_left
-from quadrille_client.convert import image, rag, text
+from quadrille_client.convert import image, rag, text, tools
 from quadrille_client.errors import from_rpc_error
 from quadrille_client.types import image as image_types
 from quadrille_client.types import rag as rag_types
@@ -106,6 +106,9 @@ class AsyncTextStream(AsyncStream[TextEvent]):
             finished=finished,
             logprobs=tuple(tuple(entry for delta in items for entry in delta.logprobs) for items in deltas),
             prompt_logprobs=tuple(prompt),
+            calls=tuple(
+                tools.joined([call for delta in items for call in delta.tool_calls]) for items in deltas
+            ),
         )
 
 

@@ -1,7 +1,7 @@
 """Calls of the text service."""
 
-from collections.abc import Sequence
-from typing import Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
 from quadrille.text.v1 import text_pb2 as pb
 from quadrille.text.v1 import text_pb2_grpc
@@ -9,7 +9,9 @@ from quadrille.text.v1 import text_pb2_grpc
 from quadrille_client._async.streams import AsyncTextStream
 from quadrille_client._async.transport import AsyncTransport
 from quadrille_client.convert import text as convert
+from quadrille_client.convert import tools as tool_convert
 from quadrille_client.types import text as types
+from quadrille_client.types import tools as tool_types
 
 
 class AsyncTextCalls:
@@ -23,10 +25,13 @@ class AsyncTextCalls:
         *,
         model: str = "",
         documents: Sequence[types.DocumentPassage] = (),
+        tools: Sequence[tool_types.Tool | Mapping[str, Any]] = (),
+        tool_choice: tool_types.ToolMode | tool_types.ToolName | None = None,
+        parallel_tool_calls: bool | None = None,
         priority: int | None = None,
         **sampling: Unpack[types.Sampling],
     ) -> AsyncTextStream:
-        """Answer a conversation, event by event."""
+        """Answer a conversation, event by event; with tools, the model may ask for calls of them."""
         passages = [pb.ChatDocument(title=item.get("title", ""), text=item["text"]) for item in documents]
         request = pb.ChatRequest(
             model=model,
@@ -34,6 +39,9 @@ class AsyncTextCalls:
             documents=passages,
             sampling=convert.sampling(sampling),
             priority=priority,
+            tools=[tool_convert.tool(item) for item in tools],
+            tool_choice=tool_convert.choice(tool_choice),
+            parallel_tool_calls=parallel_tool_calls,
         )
         return AsyncTextStream(self._transport, self._text.Chat, request)
 
@@ -43,11 +51,23 @@ class AsyncTextCalls:
         *,
         model: str = "",
         documents: Sequence[types.DocumentPassage] = (),
+        tools: Sequence[tool_types.Tool | Mapping[str, Any]] = (),
+        tool_choice: tool_types.ToolMode | tool_types.ToolName | None = None,
+        parallel_tool_calls: bool | None = None,
         priority: int | None = None,
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
-        """Answer a conversation."""
-        stream = self.stream_chat(messages, model=model, documents=documents, priority=priority, **sampling)
+        """Answer a conversation; with tools, the model may ask for calls of them."""
+        stream = self.stream_chat(
+            messages,
+            model=model,
+            documents=documents,
+            tools=tools,
+            tool_choice=tool_choice,
+            parallel_tool_calls=parallel_tool_calls,
+            priority=priority,
+            **sampling,
+        )
         return await stream.collect()
 
     def stream_generate(

@@ -1,14 +1,16 @@
 """Calls of the text service."""
 
-from collections.abc import Sequence
-from typing import Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
 from quadrille.text.v1 import text_pb2 as pb
 from quadrille.text.v1 import text_pb2_grpc
 from quadrille_client._sync.streams import TextStream
 from quadrille_client._sync.transport import Transport
 from quadrille_client.convert import text as convert
+from quadrille_client.convert import tools as tool_convert
 from quadrille_client.types import text as types
+from quadrille_client.types import tools as tool_types
 
 
 class TextCalls:
@@ -22,10 +24,13 @@ class TextCalls:
         *,
         model: str = "",
         documents: Sequence[types.DocumentPassage] = (),
+        tools: Sequence[tool_types.Tool | Mapping[str, Any]] = (),
+        tool_choice: tool_types.ToolMode | tool_types.ToolName | None = None,
+        parallel_tool_calls: bool | None = None,
         priority: int | None = None,
         **sampling: Unpack[types.Sampling],
     ) -> TextStream:
-        """Answer a conversation, event by event."""
+        """Answer a conversation, event by event; with tools, the model may ask for calls of them."""
         passages = [pb.ChatDocument(title=item.get("title", ""), text=item["text"]) for item in documents]
         request = pb.ChatRequest(
             model=model,
@@ -33,6 +38,9 @@ class TextCalls:
             documents=passages,
             sampling=convert.sampling(sampling),
             priority=priority,
+            tools=[tool_convert.tool(item) for item in tools],
+            tool_choice=tool_convert.choice(tool_choice),
+            parallel_tool_calls=parallel_tool_calls,
         )
         return TextStream(self._transport, self._text.Chat, request)
 
@@ -42,11 +50,23 @@ class TextCalls:
         *,
         model: str = "",
         documents: Sequence[types.DocumentPassage] = (),
+        tools: Sequence[tool_types.Tool | Mapping[str, Any]] = (),
+        tool_choice: tool_types.ToolMode | tool_types.ToolName | None = None,
+        parallel_tool_calls: bool | None = None,
         priority: int | None = None,
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
-        """Answer a conversation."""
-        stream = self.stream_chat(messages, model=model, documents=documents, priority=priority, **sampling)
+        """Answer a conversation; with tools, the model may ask for calls of them."""
+        stream = self.stream_chat(
+            messages,
+            model=model,
+            documents=documents,
+            tools=tools,
+            tool_choice=tool_choice,
+            parallel_tool_calls=parallel_tool_calls,
+            priority=priority,
+            **sampling,
+        )
         return stream.collect()
 
     def stream_generate(

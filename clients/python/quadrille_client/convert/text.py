@@ -5,6 +5,7 @@ from typing import Any
 
 from quadrille.text.v1 import text_pb2 as pb
 
+from quadrille_client.convert import tools
 from quadrille_client.convert.enums import value, word
 from quadrille_client.types import text as types
 
@@ -36,7 +37,13 @@ def messages(turns: str | Sequence[types.Message]) -> list[pb.ChatMessage]:
     if isinstance(turns, str):
         turns = [{"role": "user", "content": turns}]
     return [
-        pb.ChatMessage(role=value(pb.Role, turn["role"], "role"), content=turn["content"]) for turn in turns
+        pb.ChatMessage(
+            role=value(pb.Role, turn["role"], "role"),
+            content=turn.get("content", ""),
+            tool_calls=[tools.call(item) for item in turn.get("tool_calls", ())],
+            tool_call_id=turn.get("tool_call_id", ""),
+        )
+        for turn in turns
     ]
 
 
@@ -52,7 +59,13 @@ def event(
         return types.PromptLogprobs(logprobs(message.prompt.logprobs))
     if kind == "delta":
         delta = message.delta
-        return types.Delta(delta.index, delta.text, tuple(delta.token_ids), logprobs(delta.logprobs))
+        return types.Delta(
+            delta.index,
+            delta.text,
+            tuple(delta.token_ids),
+            logprobs(delta.logprobs),
+            tools.deltas(delta.tool_calls),
+        )
     if kind == "finished":
         ends = tuple(
             types.SequenceEnd(

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from quadrille.text.v1 import tools_pb2 as _tools_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -77,6 +78,8 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     """The user."""
     ROLE_ASSISTANT: _Role.ValueType  # 3
     """The model."""
+    ROLE_TOOL: _Role.ValueType  # 4
+    """A tool, whose result the message is."""
 
 class Role(_Role, metaclass=_RoleEnumTypeWrapper):
     """Role says who speaks a chat message."""
@@ -89,6 +92,8 @@ ROLE_USER: Role.ValueType  # 2
 """The user."""
 ROLE_ASSISTANT: Role.ValueType  # 3
 """The model."""
+ROLE_TOOL: Role.ValueType  # 4
+"""A tool, whose result the message is."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
 class _FinishReason:
@@ -103,6 +108,8 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     """The model ended it, or a stop string or stop token was met."""
     FINISH_REASON_LENGTH: _FinishReason.ValueType  # 2
     """max_tokens or the model's context length was reached."""
+    FINISH_REASON_TOOL_CALLS: _FinishReason.ValueType  # 3
+    """As FINISH_REASON_STOP, but the sequence asks for calls of tools."""
 
 class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
     """FinishReason says why a sequence ended."""
@@ -113,6 +120,8 @@ FINISH_REASON_STOP: FinishReason.ValueType  # 1
 """The model ended it, or a stop string or stop token was met."""
 FINISH_REASON_LENGTH: FinishReason.ValueType  # 2
 """max_tokens or the model's context length was reached."""
+FINISH_REASON_TOOL_CALLS: FinishReason.ValueType  # 3
+"""As FINISH_REASON_STOP, but the sequence asks for calls of tools."""
 Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
 @_typing.final
@@ -569,10 +578,11 @@ class GenerationDelta(_message.Message):
     TOKEN_IDS_FIELD_NUMBER: _builtins.int
     LOGPROBS_FIELD_NUMBER: _builtins.int
     SEQUENCE_NUMBER_FIELD_NUMBER: _builtins.int
+    TOOL_CALLS_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Which of the n sequences, from 0."""
     text: _builtins.str
-    """Text to append; may be empty while a character or a possible stop string is incomplete."""
+    """Text to append; may be empty while a character, a possible stop string or a possible call is incomplete."""
     sequence_number: _builtins.int
     """Position of this delta in the stream, from 0, over all sequences."""
     @_builtins.property
@@ -583,6 +593,10 @@ class GenerationDelta(_message.Message):
     def logprobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
         """One entry a token when logprobs were asked for."""
 
+    @_builtins.property
+    def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[_tools_pb2.ToolCallDelta]:
+        """Calls that the model asks for; the text is without them. Only when the request has tools."""
+
     def __init__(
         self,
         *,
@@ -591,10 +605,11 @@ class GenerationDelta(_message.Message):
         token_ids: _abc.Iterable[_builtins.int] | None = ...,
         logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
         sequence_number: _builtins.int = ...,
+        tool_calls: _abc.Iterable[_tools_pb2.ToolCallDelta] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "logprobs", b"logprobs", "sequence_number", b"sequence_number", "text", b"text", "token_ids", b"token_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "logprobs", b"logprobs", "sequence_number", b"sequence_number", "text", b"text", "token_ids", b"token_ids", "tool_calls", b"tool_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -786,19 +801,29 @@ class ChatMessage(_message.Message):
 
     ROLE_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
+    TOOL_CALLS_FIELD_NUMBER: _builtins.int
+    TOOL_CALL_ID_FIELD_NUMBER: _builtins.int
     role: Global___Role.ValueType
     """Who speaks."""
     content: _builtins.str
-    """What is said; literal special tokens in it are text."""
+    """What is said, or a tool's result; literal special tokens in it are text."""
+    tool_call_id: _builtins.str
+    """Id of the call, in an earlier message, whose result this is. Of ROLE_TOOL only, where it must be set."""
+    @_builtins.property
+    def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[_tools_pb2.ToolCall]:
+        """Calls that the model asked for, at most 128. Of ROLE_ASSISTANT only."""
+
     def __init__(
         self,
         *,
         role: Global___Role.ValueType = ...,
         content: _builtins.str = ...,
+        tool_calls: _abc.Iterable[_tools_pb2.ToolCall] | None = ...,
+        tool_call_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "role", b"role", "tool_call_id", b"tool_call_id", "tool_calls", b"tool_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -843,6 +868,9 @@ class ChatRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     LORA_FIELD_NUMBER: _builtins.int
+    TOOLS_FIELD_NUMBER: _builtins.int
+    TOOL_CHOICE_FIELD_NUMBER: _builtins.int
+    PARALLEL_TOOL_CALLS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Model id. Empty: the default model that can chat."""
     request_id: _builtins.str
@@ -854,9 +882,11 @@ class ChatRequest(_message.Message):
     """Higher is served earlier when requests wait, -100 to 100. Default 0."""
     lora: _builtins.str
     """Name of a loaded LoRA adapter. Empty: none."""
+    parallel_tool_calls: _builtins.bool
+    """Whether an answer may ask for several calls; if not, those after a sequence's first are left out. Default true."""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatMessage]:
-        """The conversation so far, 1 to 256 messages; the last one is the user's."""
+        """The conversation so far, 1 to 256 messages; the last one is the user's or a tool's."""
 
     @_builtins.property
     def sampling(self) -> Global___SamplingParameters:
@@ -865,7 +895,19 @@ class ChatRequest(_message.Message):
     @_builtins.property
     def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatDocument]:
         """Passages, at most 64, cited as [1], [2], … in this order. Rendered by the chat template when
-        it knows documents, otherwise as a numbered list before the last message.
+        it knows documents, otherwise as a numbered list before the user's last message.
+        """
+
+    @_builtins.property
+    def tools(self) -> _containers.RepeatedCompositeFieldContainer[_tools_pb2.Tool]:
+        """Tools that the model may ask for, at most 128, with descriptions and schemas of at most 256 KiB together. A model
+        whose chat template does not know tools refuses them.
+        """
+
+    @_builtins.property
+    def tool_choice(self) -> _tools_pb2.ToolChoice:
+        """Whether tools are to be called. Default: the model decides. Unless it is TOOL_CHOICE_MODE_NONE, tools and
+        structured_output exclude each other: both say what the answer is.
         """
 
     def __init__(
@@ -878,13 +920,21 @@ class ChatRequest(_message.Message):
         request_id: _builtins.str = ...,
         priority: _builtins.int | None = ...,
         lora: _builtins.str = ...,
+        tools: _abc.Iterable[_tools_pb2.Tool] | None = ...,
+        tool_choice: _tools_pb2.ToolChoice | None = ...,
+        parallel_tool_calls: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "priority", b"priority", "sampling", b"sampling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_priority", b"_priority", "parallel_tool_calls", b"parallel_tool_calls", "priority", b"priority", "sampling", b"sampling", "tool_choice", b"tool_choice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "documents", b"documents", "lora", b"lora", "messages", b"messages", "model", b"model", "priority", b"priority", "request_id", b"request_id", "sampling", b"sampling"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_priority", b"_priority", "documents", b"documents", "lora", b"lora", "messages", b"messages", "model", b"model", "parallel_tool_calls", b"parallel_tool_calls", "priority", b"priority", "request_id", b"request_id", "sampling", b"sampling", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__parallel_tool_calls: _TypeAlias = _typing.Literal["parallel_tool_calls"]  # noqa: Y015
+    _WhichOneofArgType__parallel_tool_calls: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls"]  # noqa: Y015
     _WhichOneofReturnType__priority: _TypeAlias = _typing.Literal["priority"]  # noqa: Y015
     _WhichOneofArgType__priority: _TypeAlias = _typing.Literal["_priority", b"_priority"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__parallel_tool_calls) -> _WhichOneofReturnType__parallel_tool_calls | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__priority) -> _WhichOneofReturnType__priority | None: ...
 
 Global___ChatRequest: _TypeAlias = ChatRequest  # noqa: Y015
