@@ -104,6 +104,7 @@ class GenerationLane:
                     job.task.deadline,
                     fork=None if row.key == first else first,
                     speculative=self._speculates and row.constraint is None,
+                    adapter=job.task.adapter,
                 )
             )
 
