@@ -24,9 +24,10 @@ class AsyncTextCalls:
         model: str = "",
         documents: Sequence[types.DocumentPassage] = (),
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> AsyncTextStream:
-        """Answer a conversation, event by event."""
+        """Answer a conversation, event by event; `lora` names a loaded adapter."""
         passages = [pb.ChatDocument(title=item.get("title", ""), text=item["text"]) for item in documents]
         request = pb.ChatRequest(
             model=model,
@@ -34,6 +35,7 @@ class AsyncTextCalls:
             documents=passages,
             sampling=convert.sampling(sampling),
             priority=priority,
+            lora=lora,
         )
         return AsyncTextStream(self._transport, self._text.Chat, request)
 
@@ -44,10 +46,13 @@ class AsyncTextCalls:
         model: str = "",
         documents: Sequence[types.DocumentPassage] = (),
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
         """Answer a conversation."""
-        stream = self.stream_chat(messages, model=model, documents=documents, priority=priority, **sampling)
+        stream = self.stream_chat(
+            messages, model=model, documents=documents, priority=priority, lora=lora, **sampling
+        )
         return await stream.collect()
 
     def stream_generate(
@@ -56,11 +61,16 @@ class AsyncTextCalls:
         *,
         model: str = "",
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> AsyncTextStream:
-        """Continue a prompt, event by event."""
+        """Continue a prompt, event by event; `lora` names a loaded adapter."""
         request = pb.GenerateRequest(
-            model=model, prompt=convert.prompt(prompt), sampling=convert.sampling(sampling), priority=priority
+            model=model,
+            prompt=convert.prompt(prompt),
+            sampling=convert.sampling(sampling),
+            priority=priority,
+            lora=lora,
         )
         return AsyncTextStream(self._transport, self._text.Generate, request)
 
@@ -70,10 +80,12 @@ class AsyncTextCalls:
         *,
         model: str = "",
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
         """Continue a prompt."""
-        return await self.stream_generate(prompt, model=model, priority=priority, **sampling).collect()
+        stream = self.stream_generate(prompt, model=model, priority=priority, lora=lora, **sampling)
+        return await stream.collect()
 
     async def score(
         self,

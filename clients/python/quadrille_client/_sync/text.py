@@ -23,9 +23,10 @@ class TextCalls:
         model: str = "",
         documents: Sequence[types.DocumentPassage] = (),
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> TextStream:
-        """Answer a conversation, event by event."""
+        """Answer a conversation, event by event; `lora` names a loaded adapter."""
         passages = [pb.ChatDocument(title=item.get("title", ""), text=item["text"]) for item in documents]
         request = pb.ChatRequest(
             model=model,
@@ -33,6 +34,7 @@ class TextCalls:
             documents=passages,
             sampling=convert.sampling(sampling),
             priority=priority,
+            lora=lora,
         )
         return TextStream(self._transport, self._text.Chat, request)
 
@@ -43,10 +45,13 @@ class TextCalls:
         model: str = "",
         documents: Sequence[types.DocumentPassage] = (),
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
         """Answer a conversation."""
-        stream = self.stream_chat(messages, model=model, documents=documents, priority=priority, **sampling)
+        stream = self.stream_chat(
+            messages, model=model, documents=documents, priority=priority, lora=lora, **sampling
+        )
         return stream.collect()
 
     def stream_generate(
@@ -55,11 +60,16 @@ class TextCalls:
         *,
         model: str = "",
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> TextStream:
-        """Continue a prompt, event by event."""
+        """Continue a prompt, event by event; `lora` names a loaded adapter."""
         request = pb.GenerateRequest(
-            model=model, prompt=convert.prompt(prompt), sampling=convert.sampling(sampling), priority=priority
+            model=model,
+            prompt=convert.prompt(prompt),
+            sampling=convert.sampling(sampling),
+            priority=priority,
+            lora=lora,
         )
         return TextStream(self._transport, self._text.Generate, request)
 
@@ -69,10 +79,12 @@ class TextCalls:
         *,
         model: str = "",
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
         """Continue a prompt."""
-        return self.stream_generate(prompt, model=model, priority=priority, **sampling).collect()
+        stream = self.stream_generate(prompt, model=model, priority=priority, lora=lora, **sampling)
+        return stream.collect()
 
     def score(
         self,
