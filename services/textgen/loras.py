@@ -5,11 +5,12 @@ unloaded is gone once the last request that holds it has ended, and one that is 
 """
 
 import asyncio
+import gc
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from weakref import WeakSet
+from weakref import ref
 
 from serving.errors import AlreadyExists, FailedPrecondition, InvalidInput, NotConfigured, NotFound
 
@@ -65,7 +66,9 @@ class Loras:
         self._read = read
         self._options = options
         self._loaded: dict[str, Adapter] = {}
-        self._alive: WeakSet[Adapter] = WeakSet()  # with those that are unloaded, but held by requests
+        self._alive: list[
+            tuple[ref[Adapter], int]
+        ] = []  # and bytes; also those that requests alone still hold
         self._turn = asyncio.Lock()
 
     @property
@@ -94,7 +97,7 @@ class Loras:
             except (LoraUnfit, LoraLimit) as error:
                 raise type(error)(f"{_KIND} {name!r}: {error.message}") from error
             self._loaded[name] = adapter
-            self._alive.add(adapter)
+            self._alive.append((ref(adapter), adapter.size_bytes))
             return adapter
 
     def unload(self, name: str) -> None:
@@ -118,7 +121,10 @@ class Loras:
             raise AlreadyExists(_KIND, name)
         if len(self._loaded) >= self._options.max_count:
             raise LoraLimit(f"{len(self._loaded)} adapters are loaded, as many as may be")
-        room = self._options.max_bytes - sum(adapter.size_bytes for adapter in self._alive)
+        if len(self._alive) > len(self._loaded):
+            gc.collect()  # a call that failed may be left in a cycle with its traceback, and hold its adapter
+        self._alive = [each for each in self._alive if each[0]() is not None]
+        room = self._options.max_bytes - sum(size for _, size in self._alive)
         if room <= 0:
             raise LoraLimit("no memory is left for adapters, beside those that are loaded or still used")
         return room

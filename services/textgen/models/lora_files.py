@@ -24,20 +24,31 @@ _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _CONFIG_BYTES = 1024 * 1024
 _NAME = re.compile(r"base_model\.model\.(.{1,512})\.lora_([AB])\.weight")
 _TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-# Options that must be off, and beginnings that leave the model's own weights as they are.
-_OFF = (
-    "use_dora",
-    "modules_to_save",
-    "rank_pattern",
-    "alpha_pattern",
-    "layer_replication",
-    "trainable_token_indices",
-    "target_parameters",
-    "lora_bias",
-    "use_qalora",
-    "alora_invocation_tokens",
-    "arrow_config",
-)
+# Options that say what is served, or nothing of what an adapter computes; any other must be off.
+_KNOWN = {
+    "peft_type",
+    "r",
+    "lora_alpha",
+    "use_rslora",
+    "target_modules",
+    "bias",
+    "init_lora_weights",
+    "eva_config",
+    "layers_to_transform",
+    "layers_pattern",
+    "exclude_modules",
+    "fan_in_fan_out",
+    "lora_dropout",
+    "task_type",
+    "inference_mode",
+    "base_model_name_or_path",
+    "revision",
+    "auto_mapping",
+    "peft_version",
+    "megatron_core",
+    "qalora_group_size",
+}
+# Beginnings that leave the model's own weights as they are.
 _BEGINNINGS = (True, False, None, "gaussian", "orthogonal", "eva")
 
 
@@ -105,9 +116,9 @@ def _checked(told: bytes, max_rank: int) -> tuple[int, float, Any]:
         raise LoraUnfit(f"{_CONFIG} is no JSON") from error
     if not isinstance(config, dict) or config.get("peft_type") != "LORA":
         raise LoraUnfit(f"{_CONFIG} is not that of a LoRA adapter")
-    for option in _OFF:
-        if config.get(option):
-            raise LoraUnfit(f"it has {option}, which is not served")
+    for option, value in config.items():
+        if value and option not in _KNOWN:
+            raise LoraUnfit(f"it has {option[:100]}, which is not served")
     if config.get("bias", "none") != "none":
         raise LoraUnfit("it has biases, which are not served")
     if (begun := config.get("init_lora_weights", True)) not in _BEGINNINGS:

@@ -11,7 +11,29 @@ from textgen.models.lora_files import read_adapter
 
 LINEARS = {"model.layers.0.self_attn.q_proj": (6, 4), "model.layers.0.mlp.up_proj": (6, 10)}
 Q, UP = LINEARS
+# What PEFT writes beside it when all is as it begins.
+DEFAULTS = {
+    "alpha_pattern": {},
+    "auto_mapping": None,
+    "base_model_name_or_path": "a/b",
+    "eva_config": None,
+    "fan_in_fan_out": False,
+    "inference_mode": True,
+    "init_lora_weights": True,
+    "layers_to_transform": None,
+    "loftq_config": {},
+    "lora_bias": False,
+    "lora_dropout": 0.1,
+    "megatron_core": "megatron.core",
+    "modules_to_save": None,
+    "peft_version": "0.18.0",
+    "qalora_group_size": 16,
+    "rank_pattern": {},
+    "task_type": "CAUSAL_LM",
+    "use_dora": False,
+}
 CONFIG = {
+    **DEFAULTS,
     "peft_type": "LORA",
     "r": 2,
     "lora_alpha": 8,
@@ -101,6 +123,7 @@ def test_the_digest_is_of_all_that_counts(write):
         {"layer_replication": [[0, 1]]},
         {"trainable_token_indices": [1]},
         {"target_parameters": ["x"]},
+        {"what_is_not_yet_known": 1},
         {"init_lora_weights": "pissa_niter_4"},
         {"init_lora_weights": ["eva"]},
         {"r": 0},
