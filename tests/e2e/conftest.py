@@ -44,6 +44,7 @@ def stack(tmp_path_factory, loras):
     ports = Ports.free()
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("QUADRILLE_TEXTGEN_LORA_DIR", str(loras))
+        environment.setenv("QUADRILLE_TEXTGEN_LORAS", "starter/start")
         with local_stack(tmp_path_factory.mktemp("stack"), ports=ports) as running:
             running.ports = ports
             yield running

@@ -37,7 +37,10 @@ SERVICES = services()
 METHODS = {f"{name}/{method.name}": method for name, item in SERVICES.items() for method in item.methods}
 
 
-LORAS = [f"{world}-{kind}" for world in ("gateway", "owner", "spoilt") for kind in ("new", "loaded")]
+LORAS = [f"{world}-{kind}" for world in ("gateway", "owner", "spoilt") for kind in ("new", "loaded")] + [
+    "start",
+    "later",
+]
 
 
 class World:
