@@ -39,10 +39,6 @@ struct Layer {
   int64_t window;
 };
 
-Tensor given(const c10::Dict<std::string, Tensor>& weights, const std::string& name) {
-  return weights.contains(name) ? weights.at(name) : Tensor();
-}
-
 }  // namespace
 
 class Decoder : public torch::CustomClassHolder {
@@ -233,7 +229,7 @@ class Decoder : public torch::CustomClassHolder {
   std::vector<int64_t> positions_, slots_, firsts_;
 };
 
-TORCH_LIBRARY(quadrille, library) {
+TORCH_LIBRARY_FRAGMENT(quadrille, library) {
   library.class_<Adapter>("Adapter").def(torch::init<int64_t>()).def("add", &Adapter::add);
   library.class_<Decoder>("Decoder")
       .def(torch::init<Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t, int64_t,

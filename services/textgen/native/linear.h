@@ -1,8 +1,12 @@
-// Products with packed weights, spread over the threads of the pool.
+// Weights of linear layers, packed for the products of gemm.h, and loops over rows.
 #pragma once
 
 #include <ATen/Parallel.h>
+#include <ATen/core/Dict.h>
 #include <ATen/ops/empty.h>
+
+#include <string>
+#include <vector>
 
 #include "arena.h"
 #include "gemm.h"
@@ -98,6 +102,11 @@ inline Linear packed_linear(const Tensor& weight, const Tensor& bias, bool small
     }
   });
   return linear;
+}
+
+// A weight by its name, or an undefined tensor.
+inline Tensor given(const c10::Dict<std::string, Tensor>& weights, const std::string& name) {
+  return weights.contains(name) ? weights.at(name) : Tensor();
 }
 
 }  // namespace quadrille
