@@ -7,26 +7,28 @@ import structlog
 import torch
 import uvloop
 from prometheus_client import CollectorRegistry
-from quadrille.text.v1 import text_pb2_grpc
+from quadrille.text.v1 import adapters_pb2_grpc, text_pb2_grpc
 from serving.config import load_settings
+from serving.errors import QuadrilleError
 from serving.log import configure_logging
 from serving.server import GrpcServer, run
 from serving.watch import watch
 from transformers.utils import logging as transformers_logging
 
 from textgen.assembly import Assembler
-from textgen.config import TextgenSettings, split_reference
+from textgen.config import TextgenSettings, split_lora, split_reference
 from textgen.energy import EnergyMeter, open_nvml, open_rapl
 from textgen.engine import Engine
 from textgen.engine_choice import EngineUnavailable, choose_engine
 from textgen.idempotency import Idempotency
+from textgen.loras import LoraOptions
 from textgen.metrics import TextMetrics
 from textgen.models.checkpoint import ModelLoadError, open_files
 from textgen.models.loading import LoadOptions, load_weights
 from textgen.models.vllm_engine import is_installed
 from textgen.registry import ModelRegistry
 from textgen.scheduler import Limits
-from textgen.servicer import SERVICE, TextServicer
+from textgen.servicer import ADAPTER_SERVICE, SERVICE, AdapterServicer, TextServicer
 from textgen.vllm_assembly import VllmAssembler
 from textgen.worker import DeviceWorker
 
@@ -85,7 +87,13 @@ async def serve(settings: TextgenSettings) -> None:
     limits = Limits(settings.max_batch_size, settings.max_batch_tokens, settings.max_prefill_tokens)
     metrics = TextMetrics(registry, has_meter=meter is not None)
     waiting = settings.max_waiting, settings.max_waiting_tokens
-    assembler = Assembler(worker, limits, *waiting, metrics, meter, settings.tool_format)
+    loras = LoraOptions(
+        settings.lora_dir, settings.max_loras, settings.max_lora_rank, settings.max_lora_bytes
+    )
+    serves_loras = settings.lora_dir is not None or bool(settings.loras)
+    assembler = Assembler(
+        worker, limits, *waiting, metrics, meter, settings.tool_format, loras if serves_loras else None
+    )
     vllm = VllmAssembler(
         limits,
         *waiting,
@@ -97,12 +105,16 @@ async def serve(settings: TextgenSettings) -> None:
     engine = Engine(ModelRegistry(), Idempotency(settings.replay_seconds))
     server = GrpcServer(settings, registry=registry)
     text_pb2_grpc.add_TextServiceServicer_to_server(TextServicer(engine), server.grpc)
+    adapters_pb2_grpc.add_AdapterServiceServicer_to_server(AdapterServicer(engine), server.grpc)
     watching: list[asyncio.Task[None]] = []
 
     async def start() -> None:
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
         engine.models = await asyncio.to_thread(load_models, settings, assembler, vllm)
+        for item in settings.loras:
+            _, adapter = await engine.load_lora(*split_lora(item))
+            log.info("lora_loaded", lora=item, rank=adapter.rank, sha256=adapter.sha256)
         await vllm.warm_up()
         worker.start()
 
@@ -123,17 +135,17 @@ async def serve(settings: TextgenSettings) -> None:
         await asyncio.to_thread(worker.stop)
         await asyncio.to_thread(vllm.close)
 
-    await run(server, services=[SERVICE], start=start, stop=stop)
+    await run(server, services=[SERVICE, ADAPTER_SERVICE], start=start, stop=stop)
 
 
 def main() -> None:
-    """Read the settings and serve; a model that cannot be loaded ends the start with a sentence."""
+    """Read the settings and serve; a model or an adapter that cannot be loaded ends the start with a sentence."""
     settings = load_settings(TextgenSettings)
     configure_logging(settings.service, settings.log_level)
     transformers_logging.disable_progress_bar()
     try:
         uvloop.run(serve(settings))
-    except (ModelLoadError, EngineUnavailable, OSError) as error:
+    except (ModelLoadError, EngineUnavailable, QuadrilleError, OSError) as error:
         sys.stderr.write(f"textgen cannot start: {error}\n")
         sys.exit(2)
 

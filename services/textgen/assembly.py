@@ -2,21 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
+
+import torch
 
 from textgen.admission import Admission
 from textgen.batching import BatchLane
 from textgen.chat import ChatTemplate
 from textgen.codec import TokenCodec
 from textgen.continuous import ContinuousGenerator
-from textgen.domain import Capability
+from textgen.domain import Adapter, Capability
 from textgen.energy import EnergyMeter
 from textgen.generation import GenerationLane
+from textgen.loras import LoraOptions, Loras
 from textgen.metrics import ModelMetrics, TextMetrics
-from textgen.models.decoder import Decoder
+from textgen.models.decoder import Decoder, Network
 from textgen.models.encoder import TorchEmbedder, TorchMaskFiller, TorchReranker
 from textgen.models.expert_load import ExpertLoad
 from textgen.models.loading import Checkpoint
+from textgen.models.lora_files import read_adapter
+from textgen.models.memory import out_of_memory_refused
 from textgen.models.networks import network_of
 from textgen.models.seq2seq import TorchSeq2Seq
 from textgen.scheduler import Limits, Scheduler
@@ -27,6 +33,7 @@ from textgen.worker import DeviceWorker
 
 T = TypeVar("T")
 R = TypeVar("R")
+_NO_LORAS = LoraOptions(directory=None, max_count=0, max_rank=0, max_bytes=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class Assembler:
     metrics: TextMetrics
     meter: EnergyMeter | None
     tool_format: str = "auto"
+    loras: LoraOptions | None = None  # None: no adapters are served
 
     def assemble(self, checkpoint: Checkpoint) -> ServedModel:
         """A served model; its lanes are given to the worker, which must not have started."""
@@ -63,8 +71,13 @@ class Assembler:
                 runner = TorchSeq2Seq(checkpoint.model, empty_prompt=codec.wrap([]) or [0])
             else:
                 network, said = network_of(
-                    info.id, checkpoint.model, blocks=self.limits.blocks, int8=checkpoint.int8
+                    info.id,
+                    checkpoint.model,
+                    blocks=self.limits.blocks,
+                    int8=checkpoint.int8,
+                    adapters=self.loras is not None,
                 )
+                served["loras"] = _loras(network, checkpoint.model.dtype, self.loras or _NO_LORAS)
                 runner = Decoder(network, start_token=checkpoint.files.start_token)
                 self.metrics.experts.watch(info.id, ExpertLoad(checkpoint.model).tokens)
                 served["info"] = replace(info, engine_reason=f"{info.engine_reason}; {said}")
@@ -129,3 +142,13 @@ class Assembler:
             metrics=metrics,
             starts_text=checkpoint.files.is_encoder_decoder,
         )
+
+
+def _loras(network: Network, dtype: torch.dtype, options: LoraOptions) -> Loras:
+    def read(name: str, folder: Path, max_bytes: int) -> Adapter:
+        files = read_adapter(folder, network.linears, dtype, max_rank=options.max_rank, max_bytes=max_bytes)
+        with out_of_memory_refused():
+            weights = network.adapted(files.pairs)
+        return Adapter(name, files.rank, files.size_bytes, files.sha256, weights)
+
+    return Loras(read, options)

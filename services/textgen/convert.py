@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from quadrille.text.v1 import adapters_pb2, tools_pb2
 from quadrille.text.v1 import text_pb2 as pb
-from quadrille.text.v1 import tools_pb2
 from serving.errors import InvalidInput
 
 from textgen import domain
@@ -228,4 +228,15 @@ def model(info: domain.ModelInfo) -> pb.Model:
         stamp=info.stamp,
         mask_token=info.mask_token,
         loras=info.loras,
+    )
+
+
+def lora(model_id: str, adapter: domain.Adapter) -> adapters_pb2.LoadLoraResponse:
+    """An adapter's facts."""
+    return adapters_pb2.LoadLoraResponse(
+        model=model_id,
+        name=adapter.name,
+        rank=adapter.rank,
+        size_bytes=adapter.size_bytes,
+        sha256=adapter.sha256,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from textgen.tools.calls import Tool, ToolCall, ToolCallDelta, ToolChoice
 
@@ -140,6 +141,20 @@ class ChatRequest:
     parallel_tool_calls: bool = True
 
 
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Adapter:
+    """A LoRA adapter in memory, which lives for as long as somebody holds it; `weights` are a network's own matter.
+
+    The digest (SHA-256, hex) is of its folder's content: what is cached under one digest is right for no other.
+    """
+
+    name: str
+    rank: int
+    size_bytes: int
+    sha256: str
+    weights: Any
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationTask:
     """A generation as an engine gets it: tokens in, every default resolved (max_tokens, seed)."""
@@ -152,6 +167,7 @@ class GenerationTask:
     priority: int = 0
     deadline: float | None = None  # on the clock of time.monotonic
     shown: frozenset[int] = frozenset()  # special tokens that are text in this answer
+    adapter: Adapter | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,23 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from serving.call import current_call
-from serving.errors import InvalidInput, NotConfigured
+from serving.errors import FailedPrecondition, InvalidInput, NotConfigured
 
 from textgen import domain, validation
 from textgen.domain import Answered, Capability
 from textgen.idempotency import Idempotency
+from textgen.loras import Loras, check_name
 from textgen.registry import ModelRegistry
 from textgen.served import ServedModel
 from textgen.tools.calls import ToolMode
 from textgen.tools.check import check_calls, check_tools
+
+_NO_LORAS = "takes no adapters: only decoders that run in torch do"
 
 
 class Engine:
@@ -178,6 +182,29 @@ class Engine:
         ]
         return masks, Answered(model.info.id, domain.Usage(len(ids)), timings)
 
+    async def load_lora(
+        self, model_id: str, name: str, folder: Path | None = None
+    ) -> tuple[str, domain.Adapter]:
+        """Load an adapter, from its folder in lora_dir unless another is given; the model's id, and the adapter.
+
+        Fails as `Loras.load` does, and with FailedPrecondition for a model that takes no adapters.
+        """
+        model, loras = self._with_loras(model_id)
+        return model.info.id, await loras.load(name, folder)
+
+    def unload_lora(self, model_id: str, name: str) -> str:
+        """Forget an adapter; the model's id. NotFound when it is not loaded."""
+        model, loras = self._with_loras(model_id)
+        check_name("name", name)
+        loras.unload(name)
+        return model.info.id
+
+    def _with_loras(self, model_id: str) -> tuple[ServedModel, Loras]:
+        model = self.models.find(model_id, Capability.GENERATE)
+        if model.loras is None:
+            raise FailedPrecondition("LORA_UNSUPPORTED", f"{model.info.id} {_NO_LORAS}")
+        return model, model.loras
+
     def tokenize(self, model_id: str, text: str, *, special: bool) -> tuple[list[domain.TokenSpan], str]:
         """Tokens of a text, and the model's id."""
         model = self.models.find(model_id, Capability.TOKENIZE)
@@ -216,6 +243,8 @@ async def _run(
 ) -> AsyncGenerator[domain.GenerationEvent, None]:
     if model.generator is None:
         raise NotConfigured(f"{model.info.id} has no generator", "load a decoder")
+    if request.lora and model.loras is None:
+        raise InvalidInput("lora", f"{model.info.id} {_NO_LORAS}")
     room = validation.answer_room(len(ids), request.sampling, model, field)
     # Sequence i takes seed + i, so the last one must still be a seed.
     seed = request.sampling.seed
@@ -232,6 +261,7 @@ async def _run(
         priority=request.priority,
         deadline=call.deadline,
         shown=shown,
+        adapter=model.loras.get(request.lora) if model.loras is not None and request.lora else None,
     )
     started = domain.Started(task.request_id, model.info.id, len(ids), chosen)
     begun = False

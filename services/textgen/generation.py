@@ -112,6 +112,7 @@ class GenerationLane:
                     fork=None if row.key == first else first,
                     speculative=self._speculates and row.constraint is None,
                     scored=job.teller is not None and row.key == first,
+                    adapter=job.task.adapter,
                 )
             )
 

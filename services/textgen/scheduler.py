@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
+from textgen.domain import Adapter
 from textgen.kv_blocks import BLOCK_TOKENS, BlockPool, digest
 from textgen.speculation import PromptLookup
 
@@ -23,7 +24,7 @@ SPECULATE_BELOW = 8  # sequences: in a larger batch a token more costs as much a
 class Entry:
     """A sequence that waits: its prompt, a priority (higher first) and a deadline in seconds, if any.
 
-    `fork` is a sequence with the same prompt, whose blocks it shares; `salt` tells prefixes of other weights apart.
+    `fork` is a sequence with the same prompt, whose blocks it shares; only prefixes under the same adapter are shared.
     Of a `scored` one the prompt's log-probabilities are wanted, so all of it is computed, in spans that say so.
     """
 
@@ -33,9 +34,9 @@ class Entry:
     priority: int = 0
     deadline: float | None = None
     fork: Key | None = None
-    salt: bytes = b""
     speculative: bool = False
     scored: bool = False
+    adapter: Adapter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Span:
     chooses: bool
     drafts: int = 0
     scored: Sequence[int] = ()
+    adapter: Adapter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,10 @@ class _Row:
 
     def name(self, index: int) -> bytes:
         """Of a full block; `names` has those before it."""
-        before = self.names[index - 1] if index else self.entry.salt
+        if index:
+            before = self.names[index - 1]
+        else:
+            before = b"" if self.entry.adapter is None else bytes.fromhex(self.entry.adapter.sha256)
         return digest(before, self.tokens[index * BLOCK_TOKENS : (index + 1) * BLOCK_TOKENS])
 
 
@@ -244,6 +249,7 @@ class Scheduler:
             chooses=end == len(row.tokens),
             drafts=len(drafts),
             scored=row.entry.prompt[row.computed + 1 : end + 1] if row.scoring else (),
+            adapter=row.entry.adapter,
         )
 
     def _reserve(self, row: _Row, tokens: int, *, spare: int = 0) -> bool:

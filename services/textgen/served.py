@@ -1,7 +1,7 @@
 """A loaded model with what runs it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from textgen.batching import BatchLane
 from textgen.chat import ChatTemplate
 from textgen.codec import TokenCodec
 from textgen.domain import ModelInfo, Timings
+from textgen.loras import Loras
 from textgen.metrics import ModelMetrics
 from textgen.models.base import Generator
 from textgen.tools.calling import ToolCalling
@@ -42,7 +43,13 @@ class ServedModel:
     chat: ChatTemplate | None = None
     tools: ToolCalling | None = None
     generator: Generator | None = None
+    loras: Loras | None = None
     scorer: Scoring | None = None
     embedder: BatchLane[Ids, NDArray] | None = None  # type: ignore[type-arg]
     reranker: BatchLane[PairItem, float] | None = None
     mask_filler: BatchLane[MaskItem, list[list[tuple[int, float]]]] | None = None
+
+    @property
+    def facts(self) -> ModelInfo:
+        """What it is at the moment: its adapters come and go."""
+        return self.info if self.loras is None else replace(self.info, loras=self.loras.names)

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from serving.errors import InvalidInput, NotFound
+from serving.errors import InvalidInput
 
 from textgen.domain import Sampling, StructuredKind
+from textgen.loras import check_name
 from textgen.served import ServedModel
 
 MAX_SEED = 2**63 - 1
@@ -123,4 +124,4 @@ def check_request(request_id: str, priority: int, lora: str) -> None:
         raise InvalidInput("request_id", "must be at most 128 bytes")
     within("priority", priority, -100, 100)
     if lora:
-        raise NotFound("LoRA adapter", lora)
+        check_name("lora", lora)

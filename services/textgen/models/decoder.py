@@ -1,12 +1,13 @@
 """Decoders over a cache of blocks: the port DecoderRunner, and Scorer. What computes the logits is a Network."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from textgen.models.base import RowKey, RowSpec, Sampled, Stepped
+from textgen.models.lora_files import Pairs
 from textgen.models.memory import out_of_memory_refused
 from textgen.models.sampling import RowSampler, likelihoods, sample
 from textgen.scheduler import Span
@@ -14,6 +15,15 @@ from textgen.scheduler import Span
 
 class Network(Protocol):
     """A causal language model with a cache. Tokens lie behind each other; `wanted` are places among them."""
+
+    @property
+    def linears(self) -> Mapping[str, tuple[int, int]]:
+        """(inputs, outputs) of the layers that adapters may change, by transformers' names."""
+        ...
+
+    def adapted(self, pairs: Pairs) -> Any:
+        """What spans carry as their adapter's weights."""
+        ...
 
     def compute(self, spans: Sequence[Span], wanted: Sequence[int]) -> Tensor:
         """Logits (wanted, vocabulary) over the cache."""

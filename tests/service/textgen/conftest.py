@@ -5,7 +5,7 @@ import torch
 import transformers
 from google.rpc import error_details_pb2, status_pb2
 from prometheus_client import CollectorRegistry
-from quadrille.text.v1 import text_pb2_grpc
+from quadrille.text.v1 import adapters_pb2_grpc, text_pb2_grpc
 from quadrille_client import AsyncClient
 from serving.config import ServiceSettings
 from serving.server import GrpcServer
@@ -17,7 +17,7 @@ from textgen.metrics import TextMetrics
 from textgen.models.loading import LoadOptions, load_checkpoint
 from textgen.registry import ModelRegistry
 from textgen.scheduler import Limits
-from textgen.servicer import SERVICE, TextServicer
+from textgen.servicer import ADAPTER_SERVICE, SERVICE, AdapterServicer, TextServicer
 from textgen.worker import DeviceWorker
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
@@ -190,22 +190,25 @@ async def serve(checkpoints, monkeypatch):
 
     async with AsyncExitStack() as stack:
 
-        async def start(*names, max_batch_size=4, max_waiting=8, max_waiting_tokens=4096):
+        async def start(
+            *names, max_batch_size=4, max_waiting=8, max_waiting_tokens=4096, loras=None, keys=None
+        ):
             registry, worker = CollectorRegistry(), DeviceWorker()
             limits = Limits(max_batch_size, 1024, 256)
             assembler = Assembler(
-                worker, limits, max_waiting, max_waiting_tokens, TextMetrics(registry), None
+                worker, limits, max_waiting, max_waiting_tokens, TextMetrics(registry), None, loras
             )
             options = LoadOptions(torch.float32, torch.device("cpu"), "test")
             loaded = [
                 assembler.assemble(load_checkpoint(name, str(checkpoints[name]), options)) for name in names
             ]
-            server = GrpcServer(ServiceSettings(), registry=registry)
-            servicer = TextServicer(Engine(ModelRegistry(loaded), Idempotency(60.0)))
-            text_pb2_grpc.add_TextServiceServicer_to_server(servicer, server.grpc)
+            server = GrpcServer(ServiceSettings(), registry=registry, keys=keys)
+            engine = Engine(ModelRegistry(loaded), Idempotency(60.0))
+            text_pb2_grpc.add_TextServiceServicer_to_server(TextServicer(engine), server.grpc)
+            adapters_pb2_grpc.add_AdapterServiceServicer_to_server(AdapterServicer(engine), server.grpc)
             worker.start()
             stack.callback(worker.stop)
-            address = await stack.enter_async_context(running(server, services=[SERVICE]))
+            address = await stack.enter_async_context(running(server, services=[SERVICE, ADAPTER_SERVICE]))
             client = await stack.enter_async_context(AsyncClient(address, timeout=60, max_retries=0))
             return Served(client, address, worker, registry)
 

@@ -1,8 +1,10 @@
 from collections import Counter
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textgen.domain import Adapter
 from textgen.kv_blocks import BLOCK_TOKENS
 from textgen.scheduler import SCORED_TOKENS, Entry, Limits, Plan, Scheduler
 
@@ -129,12 +131,25 @@ def test_a_known_prefix_is_not_computed_again() -> None:
     assert (plan.looked_up, plan.found) == (38, 32)
 
 
-def test_prefixes_under_another_salt_are_others() -> None:
-    made = Scheduler(LIMITS)
-    made.add(Entry((1, 0), range(32), 4))
+def adapter(content: str, name: str = "a") -> Adapter:
+    return Adapter(name, 1, 8, sha256(content.encode()).hexdigest(), None)
+
+
+def test_prefixes_are_shared_under_one_adapter_alone() -> None:
+    made = Scheduler(Limits(max_batch_size=4, max_batch_tokens=256, max_prefill_tokens=256))
+    for number, mine in enumerate((None, adapter("x"), adapter("y"), adapter("x", "b"))):
+        made.add(Entry((number, 0), range(32), 4, adapter=mine))
+        plan = step(made)
+        assert computed(plan)[number] == ((0, 32) if number < 3 else (31, 1))
+        assert plan.spans[-1].adapter is mine
+
+
+def test_who_gives_way_comes_back_under_its_adapter() -> None:
+    mine = adapter("x")
+    made = scheduler(entry(0, adapter=mine))
     step(made)
-    made.add(Entry((2, 0), range(32), 4, salt=b"adapter"))
-    assert computed(step(made))[2] == (0, 31)
+    made._preempt(made._running[0, 0])
+    assert [span.adapter for span in step(made).spans] == [mine]
 
 
 def test_without_a_cache_of_prefixes_all_is_computed() -> None:

@@ -29,9 +29,10 @@ class AsyncTextCalls:
         tool_choice: tool_types.ToolMode | tool_types.ToolName | None = None,
         parallel_tool_calls: bool | None = None,
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> AsyncTextStream:
-        """Answer a conversation, event by event; with tools, the model may ask for calls of them."""
+        """Answer a conversation, event by event; with tools, the model may ask for calls; `lora` names an adapter."""
         passages = [pb.ChatDocument(title=item.get("title", ""), text=item["text"]) for item in documents]
         request = pb.ChatRequest(
             model=model,
@@ -42,6 +43,7 @@ class AsyncTextCalls:
             tools=[tool_convert.tool(item) for item in tools],
             tool_choice=tool_convert.choice(tool_choice),
             parallel_tool_calls=parallel_tool_calls,
+            lora=lora,
         )
         return AsyncTextStream(self._transport, self._text.Chat, request)
 
@@ -55,6 +57,7 @@ class AsyncTextCalls:
         tool_choice: tool_types.ToolMode | tool_types.ToolName | None = None,
         parallel_tool_calls: bool | None = None,
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
         """Answer a conversation; with tools, the model may ask for calls of them."""
@@ -66,6 +69,7 @@ class AsyncTextCalls:
             tool_choice=tool_choice,
             parallel_tool_calls=parallel_tool_calls,
             priority=priority,
+            lora=lora,
             **sampling,
         )
         return await stream.collect()
@@ -76,11 +80,16 @@ class AsyncTextCalls:
         *,
         model: str = "",
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> AsyncTextStream:
-        """Continue a prompt, event by event."""
+        """Continue a prompt, event by event; `lora` names a loaded adapter."""
         request = pb.GenerateRequest(
-            model=model, prompt=convert.prompt(prompt), sampling=convert.sampling(sampling), priority=priority
+            model=model,
+            prompt=convert.prompt(prompt),
+            sampling=convert.sampling(sampling),
+            priority=priority,
+            lora=lora,
         )
         return AsyncTextStream(self._transport, self._text.Generate, request)
 
@@ -90,10 +99,12 @@ class AsyncTextCalls:
         *,
         model: str = "",
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
         """Continue a prompt."""
-        return await self.stream_generate(prompt, model=model, priority=priority, **sampling).collect()
+        stream = self.stream_generate(prompt, model=model, priority=priority, lora=lora, **sampling)
+        return await stream.collect()
 
     async def score(
         self,

@@ -28,9 +28,10 @@ class TextCalls:
         tool_choice: tool_types.ToolMode | tool_types.ToolName | None = None,
         parallel_tool_calls: bool | None = None,
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> TextStream:
-        """Answer a conversation, event by event; with tools, the model may ask for calls of them."""
+        """Answer a conversation, event by event; with tools, the model may ask for calls; `lora` names an adapter."""
         passages = [pb.ChatDocument(title=item.get("title", ""), text=item["text"]) for item in documents]
         request = pb.ChatRequest(
             model=model,
@@ -41,6 +42,7 @@ class TextCalls:
             tools=[tool_convert.tool(item) for item in tools],
             tool_choice=tool_convert.choice(tool_choice),
             parallel_tool_calls=parallel_tool_calls,
+            lora=lora,
         )
         return TextStream(self._transport, self._text.Chat, request)
 
@@ -54,6 +56,7 @@ class TextCalls:
         tool_choice: tool_types.ToolMode | tool_types.ToolName | None = None,
         parallel_tool_calls: bool | None = None,
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
         """Answer a conversation; with tools, the model may ask for calls of them."""
@@ -65,6 +68,7 @@ class TextCalls:
             tool_choice=tool_choice,
             parallel_tool_calls=parallel_tool_calls,
             priority=priority,
+            lora=lora,
             **sampling,
         )
         return stream.collect()
@@ -75,11 +79,16 @@ class TextCalls:
         *,
         model: str = "",
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> TextStream:
-        """Continue a prompt, event by event."""
+        """Continue a prompt, event by event; `lora` names a loaded adapter."""
         request = pb.GenerateRequest(
-            model=model, prompt=convert.prompt(prompt), sampling=convert.sampling(sampling), priority=priority
+            model=model,
+            prompt=convert.prompt(prompt),
+            sampling=convert.sampling(sampling),
+            priority=priority,
+            lora=lora,
         )
         return TextStream(self._transport, self._text.Generate, request)
 
@@ -89,10 +98,12 @@ class TextCalls:
         *,
         model: str = "",
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
         """Continue a prompt."""
-        return self.stream_generate(prompt, model=model, priority=priority, **sampling).collect()
+        stream = self.stream_generate(prompt, model=model, priority=priority, lora=lora, **sampling)
+        return stream.collect()
 
     def score(
         self,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from quadrille.text.v1 import adapters_pb2
 from quadrille.text.v1 import text_pb2 as pb
 
 from quadrille_client.convert import tools
@@ -127,4 +128,10 @@ def model(message: pb.Model) -> types.TextModel:
         engine_reason=message.engine_reason,
         stamp=message.stamp,
         mask_token=message.mask_token if message.HasField("mask_token") else None,
+        loras=tuple(message.loras),
     )
+
+
+def lora(message: adapters_pb2.LoadLoraResponse) -> types.Lora:
+    """A loaded adapter."""
+    return types.Lora(message.model, message.name, message.rank, message.size_bytes, message.sha256)

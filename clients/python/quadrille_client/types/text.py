@@ -220,3 +220,15 @@ class TextModel:
     engine_reason: str
     stamp: str
     mask_token: str | None
+    loras: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """A loaded LoRA adapter; equal adapters have equal digests."""
+
+    model: str
+    name: str
+    rank: int
+    size_bytes: int
+    sha256: str
