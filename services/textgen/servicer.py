@@ -53,7 +53,7 @@ class TextServicer(text_pb2_grpc.TextServiceServicer):
             truncate=request.truncate,
         )
         vectors, stamp, facts = await self._engine.embed(asked)
-        embeddings = [pb.Embedding(values=vector) for vector in vectors]
+        embeddings = [pb.Embedding(values=vector.tolist()) for vector in vectors]
         return pb.EmbedResponse(embeddings=embeddings, model_stamp=stamp, **convert.answered(facts))
 
     async def Rerank(self, request: pb.RerankRequest, context: Any) -> pb.RerankResponse:  # noqa: N802
