@@ -61,6 +61,12 @@ KINDS = {
         t.BartConfig,
         {**BART, "vocab_size": VOCABULARY, **ENDS, "forced_eos_token_id": None},
     ),
+    # Its positions are computed, so that only rows at the same one share a batch.
+    "pegasus": (
+        t.PegasusForConditionalGeneration,
+        t.PegasusConfig,
+        {**BART, "vocab_size": VOCABULARY, **ENDS, "forced_eos_token_id": None, "decoder_start_token_id": 0},
+    ),
 }
 
 
