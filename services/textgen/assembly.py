@@ -18,12 +18,12 @@ from textgen.generation import GenerationLane
 from textgen.loras import LoraOptions, Loras
 from textgen.metrics import ModelMetrics, TextMetrics
 from textgen.models.decoder import Decoder, Network
-from textgen.models.encoder import TorchEmbedder, TorchMaskFiller, TorchReranker
+from textgen.models.encoder import EncoderNetwork, TorchEmbedder, TorchMaskFiller, TorchReranker
 from textgen.models.expert_load import ExpertLoad
 from textgen.models.loading import Checkpoint
 from textgen.models.lora_files import read_adapter
 from textgen.models.memory import out_of_memory_refused
-from textgen.models.networks import network_of
+from textgen.models.networks import encoder_network_of, network_of
 from textgen.models.seq2seq import TorchSeq2Seq
 from textgen.scheduler import Limits, Scheduler
 from textgen.served import ServedModel
@@ -34,6 +34,8 @@ from textgen.worker import DeviceWorker
 T = TypeVar("T")
 R = TypeVar("R")
 _NO_LORAS = LoraOptions(directory=None, max_count=0, max_rank=0, max_bytes=0)
+_ENCODERS = (Capability.EMBED, Capability.RERANK, Capability.FILL_MASK)
+_FLAT = 4096  # tokens of a batch without padding: more would gain nothing, and keep others waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +85,38 @@ class Assembler:
                 served["info"] = replace(info, engine_reason=f"{info.engine_reason}; {said}")
             served["generator"] = self._generator(checkpoint, runner, codec, compiler, metrics)
             served["scorer"] = self._lane(runner.score, lambda item: len(item[0]) + len(item[1]), metrics)
-        if has(Capability.EMBED):
-            embedder = TorchEmbedder(checkpoint.model, pooling=checkpoint.files.pooling)
-            served["embedder"] = self._lane(embedder.rows, len, metrics)
-        if has(Capability.RERANK):
-            reranker = TorchReranker(checkpoint.model)
-            served["reranker"] = self._lane(reranker.rerank, lambda item: len(item[0]), metrics)
-        if has(Capability.FILL_MASK):
-            filler = TorchMaskFiller(checkpoint.model)
-            served["mask_filler"] = self._lane(filler.fill, lambda item: len(item[0]), metrics)
+        if any(map(has, _ENCODERS)):
+            encoder, said = encoder_network_of(info.id, checkpoint.model)
+            served["info"] = replace(info, engine_reason=f"{info.engine_reason}; {said}")
+            served |= self._encoder(encoder, checkpoint, metrics)
         return ServedModel(**served)  # type: ignore[arg-type]
+
+    def _encoder(
+        self, encoder: EncoderNetwork, checkpoint: Checkpoint, metrics: ModelMetrics
+    ) -> dict[str, object]:
+        has, pads = checkpoint.info.capabilities.__contains__, encoder.pads
+        lanes: dict[str, object] = {}
+        if has(Capability.EMBED):
+            embedder = TorchEmbedder(encoder, pooling=checkpoint.files.pooling)
+            lanes["embedder"] = self._lane(embedder.rows, len, metrics, pads=pads)
+        if has(Capability.RERANK):
+            reranker = TorchReranker(encoder)
+            lanes["reranker"] = self._lane(reranker.rerank, lambda item: len(item[0]), metrics, pads=pads)
+        if has(Capability.FILL_MASK):
+            filler = TorchMaskFiller(encoder)
+            lanes["mask_filler"] = self._lane(filler.fill, lambda item: len(item[0]), metrics, pads=pads)
+        return lanes
 
     def _admission(self) -> Admission:
         return Admission(self.max_waiting, self.max_waiting_tokens)
 
     def _lane(
-        self, run: Callable[[Sequence[T]], Sequence[R]], length: Callable[[T], int], metrics: ModelMetrics
+        self,
+        run: Callable[[Sequence[T]], Sequence[R]],
+        length: Callable[[T], int],
+        metrics: ModelMetrics,
+        *,
+        pads: bool = True,
     ) -> BatchLane[T, R]:
         lane = BatchLane[T, R](
             run,
@@ -106,8 +124,8 @@ class Assembler:
             worker=self.worker,
             admission=self._admission(),
             metrics=metrics,
-            max_rows=max(64, self.limits.max_batch_size),
-            max_tokens=self.limits.max_batch_tokens,
+            max_rows=max(64, self.limits.max_batch_size) if pads else None,
+            max_tokens=self.limits.max_batch_tokens if pads else min(_FLAT, self.limits.max_batch_tokens),
             meter=self.meter,
         )
         self.worker.add(lane)

@@ -60,6 +60,10 @@ class TokenCodec:
         ids: list[int] = self._literal.encode(text, add_special_tokens=False).ids
         return self.wrap(ids) if special else ids
 
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """The same of many texts, without the model's own special tokens; on as many threads as the tokenizer takes."""
+        return [each.ids for each in self._literal.encode_batch_fast(texts, add_special_tokens=False)]
+
     def wrap(self, ids: Sequence[int]) -> list[int]:
         """Put the model's own special tokens around a text's ids."""
         return [*self._prefix, *ids, *self._suffix]
@@ -107,13 +111,18 @@ class TokenCodec:
             ids += [token_id, *(self.encode(run, special=False) if run else [])]
         return ids
 
-    def encode_pair(self, first: str, second: str, limit: int) -> tuple[list[int], list[int]]:
-        """Ids and token type ids of two texts, the second cut so that both fit limit tokens."""
+    def encode_pairs(
+        self, first: str, seconds: Sequence[str], limit: int
+    ) -> list[tuple[list[int], list[int]]]:
+        """Ids and token type ids of a text with each of others, which are cut so that both fit limit tokens."""
         left = self._literal.encode(first, add_special_tokens=False)
-        right = self._literal.encode(second, add_special_tokens=False)
-        right.truncate(max(0, limit - len(left.ids) - self._literal.num_special_tokens_to_add(True)))
-        pair = self._literal.post_process(left, right, True)
-        return pair.ids, pair.type_ids
+        room = max(0, limit - len(left.ids) - self._literal.num_special_tokens_to_add(True))
+        pairs = []
+        for right in self._literal.encode_batch_fast(seconds, add_special_tokens=False):
+            right.truncate(room)
+            pair = self._literal.post_process(left, right, True)
+            pairs.append((pair.ids, pair.type_ids))
+        return pairs
 
     def pair_room(self, first: str, limit: int) -> int:
         """Tokens that are left for the second text of a pair."""

@@ -1,5 +1,6 @@
 """The async facade: validates, tokenizes, hands to the model's lanes, and puts answers together."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -122,9 +123,13 @@ class Engine:
         dimension = model.info.embedding_dimension or 0
         if request.dimensions is not None:
             validation.within("dimensions", request.dimensions, 1, dimension)
-        items = [
-            _cut(model, f"inputs[{place}]", text, truncate=request.truncate)
+        texts = [
+            _checked(model, f"inputs[{place}]", text, truncate=request.truncate)
             for place, text in enumerate(request.inputs)
+        ]
+        items = [
+            _cut(model, f"inputs[{place}]", ids, truncate=request.truncate)
+            for place, ids in enumerate(await asyncio.to_thread(model.codec.encode_batch, texts))
         ]
         rows, timings = await model.embedder.submit(items, current_call().deadline)
         model.metrics.embedded(len(rows))
@@ -148,7 +153,7 @@ class Engine:
         limit = model.info.context_length
         if model.codec.pair_room(request.query, limit) < 1:
             raise InvalidInput("query", f"leaves no room for a document in the context of {limit}")
-        items = [model.codec.encode_pair(request.query, text, limit) for text in request.documents]
+        items = await asyncio.to_thread(model.codec.encode_pairs, request.query, request.documents, limit)
         scores, timings = await model.reranker.submit(items, current_call().deadline)
         order = sorted(enumerate(scores), key=lambda item: (-item[1], item[0]))[: request.top_n]
         usage = domain.Usage(sum(len(ids) for ids, _ in items))
@@ -286,22 +291,20 @@ def _prompt_ids(prompt: domain.Prompt, model: ServedModel) -> tuple[tuple[int, .
     return ids, "prompt.token_ids"
 
 
-def _cut(model: ServedModel, field: str, text: str, *, truncate: bool) -> list[int]:
+def _checked(model: ServedModel, field: str, text: str, *, truncate: bool) -> str:
     if not text.strip():
         raise InvalidInput(field, "must not be empty")
     if truncate:
-        text = text[: model.info.context_length * 512]
-    else:
-        validation.check_text(field, text, model)
-    limit = model.info.context_length
-    ids = model.codec.encode(text, special=False)
-    if len(ids) > limit - model.codec.special_count:
-        if not truncate:
-            raise InvalidInput(
-                field, f"has {len(ids)} tokens; the model takes {limit - model.codec.special_count}"
-            )
-        ids = ids[: limit - model.codec.special_count]
-    return model.codec.wrap(ids)
+        return text[: model.info.context_length * 512]
+    validation.check_text(field, text, model)
+    return text
+
+
+def _cut(model: ServedModel, field: str, ids: Sequence[int], *, truncate: bool) -> list[int]:
+    room = model.info.context_length - model.codec.special_count
+    if len(ids) > room and not truncate:
+        raise InvalidInput(field, f"has {len(ids)} tokens; the model takes {room}")
+    return model.codec.wrap(ids[:room])
 
 
 def _numbered(field: str, texts: Sequence[str]) -> list[tuple[str, str]]:

@@ -58,7 +58,7 @@ class TextServicer(text_pb2_grpc.TextServiceServicer):
         )
         vectors, stamp, facts = await self._engine.embed(asked)
         spans.embeddings(asked, facts.model, len(vectors[0]), facts.usage)
-        embeddings = [pb.Embedding(values=vector) for vector in vectors]
+        embeddings = [pb.Embedding(values=vector.tolist()) for vector in vectors]
         return pb.EmbedResponse(embeddings=embeddings, model_stamp=stamp, **convert.answered(facts))
 
     async def Rerank(self, request: pb.RerankRequest, context: Any) -> pb.RerankResponse:  # noqa: N802

@@ -41,7 +41,7 @@ def unfit(model: Any) -> str | None:
         return "its activation, or the width of its heads, is none that they know"
     if (kind := model.model.rotary_emb.rope_type) not in _FIXED_ROTATIONS:
         return f"its positions are of the kind {kind}"
-    return load()
+    return load("decoder")
 
 
 class NativeNetwork:

@@ -105,6 +105,39 @@ def test_those_who_give_way_go_on_where_they_were(family, runner, expected):
     assert found == {number: expected(ids, 30) for number, ids in enumerate(prompts)}
 
 
+@pytest.mark.parametrize("family", ["pegasus"], indirect=True)
+def test_rows_at_different_positions_need_not_fit_one_batch(runner, expected):
+    batch, counts = Batch(runner, caches=False), {1: 9, 2: 6, 3: 4}
+    for number, count in counts.items():
+        batch.add(row(number, prompt(number, 5 * number), GREEDY), count)
+        batch.step()
+        batch.step()
+    found = batch.finish()
+    assert found == {number: expected(prompt(number, 5 * number), count) for number, count in counts.items()}
+
+
+@pytest.mark.parametrize(
+    ("family", "crossing"),
+    [("t5", "block.0.layer.1.EncDecAttention.k"), ("bart", "layers.0.encoder_attn.k_proj")],
+    indirect=["family"],
+)
+def test_an_answer_costs_one_token_a_step(runner, crossing):
+    decoder, prompts, steps = runner._model.get_decoder(), [], []
+    hooks = [
+        decoder.get_submodule(crossing).register_forward_pre_hook(
+            lambda _, given: prompts.append(given[0].shape[1])
+        ),
+        runner._model.get_output_embeddings().register_forward_pre_hook(
+            lambda _, given: steps.append(tuple(given[0].shape[:2]))
+        ),
+    ]
+    run(runner, [(row(1, prompt(1, 9), GREEDY), 6), (row(2, prompt(2, 4), GREEDY), 6)], caches=False)
+    for hook in hooks:
+        hook.remove()
+    assert sorted(prompts) == [4, 9]
+    assert steps == [(1, 1), (1, 1)] + 5 * [(2, 1)]
+
+
 @pytest.mark.parametrize("family", DECODERS, indirect=True)
 def test_a_prefix_is_computed_once(runner, expected):
     batch, ids = Batch(runner), prompt(5, 50)
