@@ -55,8 +55,8 @@ inline __m512 exponential(__m512 x) {  // exp(x) for x <= 0, to about 2e-7: 2^n 
 // `soon` are the parts of blocks that are needed next.
 template <int ROWS, int PANELS>
 inline void score_blocks(const Heads& heads, const bf16* query, const int64_t* at, const int32_t* table,
-                         const bf16* keys, int64_t block, const uint8_t* const (&soon)[PANELS], float* scores,
-                         int64_t cells, __m512 (&most)[ROWS]) {
+                         const bf16* keys, int64_t block, const Ahead<PANELS>& soon, float* scores, int64_t cells,
+                         __m512 (&most)[ROWS]) {
   const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   const __m512 nothing = _mm512_set1_ps(-std::numeric_limits<float>::infinity());
   __m512 sums[ROWS][PANELS];
@@ -66,7 +66,7 @@ inline void score_blocks(const Heads& heads, const bf16* query, const int64_t* a
     for (int r = 0; r < ROWS; ++r) sums[r][p] = _mm512_setzero_ps();
   }
   multiply_tile<Bfloat16, ROWS, PANELS>(reinterpret_cast<const uint8_t*>(query), heads.width * 2, panels,
-                                        heads.width / 2, soon, kLine, sums);
+                                        heads.width / 2, soon, sums);
   for (int p = 0; p < PANELS; ++p) {
     const __m512i places = _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>((block + p) * kBlock)));
     for (int r = 0; r < ROWS; ++r) {
@@ -134,12 +134,12 @@ void attend_rows(const Heads& heads, const bf16* query, const int64_t* at, const
   __m512 most[ROWS];
   for (int r = 0; r < ROWS; ++r) most[r] = _mm512_set1_ps(-std::numeric_limits<float>::infinity());
   auto score = [&]<int PANELS>(int64_t block) {
-    const uint8_t* soon[PANELS];
+    Ahead<PANELS> soon{{}, kLine};
     for (int p = 0; p < PANELS; ++p) {  // after the last keys come the first values
       const int64_t next = block + PANELS + p;
       const bf16* part = next < blocks ? keys + table[first + next] * heads.block()
                                        : values + table[first + std::min(next, 2 * blocks - 1) - blocks] * heads.block();
-      soon[p] = reinterpret_cast<const uint8_t*>(part);
+      soon.panels[p] = reinterpret_cast<const uint8_t*>(part);
     }
     score_blocks<ROWS, PANELS>(heads, query, at, table, keys, first + block, soon, scores.data() + block * kBlock,
                                cells, most);

@@ -78,18 +78,35 @@ struct Weights {
   const uint8_t* panel(int64_t number) const { return data + number * steps * kLine; }
 };
 
-// sums[row][panel] += rows times PANELS panels over `steps` steps in depth. Meanwhile memory is asked for what will be
-// needed soon: in each step for what is `advance` bytes further on in `ahead`.
+// What memory is asked for while panels are multiplied: in each step what is `advance` bytes further on in each.
+template <int PANELS>
+struct Ahead {
+  const uint8_t* panels[PANELS];
+  int64_t advance;
+};
+
+// A few rows are done with a panel sooner than memory brings it. More of them leave the time to fetch the panels after
+// [first, first + PANELS), a part of them in each of the tiles of rows.
+template <int ROWS, int PANELS>
+inline Ahead<PANELS> panels_ahead(const Weights& weights, int64_t first, int64_t tile, int64_t tiles) {
+  const bool few = tiles == 1 && ROWS <= kFew;
+  Ahead<PANELS> ahead{{}, few ? kLine : (kLine + tiles - 1) / tiles};
+  for (int p = 0; p < PANELS; ++p)
+    ahead.panels[p] = few ? weights.panel(first + p) + kAhead * kLine
+                          : weights.panel(first + PANELS + p) + tile * weights.steps * ahead.advance;
+  return ahead;
+}
+
+// sums[row][panel] += rows times PANELS panels over `steps` steps in depth.
 template <class Kind, int ROWS, int PANELS>
 inline void multiply_tile(const uint8_t* rows, int64_t stride, const uint8_t* const (&panels)[PANELS], int64_t steps,
-                          const uint8_t* const (&ahead)[PANELS], int64_t advance,
-                          typename Kind::Sum (&sums)[ROWS][PANELS]) {
+                          const Ahead<PANELS>& ahead, typename Kind::Sum (&sums)[ROWS][PANELS]) {
   for (int64_t step = 0; step < steps; ++step) {
     __m512i b[PANELS];
 #pragma GCC unroll 4
     for (int p = 0; p < PANELS; ++p) {
       b[p] = _mm512_loadu_si512(panels[p] + step * kLine);
-      _mm_prefetch(reinterpret_cast<const char*>(ahead[p] + step * advance), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(ahead.panels[p] + step * ahead.advance), _MM_HINT_T0);
     }
 #pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r) {
@@ -120,20 +137,15 @@ template <class Kind, int ROWS, int PANELS>
 void store_tile(const Rows& rows, int64_t row, const Weights& weights, int64_t first, int64_t tile, int64_t tiles,
                 float* c) {
   typename Kind::Sum sums[ROWS][PANELS];
-  const uint8_t *panels[PANELS], *ahead[PANELS];
-  // A few rows are done with a panel sooner than memory brings it. More of them leave the time to fetch the next
-  // panels, a part of them in each tile.
-  const bool few = tiles == 1 && ROWS <= kFew;
-  const int64_t advance = few ? kLine : (kLine + tiles - 1) / tiles;
+  const uint8_t* panels[PANELS];
 #pragma GCC unroll 4
   for (int p = 0; p < PANELS; ++p) {
     panels[p] = weights.panel(first + p);
-    ahead[p] = few ? panels[p] + kAhead * kLine : weights.panel(first + PANELS + p) + tile * weights.steps * advance;
 #pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r) sums[r][p] = Kind::zero();
   }
-  multiply_tile<Kind, ROWS, PANELS>(rows.data + row * rows.stride, rows.stride, panels, weights.steps, ahead, advance,
-                                    sums);
+  multiply_tile<Kind, ROWS, PANELS>(rows.data + row * rows.stride, rows.stride, panels, weights.steps,
+                                    panels_ahead<ROWS, PANELS>(weights, first, tile, tiles), sums);
 #pragma GCC unroll 4
   for (int p = 0; p < PANELS; ++p) {
     const int64_t column = (first + p) * kLanes;
