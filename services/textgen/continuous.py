@@ -69,7 +69,7 @@ class ContinuousGenerator:
                     await self._compiler.compile(task.sampling.structured_output, task.sampling.n)
                 )
             loop = asyncio.get_running_loop()
-            channel = EventChannel(loop)
+            channel = EventChannel(loop, task.delta_interval_s)
             rows = [
                 RowSpec((number, index), task.prompt, task.sampling, task.seed + index, constraint)
                 for index, constraint in enumerate(constraints)

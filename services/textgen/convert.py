@@ -83,6 +83,7 @@ def generate_request(message: pb.GenerateRequest) -> domain.GenerateRequest:
         request_id=message.request_id,
         priority=message.priority,
         lora=message.lora,
+        delta_interval_ms=message.delta_interval_ms,
     )
 
 
@@ -102,6 +103,7 @@ def chat_request(message: pb.ChatRequest) -> domain.ChatRequest:
         request_id=message.request_id,
         priority=message.priority,
         lora=message.lora,
+        delta_interval_ms=message.delta_interval_ms,
         tools=tuple(Tool(tool.name, tool.description, tool.parameters) for tool in message.tools),
         tool_choice=_tool_choice(message.tool_choice) if message.HasField("tool_choice") else ToolChoice(),
         parallel_tool_calls=message.parallel_tool_calls if message.HasField("parallel_tool_calls") else True,

@@ -105,6 +105,7 @@ class GenerateRequest:
     request_id: str
     priority: int = 0
     lora: str = ""
+    delta_interval_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ class ChatRequest:
     request_id: str
     priority: int = 0
     lora: str = ""
+    delta_interval_ms: int = 0
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = field(default_factory=ToolChoice)
     parallel_tool_calls: bool = True
@@ -168,6 +170,7 @@ class GenerationTask:
     deadline: float | None = None  # on the clock of time.monotonic
     shown: frozenset[int] = frozenset()  # special tokens that are text in this answer
     adapter: Adapter | None = None
+    delta_interval_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

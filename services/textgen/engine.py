@@ -44,7 +44,9 @@ class Engine:
         request: domain.GenerateRequest | domain.ChatRequest,
         answer: Callable[[], AsyncGenerator[domain.GenerationEvent, None]],
     ) -> AsyncGenerator[domain.GenerationEvent, None]:
-        validation.check_request(request.request_id, request.priority, request.lora)
+        validation.check_request(
+            request.request_id, request.priority, request.lora, request.delta_interval_ms
+        )
         if not request.request_id:
             return answer()
         key = current_call().principal.tenant, request.request_id
@@ -266,6 +268,7 @@ async def _run(
         priority=request.priority,
         deadline=call.deadline,
         shown=shown,
+        delta_interval_s=request.delta_interval_ms / 1e3,
         adapter=model.loras.get(request.lora) if model.loras is not None and request.lora else None,
     )
     started = domain.Started(task.request_id, model.info.id, len(ids), chosen)

@@ -118,10 +118,11 @@ def answer_room(prompt_tokens: int, sampling: Sampling, model: ServedModel, fiel
     return sampling.max_tokens
 
 
-def check_request(request_id: str, priority: int, lora: str) -> None:
+def check_request(request_id: str, priority: int, lora: str, delta_interval_ms: int) -> None:
     """Fields that Generate and Chat share."""
     if len(request_id.encode()) > 128:
         raise InvalidInput("request_id", "must be at most 128 bytes")
     within("priority", priority, -100, 100)
+    within("delta_interval_ms", delta_interval_ms, 0, 60_000)
     if lora:
         check_name("lora", lora)

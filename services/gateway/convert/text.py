@@ -93,6 +93,7 @@ def chat_to_proto(request: domain.ChatRequest) -> text_pb2.ChatRequest:
         tools=[tools.tool_to_proto(tool) for tool in request.tools],
         tool_choice=tools.choice_to_proto(request.tool_choice),
         parallel_tool_calls=request.parallel_tool_calls,
+        delta_interval_ms=request.delta_interval_ms,
     )
 
 
@@ -109,6 +110,7 @@ def generate_to_proto(request: domain.GenerateRequest) -> text_pb2.GenerateReque
         sampling=sampling_to_proto(request.sampling),
         request_id=request.request_id,
         priority=request.priority,
+        delta_interval_ms=request.delta_interval_ms,
     )
 
 

@@ -97,6 +97,7 @@ class ChatRequest:
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
+    delta_interval_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class GenerateRequest:
     sampling: Sampling = Sampling()
     request_id: str = ""
     priority: int | None = None
+    delta_interval_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from gateway.domain.text import (
 from gateway.http.caller import unless_gone
 from gateway.http.sampling import chat_logprob, sampling, structured, usage_body
 from gateway.http.schemas import ChatBody, Message
-from gateway.http.stream import Event, respond
+from gateway.http.stream import GATHERED_MS, Event, respond
 from gateway.http.tools import call_bodies, calls_of, choice_of, piece_body, tools_of
 
 
@@ -56,6 +56,7 @@ def _request(body: ChatBody, request_id: str) -> ChatRequest:
         tools=tools_of(body),
         tool_choice=choice_of(body),
         parallel_tool_calls=body.parallel_tool_calls,
+        delta_interval_ms=None if body.stream else GATHERED_MS,
     )
 
 

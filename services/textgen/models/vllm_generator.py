@@ -64,7 +64,7 @@ class VllmGenerator:
                 constraints = list(
                     await self._compiler.compile(task.sampling.structured_output, task.sampling.n)
                 )
-            channel = EventChannel(asyncio.get_running_loop())
+            channel = EventChannel(asyncio.get_running_loop(), task.delta_interval_s)
             sequences = [
                 self._sequence(task, index, constraint, channel)
                 for index, constraint in enumerate(constraints)

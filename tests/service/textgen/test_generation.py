@@ -173,3 +173,17 @@ async def test_tokens_are_counted_by_the_experts_that_compute_them(serve):
             for expert in "0123"
         ]
         assert sum(experts) == 2 * computed
+
+
+async def test_deltas_come_as_far_apart_as_is_asked_for(serve):
+    served = await serve("llama")
+    wanted = await tokens(served.client, "the cat", seed=3, max_tokens=30, ignore_eos=True)
+    stream = served.client.stream_generate(
+        "the cat", seed=3, max_tokens=30, ignore_eos=True, delta_interval_ms=60_000
+    )
+    async with stream:
+        deltas = [event async for event in stream if isinstance(event, Delta)]
+    assert len(deltas) <= 2
+    assert [token for delta in deltas for token in delta.token_ids] == wanted
+    with pytest.raises(InvalidArgumentError, match="delta_interval_ms"):
+        await tokens(served.client, "x", delta_interval_ms=60_001)

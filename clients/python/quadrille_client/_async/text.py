@@ -13,6 +13,8 @@ from quadrille_client.convert import tools as tool_convert
 from quadrille_client.types import text as types
 from quadrille_client.types import tools as tool_types
 
+GATHERED_MS = 1000  # whoever waits for the whole answer needs no delta for each token
+
 
 class AsyncTextCalls:
     """Text: mixed into the client."""
@@ -30,6 +32,7 @@ class AsyncTextCalls:
         parallel_tool_calls: bool | None = None,
         priority: int | None = None,
         lora: str = "",
+        delta_interval_ms: int | None = None,
         **sampling: Unpack[types.Sampling],
     ) -> AsyncTextStream:
         """Answer a conversation, event by event; with tools, the model may ask for calls; `lora` names an adapter."""
@@ -44,6 +47,7 @@ class AsyncTextCalls:
             tool_choice=tool_convert.choice(tool_choice),
             parallel_tool_calls=parallel_tool_calls,
             lora=lora,
+            delta_interval_ms=delta_interval_ms,
         )
         return AsyncTextStream(self._transport, self._text.Chat, request)
 
@@ -70,6 +74,7 @@ class AsyncTextCalls:
             parallel_tool_calls=parallel_tool_calls,
             priority=priority,
             lora=lora,
+            delta_interval_ms=GATHERED_MS,
             **sampling,
         )
         return await stream.collect()
@@ -81,6 +86,7 @@ class AsyncTextCalls:
         model: str = "",
         priority: int | None = None,
         lora: str = "",
+        delta_interval_ms: int | None = None,
         **sampling: Unpack[types.Sampling],
     ) -> AsyncTextStream:
         """Continue a prompt, event by event; `lora` names a loaded adapter."""
@@ -90,6 +96,7 @@ class AsyncTextCalls:
             sampling=convert.sampling(sampling),
             priority=priority,
             lora=lora,
+            delta_interval_ms=delta_interval_ms,
         )
         return AsyncTextStream(self._transport, self._text.Generate, request)
 
@@ -103,7 +110,9 @@ class AsyncTextCalls:
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
         """Continue a prompt."""
-        stream = self.stream_generate(prompt, model=model, priority=priority, lora=lora, **sampling)
+        stream = self.stream_generate(
+            prompt, model=model, priority=priority, lora=lora, delta_interval_ms=GATHERED_MS, **sampling
+        )
         return await stream.collect()
 
     async def score(

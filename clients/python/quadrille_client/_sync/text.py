@@ -12,6 +12,8 @@ from quadrille_client.convert import tools as tool_convert
 from quadrille_client.types import text as types
 from quadrille_client.types import tools as tool_types
 
+GATHERED_MS = 1000  # whoever waits for the whole answer needs no delta for each token
+
 
 class TextCalls:
     """Text: mixed into the client."""
@@ -29,6 +31,7 @@ class TextCalls:
         parallel_tool_calls: bool | None = None,
         priority: int | None = None,
         lora: str = "",
+        delta_interval_ms: int | None = None,
         **sampling: Unpack[types.Sampling],
     ) -> TextStream:
         """Answer a conversation, event by event; with tools, the model may ask for calls; `lora` names an adapter."""
@@ -43,6 +46,7 @@ class TextCalls:
             tool_choice=tool_convert.choice(tool_choice),
             parallel_tool_calls=parallel_tool_calls,
             lora=lora,
+            delta_interval_ms=delta_interval_ms,
         )
         return TextStream(self._transport, self._text.Chat, request)
 
@@ -69,6 +73,7 @@ class TextCalls:
             parallel_tool_calls=parallel_tool_calls,
             priority=priority,
             lora=lora,
+            delta_interval_ms=GATHERED_MS,
             **sampling,
         )
         return stream.collect()
@@ -80,6 +85,7 @@ class TextCalls:
         model: str = "",
         priority: int | None = None,
         lora: str = "",
+        delta_interval_ms: int | None = None,
         **sampling: Unpack[types.Sampling],
     ) -> TextStream:
         """Continue a prompt, event by event; `lora` names a loaded adapter."""
@@ -89,6 +95,7 @@ class TextCalls:
             sampling=convert.sampling(sampling),
             priority=priority,
             lora=lora,
+            delta_interval_ms=delta_interval_ms,
         )
         return TextStream(self._transport, self._text.Generate, request)
 
@@ -102,7 +109,9 @@ class TextCalls:
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
         """Continue a prompt."""
-        stream = self.stream_generate(prompt, model=model, priority=priority, lora=lora, **sampling)
+        stream = self.stream_generate(
+            prompt, model=model, priority=priority, lora=lora, delta_interval_ms=GATHERED_MS, **sampling
+        )
         return stream.collect()
 
     def score(

@@ -424,6 +424,7 @@ class GenerateRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     LORA_FIELD_NUMBER: _builtins.int
+    DELTA_INTERVAL_MS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Model id. Empty: the default model that can generate."""
     request_id: _builtins.str
@@ -435,6 +436,11 @@ class GenerateRequest(_message.Message):
     """Higher is served earlier when requests wait, -100 to 100. Default 0."""
     lora: _builtins.str
     """Name of a loaded LoRA adapter. Empty: none."""
+    delta_interval_ms: _builtins.int
+    """Milliseconds for which tokens are gathered into one delta a sequence, 0 to 60000: deltas come at least so far apart,
+    the first and the last at once. For callers who want the whole answer; each delta costs server and caller some
+    0.1 ms. Default 0: what a step generates is sent at once, or as soon as it is read.
+    """
     @_builtins.property
     def prompt(self) -> Global___Prompt:
         """The prompt; with max_tokens it must fit the model's context."""
@@ -452,13 +458,19 @@ class GenerateRequest(_message.Message):
         request_id: _builtins.str = ...,
         priority: _builtins.int | None = ...,
         lora: _builtins.str = ...,
+        delta_interval_ms: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "priority", b"priority", "prompt", b"prompt", "sampling", b"sampling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_delta_interval_ms", b"_delta_interval_ms", "_priority", b"_priority", "delta_interval_ms", b"delta_interval_ms", "priority", b"priority", "prompt", b"prompt", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "lora", b"lora", "model", b"model", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "sampling", b"sampling"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_delta_interval_ms", b"_delta_interval_ms", "_priority", b"_priority", "delta_interval_ms", b"delta_interval_ms", "lora", b"lora", "model", b"model", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "sampling", b"sampling"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__delta_interval_ms: _TypeAlias = _typing.Literal["delta_interval_ms"]  # noqa: Y015
+    _WhichOneofArgType__delta_interval_ms: _TypeAlias = _typing.Literal["_delta_interval_ms", b"_delta_interval_ms"]  # noqa: Y015
     _WhichOneofReturnType__priority: _TypeAlias = _typing.Literal["priority"]  # noqa: Y015
     _WhichOneofArgType__priority: _TypeAlias = _typing.Literal["_priority", b"_priority"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__delta_interval_ms) -> _WhichOneofReturnType__delta_interval_ms | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__priority) -> _WhichOneofReturnType__priority | None: ...
 
 Global___GenerateRequest: _TypeAlias = GenerateRequest  # noqa: Y015
@@ -871,6 +883,7 @@ class ChatRequest(_message.Message):
     TOOLS_FIELD_NUMBER: _builtins.int
     TOOL_CHOICE_FIELD_NUMBER: _builtins.int
     PARALLEL_TOOL_CALLS_FIELD_NUMBER: _builtins.int
+    DELTA_INTERVAL_MS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Model id. Empty: the default model that can chat."""
     request_id: _builtins.str
@@ -884,6 +897,11 @@ class ChatRequest(_message.Message):
     """Name of a loaded LoRA adapter. Empty: none."""
     parallel_tool_calls: _builtins.bool
     """Whether an answer may ask for several calls; if not, those after a sequence's first are left out. Default true."""
+    delta_interval_ms: _builtins.int
+    """Milliseconds for which tokens are gathered into one delta a sequence, 0 to 60000: deltas come at least so far apart,
+    the first and the last at once. For callers who want the whole answer; each delta costs server and caller some
+    0.1 ms. Default 0: what a step generates is sent at once, or as soon as it is read.
+    """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatMessage]:
         """The conversation so far, 1 to 256 messages; the last one is the user's or a tool's."""
@@ -923,15 +941,20 @@ class ChatRequest(_message.Message):
         tools: _abc.Iterable[_tools_pb2.Tool] | None = ...,
         tool_choice: _tools_pb2.ToolChoice | None = ...,
         parallel_tool_calls: _builtins.bool | None = ...,
+        delta_interval_ms: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_priority", b"_priority", "parallel_tool_calls", b"parallel_tool_calls", "priority", b"priority", "sampling", b"sampling", "tool_choice", b"tool_choice"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_delta_interval_ms", b"_delta_interval_ms", "_parallel_tool_calls", b"_parallel_tool_calls", "_priority", b"_priority", "delta_interval_ms", b"delta_interval_ms", "parallel_tool_calls", b"parallel_tool_calls", "priority", b"priority", "sampling", b"sampling", "tool_choice", b"tool_choice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_priority", b"_priority", "documents", b"documents", "lora", b"lora", "messages", b"messages", "model", b"model", "parallel_tool_calls", b"parallel_tool_calls", "priority", b"priority", "request_id", b"request_id", "sampling", b"sampling", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_delta_interval_ms", b"_delta_interval_ms", "_parallel_tool_calls", b"_parallel_tool_calls", "_priority", b"_priority", "delta_interval_ms", b"delta_interval_ms", "documents", b"documents", "lora", b"lora", "messages", b"messages", "model", b"model", "parallel_tool_calls", b"parallel_tool_calls", "priority", b"priority", "request_id", b"request_id", "sampling", b"sampling", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__delta_interval_ms: _TypeAlias = _typing.Literal["delta_interval_ms"]  # noqa: Y015
+    _WhichOneofArgType__delta_interval_ms: _TypeAlias = _typing.Literal["_delta_interval_ms", b"_delta_interval_ms"]  # noqa: Y015
     _WhichOneofReturnType__parallel_tool_calls: _TypeAlias = _typing.Literal["parallel_tool_calls"]  # noqa: Y015
     _WhichOneofArgType__parallel_tool_calls: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls"]  # noqa: Y015
     _WhichOneofReturnType__priority: _TypeAlias = _typing.Literal["priority"]  # noqa: Y015
     _WhichOneofArgType__priority: _TypeAlias = _typing.Literal["_priority", b"_priority"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__delta_interval_ms) -> _WhichOneofReturnType__delta_interval_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__parallel_tool_calls) -> _WhichOneofReturnType__parallel_tool_calls | None: ...
     @_typing.overload
