@@ -54,7 +54,7 @@ class NativeNetwork:
         with torch.inference_mode():
             cosines, sines = _angles(model, blocks * BLOCK_TOKENS)
             self._decoder = torch.classes.quadrille.Decoder(
-                model.get_input_embeddings().weight,
+                model.get_input_embeddings().weight.clone(),  # so that the file it may be mapped to can go
                 model.get_output_embeddings().weight,
                 model.model.norm.weight,
                 cosines,

@@ -9,6 +9,7 @@ from textgen.models.decoder import Network
 from textgen.models.encoder import EncoderNetwork
 from textgen.models.int8 import quantise
 from textgen.models.lora import install
+from textgen.models.memory import release
 from textgen.models.native_encoder import NativeEncoder
 from textgen.models.native_network import NativeNetwork, unfit
 from textgen.models.torch_encoder import TorchEncoder
@@ -28,6 +29,7 @@ def network_of(
     """
     if (reason := unfit(model)) is None:
         network: Network = NativeNetwork(model, blocks=blocks, int8=int8)
+        release(model)
         said = _BUILT + (", in int8" if int8 else "")
     else:
         quantised = f", {quantise(model)} layers in int8" if int8 else ""

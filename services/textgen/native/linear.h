@@ -72,14 +72,15 @@ inline Linear packed_linear(const Tensor& weight, const Tensor& bias, bool small
   const int64_t steps = (depth + deep - 1) / deep;
   Linear linear{arena.take(panels_of(columns) * steps * kLine), columns, depth, steps,
                 bias.defined() ? bias.to(at::kFloat).contiguous() : bias, {}, {}};
-  const Tensor plain = weight.to(at::kFloat).contiguous();
+  const Tensor plain = weight.contiguous();
   if (small) {
     linear.scales = at::empty({columns}, at::kFloat);
     linear.sums = at::empty({columns}, at::kFloat);
   }
   at::parallel_for(0, columns, 64, [&](int64_t begin, int64_t end) {
+    std::vector<float> from(depth);
     for (int64_t column = begin; column < end; ++column) {
-      const float* from = floats(plain) + column * depth;
+      for (int64_t i = 0; i < depth; ++i) from[i] = to_float(numbers(plain)[column * depth + i]);
       uint8_t* to = linear.packed + (column / kLanes) * steps * kLine + (column % kLanes) * kStep;
       float most = 1e-30f;
       for (int64_t i = 0; i < depth; ++i) most = std::max(most, std::abs(from[i]));
