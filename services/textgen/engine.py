@@ -250,8 +250,7 @@ async def _run(
 ) -> AsyncGenerator[domain.GenerationEvent, None]:
     if model.generator is None:
         raise NotConfigured(f"{model.info.id} has no generator", "load a decoder")
-    if request.lora and model.loras is None:
-        raise InvalidInput("lora", f"{model.info.id} {_NO_LORAS}")
+    adapter = _adapter(model, request.lora)
     room = validation.answer_room(len(ids), request.sampling, model, field)
     # Sequence i takes seed + i, so the last one must still be a seed.
     seed = request.sampling.seed
@@ -269,7 +268,7 @@ async def _run(
         deadline=call.deadline,
         shown=shown,
         delta_interval_s=request.delta_interval_ms / 1e3,
-        adapter=model.loras.get(request.lora) if model.loras is not None and request.lora else None,
+        adapter=adapter,
     )
     started = domain.Started(task.request_id, model.info.id, len(ids), chosen)
     begun = False
@@ -279,6 +278,14 @@ async def _run(
                 begun = True
                 yield started
             yield event
+
+
+def _adapter(model: ServedModel, name: str) -> domain.Adapter | None:
+    if not name:
+        return None
+    if model.loras is None:
+        raise InvalidInput("lora", f"{model.info.id} {_NO_LORAS}")
+    return model.loras.get(name)
 
 
 def _prompt_ids(prompt: domain.Prompt, model: ServedModel) -> tuple[tuple[int, ...], str]:

@@ -51,11 +51,13 @@ class NativeNetwork:
         """int8 computes products of weights and activations in 8 bits, with a scale for each row of either."""
         config, self._width, self._blocks = model.config, _head_width(model), blocks
         shared = config.num_key_value_heads
+        embedding, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+        shares = embedding is head and not int8
         with torch.inference_mode():
             cosines, sines = _angles(model, blocks * BLOCK_TOKENS)
             self._decoder = torch.classes.quadrille.Decoder(
-                model.get_input_embeddings().weight.clone(),  # so that the file it may be mapped to can go
-                model.get_output_embeddings().weight,
+                None if shares else embedding.clone(),  # so that the file it may be mapped to can go
+                head,
                 model.model.norm.weight,
                 cosines,
                 sines,
@@ -114,16 +116,17 @@ class NativeNetwork:
         return likeliest, sums
 
     def renewed(self) -> "NativeNetwork":
-        """The same weights, another cache."""
+        """The same weights, another cache and other memory to compute in: a stuck step may still write to these."""
         other = copy.copy(self)
+        other._decoder = self._decoder.renewed()
         other._keys, other._values = self._cache(self._blocks), self._cache(self._blocks)
         return other
 
     def _cache(self, blocks: int) -> list[Tensor]:
         """A tensor of (blocks, numbers of a block) for each layer; its memory is only taken once it is used."""
         layers, numbers = self._shape
-        zeros = [np.zeros((blocks, numbers), dtype=np.uint16) for _ in range(layers)]
-        return [torch.from_numpy(each).view(torch.bfloat16) for each in zeros]
+        zeros = np.zeros((layers, blocks, numbers), dtype=np.uint16)  # in one piece, for large pages
+        return list(torch.from_numpy(zeros).view(torch.bfloat16))
 
     def _step(
         self,

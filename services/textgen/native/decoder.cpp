@@ -44,17 +44,19 @@ struct Layer {
 
 class Decoder : public torch::CustomClassHolder {
  public:
-  // `small` computes products in int8. embedding (vocabulary, width), head likewise, final_norm (width,), cosines and sines (positions, head width).
-  Decoder(Tensor embedding, const Tensor& head, const Tensor& final_norm, const Tensor& cosines, const Tensor& sines,
+  // `small` computes products in int8. head (vocabulary, width), embedding likewise, or undefined where it is the head,
+  // final_norm (width,), cosines and sines (positions, head width).
+  Decoder(const c10::optional<Tensor>& embedding, const Tensor& head, const Tensor& final_norm, const Tensor& cosines, const Tensor& sines,
           int64_t query_heads, int64_t shared_heads, int64_t head_width, double epsilon, bool small)
-      : embedding_(embedding.contiguous()),
-        head_(packed_linear(head, {}, small, arena_)),
+      : embedding_(embedding ? embedding->contiguous() : Tensor()),
+        head_(packed_linear(head, {}, small, *arena_)),
         final_norm_(final_norm.to(at::kFloat).contiguous()),
         cosines_(cosines.to(at::kFloat).contiguous()),
         sines_(sines.to(at::kFloat).contiguous()),
         heads_{query_heads, shared_heads, head_width, 1.0f / std::sqrt(static_cast<float>(head_width)), 0},
         epsilon_(static_cast<float>(epsilon)),
         small_(small) {
+    TORCH_CHECK(embedding_.defined() || !small, "embeddings are not kept in int8");
     TORCH_CHECK(head_width % kLanes == 0, "a head's width must be a multiple of ", kLanes, ", not ", head_width);
   }
 
@@ -65,7 +67,7 @@ class Decoder : public torch::CustomClassHolder {
       return weight.defined() ? weight.to(at::kFloat).contiguous() : weight;
     };
     auto linear = [&](const std::string& name) {
-      return packed_linear(weights.at(name), given(weights, name + "_bias"), small_, arena_);
+      return packed_linear(weights.at(name), given(weights, name + "_bias"), small_, *arena_);
     };
     layers_.push_back({norm("attention_norm"), norm("feed_norm"), norm("query_norm"), norm("key_norm"), linear("qkv"),
                        linear("out"), linear("gate_up"), linear("down"), window});
@@ -77,20 +79,17 @@ class Decoder : public torch::CustomClassHolder {
   Tensor step(const Tensor& tokens, const Tensor& tables, const Tensor& starts, const Tensor& lengths,
               const Tensor& wanted, const std::vector<Tensor>& keys, const std::vector<Tensor>& values,
               const std::vector<c10::intrusive_ptr<Adapter>>& adapters, const Tensor& owners) {
-    const int64_t rows = tokens.numel(), width = embedding_.size(1), sequences = starts.numel();
+    const int64_t rows = tokens.numel(), width = head_.depth, sequences = starts.numel();
     const int64_t* ids = tokens.data_ptr<int64_t>();
     for (int64_t row = 0; row < rows; ++row)
-      TORCH_CHECK(ids[row] >= 0 && ids[row] < embedding_.size(0), "token ", ids[row], " is not in the vocabulary");
+      TORCH_CHECK(ids[row] >= 0 && ids[row] < vocabulary(), "token ", ids[row], " is not in the vocabulary");
     TORCH_CHECK(keys.size() == layers_.size() && values.size() == layers_.size(), "a cache for each layer is needed");
     place_rows(tables, starts, lengths, rows, keys[0].size(0));
     for (const auto& adapter : adapters)
       TORCH_CHECK(adapter->layers() == static_cast<int64_t>(layers_.size()), "an adapter has another number of layers");
     adapted_.begin(adapters, owners, lengths);
     state_.resize(rows * width);
-    each_row(rows, [&](int64_t row) {
-      const bf16* from = numbers(embedding_) + ids[row] * width;
-      for (int64_t i = 0; i < width; ++i) state_[row * width + i] = to_float(from[i]);
-    });
+    each_row(rows, [&](int64_t row) { embed(ids[row], width, state_.data() + row * width); });
     for (size_t layer = 0; layer < layers_.size(); ++layer) {
       TORCH_CHECK(keys[layer].numel() == values[layer].numel() && keys[layer].size(1) == heads_.block(),
                   "the cache of layer ", layer, " has a wrong size");
@@ -113,7 +112,35 @@ class Decoder : public torch::CustomClassHolder {
     return logits_.narrow(0, 0, count);
   }
 
+  // Another over the same weights, with memory of its own to compute in.
+  c10::intrusive_ptr<Decoder> renewed() const { return c10::make_intrusive<Decoder>(*this); }
+  Decoder(const Decoder& other)
+      : arena_(other.arena_),
+        embedding_(other.embedding_),
+        head_(other.head_),
+        final_norm_(other.final_norm_),
+        cosines_(other.cosines_),
+        sines_(other.sines_),
+        heads_(other.heads_),
+        epsilon_(other.epsilon_),
+        small_(other.small_),
+        layers_(other.layers_) {}
+
  private:
+  int64_t vocabulary() const { return embedding_.defined() ? embedding_.size(0) : head_.columns; }
+
+  // A token's embedding (width,), from the packed head where it is the same matrix.
+  void embed(int64_t token, int64_t width, float* to) const {
+    if (embedding_.defined()) {
+      const bf16* from = numbers(embedding_) + token * width;
+      for (int64_t i = 0; i < width; ++i) to[i] = to_float(from[i]);
+      return;
+    }
+    const uint8_t* from = head_.packed + token / kLanes * head_.steps * kLine + token % kLanes * kStep;
+    for (int64_t i = 0; i < width; ++i)
+      to[i] = to_float(reinterpret_cast<const bf16*>(from + i / Bfloat16::kDeep * kLine)[i % Bfloat16::kDeep]);
+  }
+
   // Position, and place in the cache, of each row of the step.
   void place_rows(const Tensor& tables, const Tensor& starts, const Tensor& lengths, int64_t rows,
                   int64_t blocks) {
@@ -217,7 +244,7 @@ class Decoder : public torch::CustomClassHolder {
     });
   }
 
-  Arena arena_;  // has the packed weights, and so comes first
+  std::shared_ptr<Arena> arena_ = std::make_shared<Arena>();  // has the packed weights, and so comes first
   Tensor embedding_;
   Linear head_;
   Tensor final_norm_, cosines_, sines_;
@@ -250,9 +277,10 @@ TORCH_LIBRARY_FRAGMENT(quadrille, library) {
   library.def("summarise", &summarise_rows);
   library.class_<Adapter>("Adapter").def(torch::init<int64_t>()).def("add", &Adapter::add);
   library.class_<Decoder>("Decoder")
-      .def(torch::init<Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t, int64_t,
+      .def(torch::init<const c10::optional<Tensor>&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t, int64_t,
                        double, bool>())
       .def("add_layer", &Decoder::add_layer)
+      .def("renewed", &Decoder::renewed)
       .def("step", &Decoder::step);
 }
 

@@ -18,7 +18,7 @@ from textgen.native.build import why_not
 from textgen.scheduler import Limits, Span
 
 from .adapters import adapter, matrices, merged
-from .batch import Batch, row, run
+from .batch import Batch, row
 
 VOCABULARY = 67  # of no panel's width
 SHAPE = {
@@ -236,24 +236,32 @@ def test_an_adapter_of_a_network_is_that_of_a_renewed_one(network, adapted, tole
 @pytest.mark.parametrize("model", ["qwen3"], indirect=True)
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    prompts=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 12)), min_size=1, max_size=4),
+    prompts=st.lists(
+        st.tuples(st.integers(1, 40), st.integers(1, 12), st.sampled_from([None, *ADAPTERS])),
+        min_size=1,
+        max_size=4,
+    ),
     blocks=st.integers(5, 20),
     step=st.sampled_from([4, 16, 256]),
     speculative=st.booleans(),
 )
-def test_seeded_answers_are_the_same_whatever_is_planned(network, prompts, blocks, step, speculative):
+def test_seeded_answers_are_the_same_whatever_is_planned(
+    network, adapted, prompts, blocks, step, speculative
+):
     runner, rules = Decoder(network, start_token=1), Sampling(temperature=0.7)
     rows = [
-        (row(number, text(0, length), rules, seed=number), count)
-        for number, (length, count) in enumerate(prompts)
+        (row(number, text(0, length), rules, seed=number), count, adapted[name][0])
+        for number, (length, count, name) in enumerate(prompts)
     ]
     limits = Limits(max_batch_size=4, max_batch_tokens=16 * blocks, max_prefill_tokens=step)
     batch = Batch(runner, limits, speculative=speculative)
-    for each, count in rows:
-        batch.add(each, count)
+    for each, count, own in rows:
+        batch.add(each, count, adapter=own)
     found = batch.finish()
-    for each, count in rows:
-        assert found[each.key[0]] == run(runner, [(each, count)], caches=False)[each.key[0]]
+    for each, count, own in rows:
+        alone = Batch(runner, caches=False)
+        alone.add(each, count, adapter=own)
+        assert found[each.key[0]] == alone.finish()[each.key[0]]
 
 
 def test_a_summary_is_the_likeliest_token_and_the_sum_of_exponentials(network):

@@ -196,7 +196,7 @@ async def serve(checkpoints, monkeypatch):
             registry, worker = CollectorRegistry(), DeviceWorker()
             limits = Limits(max_batch_size, 1024, 256)
             assembler = Assembler(
-                worker, limits, max_waiting, max_waiting_tokens, TextMetrics(registry), None, loras
+                worker, limits, max_waiting, max_waiting_tokens, TextMetrics(registry), None, loras=loras
             )
             options = LoadOptions(torch.float32, torch.device("cpu"), "test")
             loaded = [
