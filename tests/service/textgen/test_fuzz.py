@@ -9,7 +9,7 @@ from quadrille.text.v1 import text_pb2 as pb
 
 SERVICE = pb.DESCRIPTOR.services_by_name["TextService"]
 of_every_rpc = pytest.mark.parametrize("rpc", list(SERVICE.methods), ids=lambda rpc: rpc.name)
-MODELS = ("llama", "t5", "embedder", "reranker", "masked")
+MODELS = ("caller", "llama", "t5", "embedder", "reranker", "masked")
 REFUSED = {
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.NOT_FOUND,
@@ -39,6 +39,18 @@ FIELDS = {
     "query": TEXTS,
     "continuations": TEXTS,
     "role": mostly(st.sampled_from((1, 2, 2, 2, 3)), st.integers(0, 9)),
+    "mode": mostly(st.sampled_from((1, 2, 3)), st.integers(0, 9)),
+    "name": mostly(st.sampled_from(("a", "b", "c", "d")), st.text(max_size=3)),
+    "description": TEXTS,
+    "parameters": mostly(
+        st.sampled_from(
+            ("", '{"type": "object"}', '{"type": "object", "properties": {"a|": {"type": "null"}}}')
+        ),
+        st.sampled_from(("{", "[]", '{"type": "object", "properties": 1}', '{"type": "object", "enum": 1}')),
+    ),
+    "arguments": mostly(st.just("{}"), st.sampled_from(("", '{"<|end|>": 1e999}', '{"a": "\\ud800"}'))),
+    "id": st.sampled_from(("1", "2", "3", "4", "")),
+    "tool_call_id": mostly(st.just(""), st.just("1")),
     "max_tokens": mostly(st.integers(1, 8), st.integers(-1, 200)),
     "n": mostly(st.integers(1, 3), st.integers(-1, 200)),
     # A name for one request is refused for another.
@@ -81,7 +93,7 @@ async def served(serve):
 async def ask(rpc, address, data, messages, fault):
     """One request; AssertionError when its end is none that was promised."""
     kind, answer = (message_factory.GetMessageClass(each) for each in (rpc.input_type, rpc.output_type))
-    request = data.draw(messages(kind, rare=("structured_output",), **FIELDS))
+    request = data.draw(messages(kind, rare=("structured_output", "tool_calls"), **FIELDS))
     path = f"/{SERVICE.full_name}/{rpc.name}"
     async with grpc.aio.insecure_channel(address) as channel:
         try:

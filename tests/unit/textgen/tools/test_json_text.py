@@ -24,6 +24,18 @@ def test_the_end_of_an_object_is_found_wherever_it_is_cut(value, ascii_only, aft
     pytest.fail("no end")
 
 
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_an_escape_may_be_cut_in_two(step) -> None:
+    text, after = r'{"\\": "\"}", "\\\"": {"}": 1}}', "}"
+    end = ObjectEnd()
+    ends = [
+        place + found
+        for place in range(0, len(text + after), step)
+        if (found := end.find((text + after)[place : place + step])) is not None
+    ]
+    assert ends[0] == len(text)
+
+
 @given(OBJECTS, st.sampled_from([None, 2]))
 def test_members_are_the_text_of_their_values(value, indent) -> None:
     found = members(json.dumps(value, indent=indent))
