@@ -1,12 +1,14 @@
 """Running out of device memory is a refusal, not a crash; and what is not needed any more is given back."""
 
 import ctypes
+import gc
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import torch
 from serving.errors import Overloaded
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -19,9 +21,27 @@ def out_of_memory_refused() -> Iterator[None]:
         raise Overloaded("the device is out of memory for this batch", retry_after_s=1.0) from error
 
 
-def release(model: Any) -> None:
-    """Let go of a model's weights, which have been packed, and of what loading left behind; its shape stays known."""
-    for parameter in model.parameters():
+def release(module: nn.Module) -> None:
+    """Let go of weights that have been packed; their names stay, their memory goes, also that of a mapped file."""
+    for parameter in module.parameters():
+        _drop_pages(parameter.data)
         parameter.data = parameter.data.new_empty(0)
-    with suppress(OSError, AttributeError):  # of glibc alone; it keeps what is freed unless told
+
+
+def settle() -> None:
+    """Give back what loading freed, and look for no garbage among what will live as long as the process."""
+    gc.collect()
+    gc.freeze()
+    with suppress(
+        OSError, AttributeError
+    ):  # glibc keeps what is freed unless told; others do as they see fit
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def _drop_pages(tensor: Tensor) -> None:
+    # Pages of a mapped file stay in memory for as long as any tensor of the file lives.
+    begin = -(-tensor.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
+    size = (tensor.data_ptr() + tensor.nbytes - begin) // mmap.PAGESIZE * mmap.PAGESIZE
+    if tensor.device.type == "cpu" and size > 0:
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).madvise(ctypes.c_void_p(begin), ctypes.c_size_t(size), mmap.MADV_DONTNEED)

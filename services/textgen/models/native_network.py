@@ -12,6 +12,7 @@ from textgen.domain import Adapter
 from textgen.kv_blocks import BLOCK_TOKENS
 from textgen.models.lora import linears_of
 from textgen.models.lora_files import Pairs
+from textgen.models.memory import release
 from textgen.native.build import load
 from textgen.scheduler import Span
 
@@ -45,11 +46,15 @@ def unfit(model: Any) -> str | None:
 
 
 class NativeNetwork:
-    """Implements Network; the model's own weights are not needed any more once they are packed."""
+    """Implements Network. The model's own weights are not needed once they are packed."""
 
-    def __init__(self, model: Any, *, blocks: int, int8: bool = False) -> None:
-        """int8 computes products of weights and activations in 8 bits, with a scale for each row of either."""
+    def __init__(self, model: Any, *, blocks: int, int8: bool = False, consume: bool = False) -> None:
+        """int8 computes products of weights and activations in 8 bits, with a scale for each row of either.
+
+        To consume a model is to let go of each weight once it is packed, so that never all are there twice.
+        """
         config, self._width, self._blocks = model.config, _head_width(model), blocks
+        self.linears = linears_of(model)
         shared = config.num_key_value_heads
         embedding, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
         shares = embedding is head and not int8
@@ -69,7 +74,10 @@ class NativeNetwork:
             )
             for layer in model.model.layers:
                 self._decoder.add_layer(_weights(layer), _window(layer, config))
-        self.linears = linears_of(model)
+                if consume:
+                    release(layer)
+        if consume:
+            release(model)
         self._shape = (len(model.model.layers), shared * BLOCK_TOKENS * self._width)
         self._keys, self._values = self._cache(blocks), self._cache(blocks)
 

@@ -9,7 +9,6 @@ from textgen.models.decoder import Network
 from textgen.models.encoder import EncoderNetwork
 from textgen.models.int8 import quantise
 from textgen.models.lora import install
-from textgen.models.memory import release
 from textgen.models.native_encoder import NativeEncoder
 from textgen.models.native_network import NativeNetwork, unfit
 from textgen.models.torch_encoder import TorchEncoder
@@ -28,8 +27,7 @@ def network_of(
     With int8 the weights are quantised; only those of a model that the kernels compute take activations with them.
     """
     if (reason := unfit(model)) is None:
-        network: Network = NativeNetwork(model, blocks=blocks, int8=int8)
-        release(model)
+        network: Network = NativeNetwork(model, blocks=blocks, int8=int8, consume=True)
         said = _BUILT + (", in int8" if int8 else "")
     else:
         quantised = f", {quantise(model)} layers in int8" if int8 else ""
