@@ -18,7 +18,7 @@ from serving.errors import DeadlineUnreachable, QuadrilleError, Unavailable
 
 from textgen.admission import Admission, Ticket
 from textgen.domain import Timings
-from textgen.energy import RaplMeter
+from textgen.energy import EnergyMeter, added
 from textgen.metrics import ModelMetrics
 from textgen.worker import DeviceWorker, LeftBehindError
 
@@ -66,7 +66,7 @@ class _Job(Generic[T, R]):
     scheduled: float | None = None
     ended: float = 0.0
     device_s: float = 0.0
-    joules: float | None = None
+    joules: float | None = 0.0
     restarts: int = 0
 
 
@@ -86,7 +86,7 @@ class BatchLane(Generic[T, R]):
         metrics: ModelMetrics,
         max_rows: int | None,
         max_tokens: int,
-        meter: RaplMeter | None = None,
+        meter: EnergyMeter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._run = run
@@ -183,9 +183,8 @@ class BatchLane(Generic[T, R]):
         for number, job in jobs.items():
             job.ended = ended
             job.device_s += ended - started
-            if joules is not None:
-                share = sum(key[0] == number for key in keys) / len(keys)
-                job.joules = (job.joules or 0.0) + joules * share
+            share = sum(key[0] == number for key in keys) / len(keys)
+            job.joules = added(job.joules, joules, share)
             if len(job.results) == len(job.items):
                 self._answer(number)
 

@@ -35,6 +35,7 @@ class TokenCodec:
         self.vocabulary = Vocabulary(self._literal)
         specials = sorted(self.vocabulary.specials, key=len, reverse=True)
         self._special = re.compile("|".join(re.escape(token) for token in specials) or r"(?!)")
+        self._marks = {char for token in specials for char in token if not (char.isalnum() or char in " _-")}
         # Where the model's own special tokens go is learnt from a probe: [CLS] a [SEP], <s> a, …
         bare = self._literal.encode(_PROBE, add_special_tokens=False).ids
         full = self._literal.encode(_PROBE, add_special_tokens=True).ids
@@ -66,6 +67,10 @@ class TokenCodec:
     def wrap(self, ids: Sequence[int]) -> list[int]:
         """Put the model's own special tokens around a text's ids."""
         return [*self._prefix, *ids, *self._suffix]
+
+    def may_spell_special(self, text: str) -> bool:
+        """Whether a text spells a special token, or has a character that marks one and so might with text beside it."""
+        return not self._marks.isdisjoint(text) or self._special.search(text) is not None
 
     def encode_parts(self, parts: Sequence[Part]) -> list[int]:
         """Ids of trusted and untrusted text in a row; no special tokens are added around it.

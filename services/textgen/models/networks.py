@@ -8,6 +8,7 @@ from textgen.models import native_encoder
 from textgen.models.decoder import Network
 from textgen.models.encoder import EncoderNetwork
 from textgen.models.int8 import quantise
+from textgen.models.lora import install
 from textgen.models.native_encoder import NativeEncoder
 from textgen.models.native_network import NativeNetwork, unfit
 from textgen.models.torch_encoder import TorchEncoder
@@ -18,7 +19,9 @@ _BUILT = "with kernels built for this processor"
 _NOT_BUILT = "and not those built for a processor"
 
 
-def network_of(model_id: str, model: Any, *, blocks: int, int8: bool = False) -> tuple[Network, str]:
+def network_of(
+    model_id: str, model: Any, *, blocks: int, int8: bool = False, adapters: bool = False
+) -> tuple[Network, str]:
     """The fastest network that computes the model here, and what to say of it. ModelLoadError if there is none.
 
     With int8 the weights are quantised; only those of a model that the kernels compute take activations with them.
@@ -28,7 +31,8 @@ def network_of(model_id: str, model: Any, *, blocks: int, int8: bool = False) ->
         said = _BUILT + (", in int8" if int8 else "")
     else:
         quantised = f", {quantise(model)} layers in int8" if int8 else ""
-        network = TorchNetwork(model, blocks=blocks)
+        # Hooks cost a little in every layer, so that they are left out where no adapter can come.
+        network = TorchNetwork(model, blocks=blocks, linears=install(model) if adapters else None)
         said = f"with torch's kernels{quantised}, {_NOT_BUILT}: {reason}"
     log.info("kernels_chosen", model=model_id, kernels=said)
     return network, said

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers.modeling_outputs import BaseModelOutput
 
-from textgen.models.base import RowKey, RowSpec, Sampled
+from textgen.models.base import RowKey, RowSpec, Sampled, Stepped
 from textgen.models.memory import out_of_memory_refused
 from textgen.models.sampling import RowSampler, sample
 from textgen.models.seq2seq_cache import Memory, can_be_mixed, closed, joined, placed
@@ -50,10 +50,10 @@ class TorchSeq2Seq:
     def copy(self, blocks: Sequence[tuple[int, int]]) -> None:
         """Nothing lies in blocks."""
 
-    def step(self, spans: Sequence[Span]) -> Mapping[RowKey, Sequence[Sampled] | Exception]:
+    def step(self, spans: Sequence[Span]) -> Stepped:
         """A token for each span that chooses; parts of a prompt that do not are left for later."""
         rows = {span.key: self._rows[span.key] for span in spans if span.chooses}
-        return self._step(rows) if rows else {}
+        return Stepped(self._step(rows) if rows else {})
 
     def drop(self, keys: Collection[RowKey]) -> None:
         """Forget rows."""

@@ -7,7 +7,8 @@ namespace quadrille {
 
 // Calls sink(row, column, sums) for ROWS rows from `row` on and PANELS panels from `first` on, 16 columns at a time.
 template <int ROWS, int PANELS, typename Sink>
-inline void sink_tile(const bf16* rows, int64_t row, const Weights& weights, int64_t first, const Sink& sink) {
+inline void sink_tile(const bf16* rows, int64_t row, const Weights& weights, int64_t first, int64_t tile,
+                      int64_t tiles, const Sink& sink) {
   __m512 sums[ROWS][PANELS];
   const uint8_t* panels[PANELS];
   for (int p = 0; p < PANELS; ++p) {
@@ -16,7 +17,7 @@ inline void sink_tile(const bf16* rows, int64_t row, const Weights& weights, int
   }
   const int64_t stride = weights.steps * kStep;
   multiply_tile<Bfloat16, ROWS, PANELS>(reinterpret_cast<const uint8_t*>(rows) + row * stride, stride, panels,
-                                        weights.steps, weights.panel(first + PANELS), sums);
+                                        weights.steps, panels_ahead<ROWS, PANELS>(weights, first, tile, tiles), sums);
   for (int p = 0; p < PANELS; ++p) {
     const int64_t column = (first + p) * kLanes;
     const __m512 bias = _mm512_loadu_ps(weights.bias + column);
@@ -35,9 +36,9 @@ void multiply_dense(int64_t count, const bf16* rows, const Linear& linear, const
         const int64_t height = (count - row + (tiles - tile) - 1) / (tiles - tile);
         with_rows(height, [&]<int ROWS>() {
           if (panel + 1 < panels) {
-            sink_tile<ROWS, 2>(rows, row, weights, panel, sink);
+            sink_tile<ROWS, 2>(rows, row, weights, panel, tile, tiles, sink);
           } else {
-            sink_tile<ROWS, 1>(rows, row, weights, panel, sink);
+            sink_tile<ROWS, 1>(rows, row, weights, panel, tile, tiles, sink);
           }
         });
         row += height;

@@ -7,6 +7,7 @@ import pytest
 import torch
 import transformers as t
 from textgen.models.decoder import Decoder
+from textgen.models.lora import install
 from textgen.models.seq2seq import TorchSeq2Seq
 from textgen.models.torch_network import TorchNetwork
 
@@ -94,6 +95,7 @@ def decoder_of(model_of):
         model = copy.deepcopy(model_of(name))
         if model.config.is_encoder_decoder:
             return TorchSeq2Seq(model, empty_prompt=[2])
-        return Decoder(TorchNetwork(model, blocks=blocks), start_token=start_token)
+        network = TorchNetwork(model, blocks=blocks, linears=install(model))
+        return Decoder(network, start_token=start_token)
 
     return make

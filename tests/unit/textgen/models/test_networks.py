@@ -86,6 +86,18 @@ def test_what_can_be_built_is_picked_and_what_is_picked_is_said(monkeypatch):
         assert "built for this processor" in said
 
 
+def test_layers_look_for_adapters_only_where_some_can_come():
+    for adapters in (False, True):
+        model = llama().float()
+        network, _ = networks.network_of("m", model, blocks=2, adapters=adapters)
+        hooked = [name for name, module in model.named_modules() if module._forward_hooks]
+        assert len(hooked) == (7 if adapters else 0)
+        assert list(network.linears) == list(network.renewed().linears) == hooked
+        assert (
+            max(len(module._forward_hooks) for module in model.modules()) == adapters
+        )  # a renewed one adds none
+
+
 def test_the_caches_memory_is_taken_when_it_is_used():
     def resident():
         with open("/proc/self/statm") as file:  # noqa: PTH123 - no file
