@@ -84,7 +84,12 @@ class Assembler:
                 self.metrics.experts.watch(info.id, ExpertLoad(checkpoint.model).tokens)
                 served["info"] = replace(info, engine_reason=f"{info.engine_reason}; {said}")
             served["generator"] = self._generator(checkpoint, runner, codec, compiler, metrics)
-            served["scorer"] = self._lane(runner.score, lambda item: len(item[0]) + len(item[1]), metrics)
+            served["scorer"] = self._lane(
+                runner.score,
+                lambda item: len(item[0]) + len(item[1]),
+                metrics,
+                pads=checkpoint.files.is_encoder_decoder,
+            )
         if any(map(has, _ENCODERS)):
             encoder, said = encoder_network_of(info.id, checkpoint.model)
             served["info"] = replace(info, engine_reason=f"{info.engine_reason}; {said}")
