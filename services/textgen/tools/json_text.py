@@ -45,7 +45,7 @@ def members(text: str) -> dict[str, str]:
     """The text of each value of an object, by its key. ValueError for what is no object."""
     found: dict[str, str] = {}
     place = _expect(text, 0, "{")
-    if text[place : place + 1] == "}":
+    if text[place:] == "}":
         return found
     while True:
         key, place = _DECODER.raw_decode(text, place)

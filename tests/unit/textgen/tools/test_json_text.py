@@ -47,7 +47,7 @@ def test_a_members_text_is_kept_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"a"}', '{"a":1,}', "{1:2}", '{"a":1} x', '{"a":1 "b":2}', "{,}"]
+    "text", ["", "[]", "{", "{}0", '{"a"}', '{"a":1,}', "{1:2}", '{"a":1} x', '{"a":1 "b":2}', "{,}"]
 )
 def test_what_is_no_object_has_no_members(text) -> None:
     with pytest.raises(ValueError):
