@@ -65,7 +65,7 @@ inline void score_blocks(const Heads& heads, const bf16* query, const int64_t* a
     panels[p] = reinterpret_cast<const uint8_t*>(keys + table[block + p] * heads.block());
     for (int r = 0; r < ROWS; ++r) sums[r][p] = _mm512_setzero_ps();
   }
-  multiply_tile<Bfloat16, ROWS, PANELS>(reinterpret_cast<const uint8_t*>(query), heads.width * 2, panels,
+  multiply_tile<Bfloat16, ROWS, PANELS>(reinterpret_cast<const uint8_t*>(query), heads.width * 2, kStep, panels,
                                         heads.width / 2, soon, sums);
   for (int p = 0; p < PANELS; ++p) {
     const __m512i places = _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>((block + p) * kBlock)));

@@ -16,7 +16,7 @@ inline void sink_tile(const bf16* rows, int64_t row, const Weights& weights, int
     for (int r = 0; r < ROWS; ++r) sums[r][p] = _mm512_setzero_ps();
   }
   const int64_t stride = weights.steps * kStep;
-  multiply_tile<Bfloat16, ROWS, PANELS>(reinterpret_cast<const uint8_t*>(rows) + row * stride, stride, panels,
+  multiply_tile<Bfloat16, ROWS, PANELS>(reinterpret_cast<const uint8_t*>(rows) + row * stride, stride, kStep, panels,
                                         weights.steps, panels_ahead<ROWS, PANELS>(weights, first, tile, tiles), sums);
   for (int p = 0; p < PANELS; ++p) {
     const int64_t column = (first + p) * kLanes;
@@ -29,19 +29,18 @@ inline void sink_tile(const bf16* rows, int64_t row, const Weights& weights, int
 template <typename Sink>
 void multiply_dense(int64_t count, const bf16* rows, const Linear& linear, const Sink& sink) {
   const Weights weights{linear.packed, linear.columns, linear.steps, floats(linear.bias), nullptr, nullptr};
-  const int64_t panels = panels_of(linear.columns), tiles = (count + kRowTile - 1) / kRowTile;
+  const int64_t panels = panels_of(linear.columns);
+  const Tiles tiles(count);
   at::parallel_for(0, (panels + 1) / 2, 1, [&](int64_t begin, int64_t end) {
     for (int64_t panel = 2 * begin; panel < std::min(2 * end, panels); panel += 2) {
-      for (int64_t tile = 0, row = 0; tile < tiles; ++tile) {  // of nearly equal height
-        const int64_t height = (count - row + (tiles - tile) - 1) / (tiles - tile);
-        with_rows(height, [&]<int ROWS>() {
+      for (int64_t tile = 0; tile < tiles.count; ++tile) {
+        with_rows(tiles.height(tile), [&]<int ROWS>() {
           if (panel + 1 < panels) {
-            sink_tile<ROWS, 2>(rows, row, weights, panel, tile, tiles, sink);
+            sink_tile<ROWS, 2>(rows, tiles.begin(tile), weights, panel, tile, tiles.count, sink);
           } else {
-            sink_tile<ROWS, 1>(rows, row, weights, panel, tile, tiles, sink);
+            sink_tile<ROWS, 1>(rows, tiles.begin(tile), weights, panel, tile, tiles.count, sink);
           }
         });
-        row += height;
       }
     }
   });

@@ -60,10 +60,19 @@ struct Int8 {  // rows unsigned with an offset of 128, weights signed
   }
 };
 
-// Activations, packed for a kind: rows of `stride` bytes. For int8, what each row's numbers were divided by.
+// Rows in tiles of nearly equal height, so that the last is not a sliver: 32 rows are 11, 11 and 10.
+struct Tiles {
+  int64_t rows, count;
+
+  explicit Tiles(int64_t rows) : rows(rows), count((rows + kRowTile - 1) / kRowTile) {}
+  int64_t begin(int64_t tile) const { return rows / count * tile + std::min(tile, rows % count); }
+  int64_t height(int64_t tile) const { return begin(tile + 1) - begin(tile); }
+};
+
+// Activations, packed for a kind: of each tile the first step in depth of all its rows, then the second …, so that
+// they are read as they lie. For int8, what each row's numbers were divided by.
 struct Rows {
   const uint8_t* data;
-  int64_t stride;
   const float* scales;
 };
 
@@ -97,10 +106,12 @@ inline Ahead<PANELS> panels_ahead(const Weights& weights, int64_t first, int64_t
   return ahead;
 }
 
-// sums[row][panel] += rows times PANELS panels over `steps` steps in depth.
+// sums[row][panel] += rows times PANELS panels over `steps` steps in depth. From a row to the next are `row_stride`
+// bytes, from a step to the next `step_stride`.
 template <class Kind, int ROWS, int PANELS>
-inline void multiply_tile(const uint8_t* rows, int64_t stride, const uint8_t* const (&panels)[PANELS], int64_t steps,
-                          const Ahead<PANELS>& ahead, typename Kind::Sum (&sums)[ROWS][PANELS]) {
+inline void multiply_tile(const uint8_t* rows, int64_t row_stride, int64_t step_stride,
+                          const uint8_t* const (&panels)[PANELS], int64_t steps, const Ahead<PANELS>& ahead,
+                          typename Kind::Sum (&sums)[ROWS][PANELS]) {
   for (int64_t step = 0; step < steps; ++step) {
     __m512i b[PANELS];
 #pragma GCC unroll 4
@@ -111,7 +122,7 @@ inline void multiply_tile(const uint8_t* rows, int64_t stride, const uint8_t* co
 #pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r) {
       int32_t numbers;
-      __builtin_memcpy(&numbers, rows + r * stride + step * kStep, kStep);
+      __builtin_memcpy(&numbers, rows + r * row_stride + step * step_stride, kStep);
       const __m512i x = _mm512_set1_epi32(numbers);
 #pragma GCC unroll 4
       for (int p = 0; p < PANELS; ++p) sums[r][p] = Kind::add(sums[r][p], x, b[p]);
@@ -144,7 +155,7 @@ void store_tile(const Rows& rows, int64_t row, const Weights& weights, int64_t f
 #pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r) sums[r][p] = Kind::zero();
   }
-  multiply_tile<Kind, ROWS, PANELS>(rows.data + row * rows.stride, rows.stride, panels, weights.steps,
+  multiply_tile<Kind, ROWS, PANELS>(rows.data + row * weights.steps * kStep, kStep, ROWS * kStep, panels, weights.steps,
                                     panels_ahead<ROWS, PANELS>(weights, first, tile, tiles), sums);
 #pragma GCC unroll 4
   for (int p = 0; p < PANELS; ++p) {
@@ -172,21 +183,17 @@ inline void with_rows(int64_t count, const Body& body) {
 // c (count, columns) = rows times the weights, for panels [begin, end).
 template <class Kind>
 void multiply(int64_t count, const Rows& rows, const Weights& weights, float* c, int64_t begin, int64_t end) {
-  // Tiles of nearly equal height, so that the last is not a sliver: 32 rows are 11, 11 and 10.
-  const int64_t tiles = (count + kRowTile - 1) / kRowTile;
+  const Tiles tiles(count);
   for (int64_t panel = begin; panel < end;) {
     const bool two = end - panel >= 2;
-    int64_t row = 0;
-    for (int64_t tile = 0; tile < tiles; ++tile) {
-      const int64_t height = (count - row + (tiles - tile) - 1) / (tiles - tile);
-      with_rows(height, [&]<int ROWS>() {
+    for (int64_t tile = 0; tile < tiles.count; ++tile) {
+      with_rows(tiles.height(tile), [&]<int ROWS>() {
         if (two) {
-          store_tile<Kind, ROWS, 2>(rows, row, weights, panel, tile, tiles, c);
+          store_tile<Kind, ROWS, 2>(rows, tiles.begin(tile), weights, panel, tile, tiles.count, c);
         } else {
-          store_tile<Kind, ROWS, 1>(rows, row, weights, panel, tile, tiles, c);
+          store_tile<Kind, ROWS, 1>(rows, tiles.begin(tile), weights, panel, tile, tiles.count, c);
         }
       });
-      row += height;
     }
     panel += two ? 2 : 1;
   }

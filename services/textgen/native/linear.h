@@ -42,16 +42,25 @@ struct Linear {
   // c (rows, columns) = x (rows, depth) times the weight; `packed_rows` and `row_scales` are scratch.
   void operator()(int64_t rows, const float* x, float* c, std::vector<uint8_t>& packed_rows,
                   std::vector<float>& row_scales) const {
-    const int64_t stride = steps * kStep;
-    packed_rows.resize(std::max<size_t>(packed_rows.size(), rows * stride));
+    const int64_t length = steps * kStep;
+    const Tiles tiles(rows);
+    packed_rows.resize(std::max<size_t>(packed_rows.size(), rows * length));
     row_scales.resize(std::max<size_t>(row_scales.size(), rows));
     const bool small = scales.defined();
-    each_row(rows, [&](int64_t row) {
-      uint8_t* to = packed_rows.data() + row * stride;
-      row_scales[row] = small ? pack_row(x + row * depth, depth, steps, to)
-                              : pack_row(x + row * depth, depth, steps, reinterpret_cast<bf16*>(to));
+    at::parallel_for(0, tiles.count, 1, [&](int64_t begin, int64_t end) {
+      std::vector<uint8_t> line(length);
+      for (int64_t tile = begin; tile < end; ++tile) {
+        const int64_t first = tiles.begin(tile), height = tiles.height(tile);
+        for (int64_t row = first; row < first + height; ++row) {
+          row_scales[row] = small ? pack_row(x + row * depth, depth, steps, line.data())
+                                  : pack_row(x + row * depth, depth, steps, reinterpret_cast<bf16*>(line.data()));
+          uint8_t* to = packed_rows.data() + first * length + (row - first) * kStep;
+          for (int64_t step = 0; step < steps; ++step)
+            __builtin_memcpy(to + step * height * kStep, line.data() + step * kStep, kStep);
+        }
+      }
     });
-    const Rows all{packed_rows.data(), stride, row_scales.data()};
+    const Rows all{packed_rows.data(), row_scales.data()};
     const Weights weights{packed, columns, steps, floats(bias), floats(scales),
                           floats(sums)};
     at::parallel_for(0, (panels_of(columns) + 1) / 2, 1, [&](int64_t begin, int64_t end) {
