@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-compose test-vllm check check-prometheus format protos docs bench bench-peers load starter evaluate-starter clean
+.PHONY: help setup demo up test test-all test-compose test-vllm check check-prometheus format protos docs bench bench-peers bench-page load starter evaluate-starter clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -89,8 +89,11 @@ protos: setup  ## regenerate the stubs in protos/gen
 docs: setup  ## regenerate docs/configuration.md
 	$(BIN)/python scripts/config_reference.py
 
-bench: setup  ## NAME=text|decoder|image|retrieval|gateway OUT=file.json
+bench: setup  ## NAME=text|decoder|image|retrieval|gateway OUT=file.json; text beside what bench-peers made
 	$(BIN)/python -m benchmarks $(NAME) --out $(OUT)
+
+bench-page: setup  ## draw results/text.json, write its figures into docs/performance.md
+	$(BIN)/python -m benchmarks.text
 
 BENCH_PEERS = openvino llama embed
 

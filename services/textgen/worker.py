@@ -126,7 +126,9 @@ class DeviceWorker:
         while True:
             with self.computing(), self._changed:
                 epoch = self._epoch
-                while epoch == self._epoch and not self._posted and not self._stopping and not self._has_work():
+                while (
+                    epoch == self._epoch and not self._posted and not self._stopping and not self._has_work()
+                ):
                     self._busy = False
                     self._changed.wait()
             with self._changed:
