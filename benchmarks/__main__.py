@@ -11,6 +11,7 @@ from quadrille_cli.stack import Ports, local_stack
 from rich.console import Console
 
 from benchmarks import decoder, gateway, image, retrieval
+from benchmarks.load import measure as load
 from benchmarks.report import Report
 from benchmarks.text import measure as text
 
@@ -19,7 +20,11 @@ BENCHMARKS: dict[str, Callable[[Ports], Coroutine[Any, Any, Report]]] = {
     "retrieval": retrieval.measure,
     "gateway": gateway.measure,
 }
-ALONE: dict[str, Callable[[], Report]] = {"text": text.measure, "decoder": decoder.measure}
+ALONE: dict[str, Callable[[], Report]] = {
+    "text": text.measure,
+    "text-load": load.measure,
+    "decoder": decoder.measure,
+}
 
 
 def main() -> None:

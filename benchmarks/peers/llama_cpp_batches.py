@@ -9,9 +9,8 @@ import llama_cpp as llama
 import numpy as np
 
 from benchmarks.peers.gguf_file import write
-from benchmarks.peers.protocol import ANSWER, PROMPT, STREAMS, VOCABULARY, Answer, Batch, main
+from benchmarks.peers.protocol import ANSWER, PART, PROMPT, STREAMS, VOCABULARY, Answer, Batch, main
 
-BATCH = 2048  # tokens of a call: its default
 QUIET = llama.llama_log_callback(lambda level, text, data: None)
 
 
@@ -31,12 +30,12 @@ def build(folder: Path, dtype: str) -> Batch:
     wanted = llama.llama_context_default_params()
     wanted.n_seq_max = max(STREAMS)
     wanted.n_ctx = max(STREAMS) * (PROMPT + ANSWER)
-    wanted.n_batch = BATCH
+    wanted.n_batch = PART
     wanted.n_threads = wanted.n_threads_batch = os.cpu_count()
     context = llama.llama_init_from_model(model, wanted)
     if context is None:
         raise RuntimeError(f"llama.cpp does not take {_file(folder, dtype)}")
-    batch = llama.llama_batch_init(BATCH, 0, 1)
+    batch = llama.llama_batch_init(PART, 0, 1)
 
     def compute(rows: list[tuple[int, int, int, bool]]) -> dict[int, int]:
         """Rows of token, position, sequence, and whether it chooses; the likeliest token of each that does."""
@@ -53,7 +52,7 @@ def build(folder: Path, dtype: str) -> Batch:
         begun, firsts = time.perf_counter(), {}
         answers: list[list[int]] = [[] for _ in prompts]
         llama.llama_memory_clear(llama.llama_get_memory(context), True)
-        at_once = BATCH // PROMPT
+        at_once = PART // PROMPT
         for start in range(0, len(prompts), at_once):
             rows = [
                 (token, position, sequence, position == len(prompts[sequence]) - 1)

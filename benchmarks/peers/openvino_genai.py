@@ -8,7 +8,7 @@ import numpy as np
 from openvino import Tensor
 from openvino_genai import ContinuousBatchingPipeline, GenerationConfig, SchedulerConfig
 
-from benchmarks.peers.protocol import PROMPT, STREAMS, Answer, Batch, main
+from benchmarks.peers.protocol import PART, STREAMS, Answer, Batch, main
 
 CACHE_GB = 1
 
@@ -36,7 +36,7 @@ def build(folder: Path, dtype: str) -> Batch:
     """The pipeline, with the products in bfloat16 and all else as it comes."""
     scheduler = SchedulerConfig()
     scheduler.cache_size = CACHE_GB
-    scheduler.max_num_batched_tokens = PROMPT * max(STREAMS)
+    scheduler.max_num_batched_tokens = PART
     scheduler.max_num_seqs = max(STREAMS)
     scheduler.enable_prefix_caching = False
     pipeline = ContinuousBatchingPipeline(

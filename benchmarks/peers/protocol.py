@@ -21,6 +21,7 @@ from typing import Any
 MARK = "measured: "
 PROMPT, ANSWER = 128, 128  # tokens
 STREAMS = (1, 8, 32)
+PART = 512  # tokens of prompts in a step, our own default; larger parts delay first tokens and hasten nothing
 REPEATS = 3
 WARM = 8  # tokens of each answer before anything is counted
 PREFIX = 512  # tokens that prompts share where the prefix cache is measured

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, ContinuousBatchingConfig, GenerationConfig
 
-from benchmarks.peers.protocol import ANSWER, PROMPT, STREAMS, Answer, Batch, main
+from benchmarks.peers.protocol import ANSWER, PART, PROMPT, STREAMS, Answer, Batch, main
 
 PAGE = 256  # tokens of a block: its default
 BLOCKS = 2 * max(STREAMS) * (PROMPT + ANSWER) // PAGE  # by itself it would take all memory
@@ -20,7 +20,7 @@ def build(folder: Path, dtype: str) -> Batch:
     manager = model.init_continuous_batching(
         generation_config=GenerationConfig(do_sample=False, eos_token_id=-1, pad_token_id=0),
         continuous_batching_config=ContinuousBatchingConfig(
-            num_blocks=BLOCKS, max_batch_tokens=PROMPT * max(STREAMS), allow_block_sharing=False
+            num_blocks=BLOCKS, max_batch_tokens=PART, allow_block_sharing=False
         ),
     )
     manager.start()

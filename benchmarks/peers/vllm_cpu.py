@@ -9,7 +9,7 @@ from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.async_llm import AsyncLLM
 
-from benchmarks.peers.protocol import ANSWER, PROMPT, STREAMS, Answer, Batch, main
+from benchmarks.peers.protocol import ANSWER, PART, PROMPT, STREAMS, Answer, Batch, main
 
 
 def build(folder: Path, dtype: str) -> Batch:
@@ -19,8 +19,9 @@ def build(folder: Path, dtype: str) -> Batch:
     arguments = AsyncEngineArgs(
         model=str(folder),
         dtype="bfloat16",
-        max_model_len=2 * (PROMPT + ANSWER),
+        max_model_len=PROMPT + ANSWER,
         max_num_seqs=max(STREAMS),
+        max_num_batched_tokens=PART,
         enable_prefix_caching=False,
         disable_log_stats=True,
     )

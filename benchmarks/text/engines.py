@@ -75,15 +75,23 @@ def run(peer: Peer, *asked: str) -> list[dict[str, Any]]:
     return lines
 
 
+def variables(peer: Peer) -> dict[str, str]:
+    """The environment variables of its processes."""
+    preloaded = {"LD_PRELOAD": ":".join(_preloaded(peer.python.parents[1]))} if peer.variables is VLLM else {}
+    return {**os.environ, **peer.variables, **preloaded}
+
+
 def _lines(peer: Peer, *asked: str) -> Iterator[dict[str, Any]]:
     command = [str(peer.python), "-m", f"benchmarks.peers.{peer.script}", "--dtype", peer.dtype, *asked]
-    variables = {**os.environ, **peer.variables}
-    if peer.variables is VLLM:
-        variables["LD_PRELOAD"] = ":".join(_preloaded(peer.python.parents[1]))
     with tempfile.TemporaryFile("w+") as said:  # not pipes: what an engine leaves running may hold them open
         try:
             ended = subprocess.run(
-                command, cwd=ROOT, env=variables, stdout=said, stderr=subprocess.STDOUT, timeout=TIMEOUT_S
+                command,
+                cwd=ROOT,
+                env=variables(peer),
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                timeout=TIMEOUT_S,
             )
         except subprocess.TimeoutExpired as error:
             raise Absent(f"it took more than {TIMEOUT_S} s") from error
