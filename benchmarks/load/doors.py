@@ -16,7 +16,7 @@ from quadrille_client.types.text import Delta
 from benchmarks.load.arrivals import Arrival
 from benchmarks.peers.own_engine import MODEL
 from benchmarks.peers.protocol import STREAMS
-from benchmarks.text.engines import ROOT, Absent, Peer, variables
+from benchmarks.text.engines import Absent, Peer, started
 
 Ask = Callable[[Arrival], AsyncIterator[int]]  # tokens, as many at a time as come
 READY_S = 600  # vLLM compiles
@@ -70,20 +70,10 @@ def vllm_served(peer: Peer, folder: Path, log: Path) -> Iterator[str]:
     port = Ports.free().http
     # `vllm serve` asks for metadata of a package that is named otherwise here; this is what it runs.
     module = ("-m", "vllm.entrypoints.openai.api_server", "--host", "127.0.0.1", "--port", str(port))
-    command = (str(peer.python), *module, "--model", str(folder), "--served-model-name", MODEL, *VLLM_OPTIONS)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=variables(peer), stdout=output, stderr=subprocess.STDOUT
-        )
-    try:
+    arguments = (*module, "--model", str(folder), "--served-model-name", MODEL, *VLLM_OPTIONS)
+    with log.open("wb") as output, started(peer, arguments, output) as process:
         _wait_ready(process, f"http://127.0.0.1:{port}/health", log)
         yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 def _wait_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

@@ -112,4 +112,6 @@ def main(
         found = measure(batch, streams, repeats=asked.repeats, tokens=asked.tokens)
         say(**found, peak_mb=peak_mb())
     sys.stdout.flush()
-    os._exit(0)  # engines leave threads and processes behind that wait for each other
+    os._exit(
+        0
+    )  # engines have threads and processes that would wait for each other; who started this ends them

