@@ -92,7 +92,7 @@ docs: setup  ## regenerate docs/configuration.md
 bench: setup  ## NAME=text|text-load|decoder|image|retrieval|gateway OUT=file.json; text and text-load beside what bench-peers made
 	$(BIN)/python -m benchmarks $(NAME) --out $(OUT)
 
-bench-page: setup  ## draw results/text.json, write its figures into docs/performance.md
+bench-page: setup  ## write the figures of results/text*.json into docs/performance.md
 	$(BIN)/python -m benchmarks.text
 
 BENCH_PEERS = openvino llama embed

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-BEGIN, END = "<!-- figures: make bench-page writes them -->", "<!-- end of figures -->"
+PICTURE = "![Tokens a second by streams](../benchmarks/results/text.svg)"
 Result = dict[str, Any]
 
 
@@ -23,7 +23,7 @@ def engines(result: Result) -> list[str]:
 
 def markdown(result: Result) -> str:
     """All that a page says of a result."""
-    machine, rows = result["machine"], generated(result)
+    rows = generated(result)
     streams = sorted({count for _, count in rows})
     head = [f"{count} {'stream' if count == 1 else 'streams'}" for count in streams]
     measured = [
@@ -40,23 +40,33 @@ def markdown(result: Result) -> str:
         for row in result["rows"]
         if row["operation"] == "embed" and "texts_per_s" in row
     ]
+    paragraphs = [
+        f"{origin(result)} Tokens a second, milliseconds to the first token, MB resident:",
+        table(["", *head, "first token, 8 streams", f"memory, {max(streams)} streams"], measured),
+        PICTURE,
+        "Texts embedded a second:",
+        table(["", "texts", "memory"], embedded),
+        *verdict(result),
+    ]
+    return "\n\n".join(paragraphs)
+
+
+def origin(result: Result) -> str:
+    """The command, the machine and the versions."""
+    machine = result["machine"]
+    facts = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']:g} GiB"
+    versions = ", ".join(f"{name} {result['versions'][name]}" for name in ("torch", "transformers"))
+    return f"`{result['command']}` on {facts}; {versions}."
+
+
+def verdict(result: Result) -> list[str]:
+    """Ratios beside their goals, and who is absent."""
     ratios = [
         [name.replace("_", " "), f"{ratio['value']:g}", _goal(ratio), "yes" if met(ratio) else "no"]
         for name, ratio in result["ratios"].items()
     ]
     absent = [f"{row['engine']} is absent: {row['absent']}." for row in result["rows"] if "absent" in row]
-    facts = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']:g} GiB"
-    versions = ", ".join(f"{name} {result['versions'][name]}" for name in ("torch", "transformers"))
-    paragraphs = [
-        f"`{result['command']}` on {facts}; {versions}. Tokens a second, milliseconds to the first token, MB resident:",
-        _table(["", *head, "first token, 8 streams", f"memory, {max(streams)} streams"], measured),
-        "Texts embedded a second:",
-        _table(["", "texts", "memory"], embedded),
-        "What was aimed at:",
-        _table(["ratio", "value", "goal", "met"], ratios),
-        *absent,
-    ]
-    return "\n\n".join(paragraphs)
+    return ["What was aimed at:", table(["ratio", "value", "goal", "met"], ratios), *absent]
 
 
 def met(ratio: Result) -> bool:
@@ -66,16 +76,22 @@ def met(ratio: Result) -> bool:
     return bool(ratio["value"] <= ratio["goal"])
 
 
-def inserted(page: str, figures: str) -> str:
-    """The page with these figures between its marks. ValueError where it has none."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def marks(name: str) -> tuple[str, str]:
+    """Where a result's figures begin and end in the page."""
+    return f"<!-- {name}: make bench-page writes this -->", f"<!-- end of {name} -->"
+
+
+def inserted(page: str, name: str, figures: str) -> str:
+    """The page with a result's figures between their marks. ValueError where it has none."""
+    before, begin, rest = page.partition(marks(name)[0])
+    _, end, after = rest.partition(marks(name)[1])
     if not (begin and end):
-        raise ValueError(f"the page lacks {BEGIN} or {END}")
+        raise ValueError(f"the page lacks {' or '.join(marks(name))}")
     return f"{before}{begin}\n{figures}\n{end}{after}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table whose first column is text, and the others numbers."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

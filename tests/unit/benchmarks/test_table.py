@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 
+from benchmarks.load.table import markdown as load_markdown
 from benchmarks.text.picture import draw
-from benchmarks.text.table import BEGIN, END, inserted, markdown, met
+from benchmarks.text.table import inserted, markdown, marks, met
 
+ROOT = Path(__file__).resolve().parents[3]
 RESULT = {
     "command": "python -m benchmarks text",
     "machine": {"cpu": "A processor", "cores": 2, "memory_gib": 23.5},
@@ -46,12 +50,28 @@ def test_a_goal_that_is_reached_is_met():
     )
 
 
-def test_only_what_is_between_the_marks_is_written():
-    page = f"# Title\n{BEGIN}\nold\n{END}\nrest\n"
-    assert inserted(page, "new") == f"# Title\n{BEGIN}\nnew\n{END}\nrest\n"
-    assert inserted(inserted(page, "new"), "old") == page
+def test_only_what_is_between_a_result_s_marks_is_written():
+    other = "\n".join(marks("other"))
+
+    def page(said):
+        return f"# Title\n{marks('text')[0]}\n{said}\n{marks('text')[1]}\n{other}\nrest\n"
+
+    assert inserted(page("old"), "text", "new") == page("new")
     with pytest.raises(ValueError, match="lacks"):
-        inserted("# Title\n", "new")
+        inserted("# Title\n", "text", "new")
+
+
+def test_the_page_has_a_place_for_every_result():
+    page = (ROOT / "docs/performance.md").read_text()
+    assert all(mark in page for name in ("text", "text-load") for mark in marks(name))
+
+
+def test_load_shows_what_was_in_time():
+    row = {"engine": "x", "operation": "load", "part": 0.5, "offered_per_s": 2.0, "goodput_per_s": 1.5}
+    row |= {"in_time_ratio": 0.75, "ttft_p50_ms": 51.2, "ttft_p90_ms": None}
+    row |= {"inter_token_p50_ms": 30.0, "inter_token_p90_ms": 40.0}
+    lines = load_markdown({**RESULT, "rows": [{"engine": "x", "operation": "capacity"}, row]}).splitlines()
+    assert "| x | 0.5 | 2 | 1.5 | 0.75 | 51 | – | 30 | 40 |" in lines
 
 
 def test_the_picture_has_a_line_an_engine_and_is_the_same_each_time(tmp_path):
