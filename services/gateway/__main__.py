@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
 from quadrille.image.v1 import image_pb2
 from quadrille.retrieval.v1 import admin_pb2, collection_pb2, document_pb2, search_pb2
-from quadrille.text.v1 import text_pb2
+from quadrille.text.v1 import adapters_pb2, text_pb2
 from serving.channel import open_channel
 from serving.config import load_settings
 from serving.log import configure_logging
@@ -36,6 +36,7 @@ from gateway.watch import BackendWatch
 
 log = structlog.get_logger(__name__)
 RAG = rag_pb2.DESCRIPTOR.services_by_name["RagService"].full_name
+ADAPTERS = adapters_pb2.DESCRIPTOR.services_by_name["AdapterService"]
 TEXT = text_pb2.DESCRIPTOR.services_by_name["TextService"]
 IMAGE = image_pb2.DESCRIPTOR.services_by_name["ImageService"]
 RETRIEVAL: tuple[ServiceDescriptor, ...] = tuple(
@@ -65,12 +66,16 @@ class Gateway:
         rag_pb2_grpc.add_RagServiceServicer_to_server(servicer, self.server.grpc)
         proxied = [
             Proxied(TEXT, by_capability(texts, self._texts), TEXT_NATIVE, texts.forget),
+            Proxied(ADAPTERS, by_capability(texts, self._texts), lost=texts.forget),
             Proxied(IMAGE, by_capability(images, self._images), IMAGE_NATIVE, images.forget),
             *(Proxied(service, fixed(retrieval_channel)) for service in RETRIEVAL),
         ]
         listings = (text_listing(texts), image_listing(images))
         self.server.grpc.add_generic_rpc_handlers((*listings, *handlers(proxied, metrics, key)))
-        self.services = (RAG, TEXT.full_name, IMAGE.full_name, *(item.full_name for item in RETRIEVAL))
+        self.services = (
+            RAG,
+            *(item.full_name for item in (TEXT, ADAPTERS, IMAGE, *RETRIEVAL)),
+        )
         self.watch = BackendWatch(
             {
                 kind: [GrpcHealthProbe(f"{kind}@{address}", channel) for address, channel in group.items()]
@@ -81,7 +86,7 @@ class Gateway:
                 )
             },
             {
-                "text": [TEXT.full_name],
+                "text": [TEXT.full_name, ADAPTERS.full_name],
                 "image": [IMAGE.full_name],
                 "retrieval": [item.full_name for item in RETRIEVAL],
             },

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from serving.call import SCOPES, Principal
 from serving.errors import PermissionDenied, Unauthenticated
 
+_ADMIN_SERVICES = frozenset({"quadrille.retrieval.v1.AdminService", "quadrille.text.v1.AdapterService"})
 TENANT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
@@ -90,9 +91,9 @@ def require(principal: Principal, scope: str) -> None:
 
 
 def scope_of(method: str) -> str:
-    """The scope that a method needs: its package, e.g. "text" for /quadrille.text.v1.TextService/Embed."""
+    """The scope that a method needs: "admin", or its package, e.g. "text" for /quadrille.text.v1.TextService/Embed."""
     service = method.removeprefix("/").partition("/")[0]
-    if service == "quadrille.retrieval.v1.AdminService":
+    if service in _ADMIN_SERVICES:
         return "admin"
     parts = service.split(".")
     return parts[1] if parts[0] == "quadrille" and len(parts) > 2 else "admin"

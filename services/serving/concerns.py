@@ -131,8 +131,12 @@ class Traced:
             context=incoming_context(incoming.metadata),
             kind=trace.SpanKind.SERVER,
             attributes=attributes,
-        ):
-            yield
+        ) as span:
+            try:
+                yield
+            except QuadrilleError as error:
+                span.set_attribute("error.type", error.reason)
+                raise
 
 
 class Identified:

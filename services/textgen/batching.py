@@ -1,8 +1,8 @@
 """One-shot forward passes (embedding, reranking, scoring, masks), collected into batches on the device thread.
 
 Padded in arrival order, a batch of texts is slower than one text at a time; sorted by length it is twice as
-fast. So each batch is grown around the item that waited longest, by its neighbours in length, up to a budget
-of padded tokens.
+fast. So for a runner that pads, each batch is grown around the item that waited longest, by its neighbours in
+length, up to a budget of padded tokens. One that does not takes items as they came, up to a budget of tokens.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import accumulate, count
 from typing import Generic, TypeVar
 
 import structlog
@@ -18,7 +18,7 @@ from serving.errors import DeadlineUnreachable, QuadrilleError, Unavailable
 
 from textgen.admission import Admission, Ticket
 from textgen.domain import Timings
-from textgen.energy import RaplMeter
+from textgen.energy import EnergyMeter, added
 from textgen.metrics import ModelMetrics
 from textgen.worker import DeviceWorker, LeftBehindError
 
@@ -48,6 +48,12 @@ def grow_batch(lengths: Sequence[int], *, max_rows: int, max_tokens: int) -> lis
     return order[low : high + 1]
 
 
+def pack_batch(lengths: Sequence[int], *, max_tokens: int) -> list[int]:
+    """Places of the oldest items that have at most max_tokens tokens together, but always of the first."""
+    ends = accumulate(lengths)
+    return [place for place, end in enumerate(ends) if place == 0 or end <= max_tokens]
+
+
 @dataclass(slots=True)
 class _Job(Generic[T, R]):
     items: Sequence[T]
@@ -60,12 +66,15 @@ class _Job(Generic[T, R]):
     scheduled: float | None = None
     ended: float = 0.0
     device_s: float = 0.0
-    joules: float | None = None
+    joules: float | None = 0.0
     restarts: int = 0
 
 
 class BatchLane(Generic[T, R]):
-    """A lane of one model's one-shot passes; `submit` is called on the event loop, the rest on the device thread."""
+    """A lane of one model's one-shot passes; `submit` is called on the event loop, the rest on the device thread.
+
+    Without max_rows, `run` does not pad, and max_tokens are those of the items themselves.
+    """
 
     def __init__(
         self,
@@ -75,9 +84,9 @@ class BatchLane(Generic[T, R]):
         worker: DeviceWorker,
         admission: Admission,
         metrics: ModelMetrics,
-        max_rows: int,
+        max_rows: int | None,
         max_tokens: int,
-        meter: RaplMeter | None = None,
+        meter: EnergyMeter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._run = run
@@ -137,10 +146,11 @@ class BatchLane(Generic[T, R]):
                 self._fail(number, DeadlineUnreachable("the deadline passed while the request waited"))
         if not self._pending:
             return
-        waiting = list(self._pending)
-        places = grow_batch(
-            list(self._pending.values()), max_rows=self._max_rows, max_tokens=self._max_tokens
-        )
+        waiting, lengths = list(self._pending), list(self._pending.values())
+        if self._max_rows is None:
+            places = pack_batch(lengths, max_tokens=self._max_tokens)
+        else:
+            places = grow_batch(lengths, max_rows=self._max_rows, max_tokens=self._max_tokens)
         self._attempt([waiting[place] for place in places])
 
     def _attempt(self, keys: Sequence[tuple[int, int]]) -> None:
@@ -173,9 +183,8 @@ class BatchLane(Generic[T, R]):
         for number, job in jobs.items():
             job.ended = ended
             job.device_s += ended - started
-            if joules is not None:
-                share = sum(key[0] == number for key in keys) / len(keys)
-                job.joules = (job.joules or 0.0) + joules * share
+            share = sum(key[0] == number for key in keys) / len(keys)
+            job.joules = added(job.joules, joules, share)
             if len(job.results) == len(job.items):
                 self._answer(number)
 

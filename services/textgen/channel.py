@@ -1,59 +1,81 @@
 """From the device thread to one reader on the event loop, without ever holding the thread up.
 
-What a slow reader has not taken yet is merged, one delta for each sequence, so what waits is bounded by what
-the request may generate, and a reader that lags gets fewer, larger deltas.
+What a reader has not taken yet, because it lags or rests, is merged, one delta for each sequence: what waits is
+bounded by what the request may generate. A reader that rests between deltas is not woken for each token.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from threading import Lock
 
-from textgen.domain import Delta, Finished
+from textgen.domain import Delta, Finished, GeneratorEvent, PromptLogprobs
 
 
 class EventChannel:
-    """Deltas, then Finished or an error."""
+    """What is said of the prompt, deltas, then Finished or an error."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, interval_s: float = 0.0) -> None:
+        """interval_s: how long the reader rests after each delta, unless the end comes."""
         self._loop = loop
+        self._interval_s = interval_s
         self._ready = asyncio.Event()
+        self._lock = Lock()  # over all that follows
+        self._resting = False
+        self._prompt: list[PromptLogprobs] = []
         self._deltas: dict[int, list[Delta]] = {}
-        self._finished: Finished | None = None
-        self._error: Exception | None = None
+        self._end: Finished | Exception | None = None
 
     def send(
         self,
         deltas: Sequence[Delta] = (),
         *,
+        prompt: Sequence[PromptLogprobs] = (),
         finished: Finished | None = None,
         error: Exception | None = None,
     ) -> None:
         """Hand events over; from any thread. After the loop has ended they go nowhere."""
+        with self._lock:
+            self._prompt += prompt
+            for delta in deltas:
+                self._deltas.setdefault(delta.index, []).append(delta)
+            self._end = self._end or finished or error
+            if self._resting and self._end is None:
+                return
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._put, tuple(deltas), finished, error)
+            self._loop.call_soon_threadsafe(self._ready.set)
 
-    def _put(self, deltas: Sequence[Delta], finished: Finished | None, error: Exception | None) -> None:
-        for delta in deltas:
-            self._deltas.setdefault(delta.index, []).append(delta)
-        self._finished = self._finished or finished
-        self._error = self._error or error
-        self._ready.set()
-
-    async def events(self) -> AsyncIterator[Delta | Finished]:
+    async def events(self) -> AsyncIterator[GeneratorEvent]:
         """Events as they come, ending after Finished or with the error raised."""
         while True:
             await self._ready.wait()
             self._ready.clear()
-            waiting, self._deltas = self._deltas, {}
+            with self._lock:
+                prompt, self._prompt = self._prompt, []
+                waiting, self._deltas = self._deltas, {}
+                end = self._end
+            for part in prompt:
+                yield part
             for deltas in waiting.values():
                 yield merged(deltas)
-            if self._deltas:
-                continue
-            if self._error is not None:
-                raise self._error
-            if self._finished is not None:
-                yield self._finished
+            if isinstance(end, Exception):
+                raise end
+            if end is not None:
+                yield end
                 return
+            if self._interval_s and waiting:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        with self._lock:
+            self._resting = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._interval_s):
+                await self._ready.wait()
+        with self._lock:
+            self._resting = False
+            if self._prompt or self._deltas or self._end is not None:
+                self._ready.set()
 
 
 def merged(deltas: Sequence[Delta]) -> Delta:

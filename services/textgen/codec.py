@@ -35,6 +35,7 @@ class TokenCodec:
         self.vocabulary = Vocabulary(self._literal)
         specials = sorted(self.vocabulary.specials, key=len, reverse=True)
         self._special = re.compile("|".join(re.escape(token) for token in specials) or r"(?!)")
+        self._marks = {char for token in specials for char in token if not (char.isalnum() or char in " _-")}
         # Where the model's own special tokens go is learnt from a probe: [CLS] a [SEP], <s> a, …
         bare = self._literal.encode(_PROBE, add_special_tokens=False).ids
         full = self._literal.encode(_PROBE, add_special_tokens=True).ids
@@ -59,9 +60,17 @@ class TokenCodec:
         ids: list[int] = self._literal.encode(text, add_special_tokens=False).ids
         return self.wrap(ids) if special else ids
 
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """The same of many texts, without the model's own special tokens; on as many threads as the tokenizer takes."""
+        return [each.ids for each in self._literal.encode_batch_fast(texts, add_special_tokens=False)]
+
     def wrap(self, ids: Sequence[int]) -> list[int]:
         """Put the model's own special tokens around a text's ids."""
         return [*self._prefix, *ids, *self._suffix]
+
+    def may_spell_special(self, text: str) -> bool:
+        """Whether a text spells a special token, or has a character that marks one and so might with text beside it."""
+        return not self._marks.isdisjoint(text) or self._special.search(text) is not None
 
     def encode_parts(self, parts: Sequence[Part]) -> list[int]:
         """Ids of trusted and untrusted text in a row; no special tokens are added around it.
@@ -102,13 +111,18 @@ class TokenCodec:
             ids += [token_id, *(self.encode(run, special=False) if run else [])]
         return ids
 
-    def encode_pair(self, first: str, second: str, limit: int) -> tuple[list[int], list[int]]:
-        """Ids and token type ids of two texts, the second cut so that both fit limit tokens."""
+    def encode_pairs(
+        self, first: str, seconds: Sequence[str], limit: int
+    ) -> list[tuple[list[int], list[int]]]:
+        """Ids and token type ids of a text with each of others, which are cut so that both fit limit tokens."""
         left = self._literal.encode(first, add_special_tokens=False)
-        right = self._literal.encode(second, add_special_tokens=False)
-        right.truncate(max(0, limit - len(left.ids) - self._literal.num_special_tokens_to_add(True)))
-        pair = self._literal.post_process(left, right, True)
-        return pair.ids, pair.type_ids
+        room = max(0, limit - len(left.ids) - self._literal.num_special_tokens_to_add(True))
+        pairs = []
+        for right in self._literal.encode_batch_fast(seconds, add_special_tokens=False):
+            right.truncate(room)
+            pair = self._literal.post_process(left, right, True)
+            pairs.append((pair.ids, pair.type_ids))
+        return pairs
 
     def pair_room(self, first: str, limit: int) -> int:
         """Tokens that are left for the second text of a pair."""

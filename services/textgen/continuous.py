@@ -12,10 +12,11 @@ from textgen.admission import Admission, Ticket
 from textgen.channel import EventChannel
 from textgen.codec import TokenCodec
 from textgen.detokenizer import Detokenizer
-from textgen.domain import Delta, Finished, GenerationTask
+from textgen.domain import GenerationTask, GeneratorEvent
 from textgen.generation import GenerationLane, Job
 from textgen.metrics import ModelMetrics
 from textgen.models.base import Constraint, RowSpec
+from textgen.prompt_logprobs import PromptTeller
 from textgen.sequence import SequenceState
 from textgen.stops import StopMatcher
 from textgen.structured import StructuredCompiler
@@ -50,7 +51,7 @@ class ContinuousGenerator:
         self._clock = clock
         self._numbers = count()
 
-    async def generate(self, task: GenerationTask) -> AsyncGenerator[Delta | Finished, None]:
+    async def generate(self, task: GenerationTask) -> AsyncGenerator[GeneratorEvent, None]:
         """Deltas of the task's sequences, then Finished; closing the iterator frees its rows.
 
         Overloaded when too many wait; DeadlineUnreachable when the deadline is before the first step;
@@ -68,7 +69,7 @@ class ContinuousGenerator:
                     await self._compiler.compile(task.sampling.structured_output, task.sampling.n)
                 )
             loop = asyncio.get_running_loop()
-            channel = EventChannel(loop)
+            channel = EventChannel(loop, task.delta_interval_s)
             rows = [
                 RowSpec((number, index), task.prompt, task.sampling, task.seed + index, constraint)
                 for index, constraint in enumerate(constraints)
@@ -81,6 +82,9 @@ class ContinuousGenerator:
                 channel,
                 lambda: _call(loop, ticket.served),
                 arrived,
+                teller=None
+                if task.sampling.prompt_logprobs is None
+                else PromptTeller(self._codec.vocabulary.text_of),
             )
             self._worker.post(lambda: self._lane.submit(job))
             async for event in channel.events():
@@ -98,7 +102,7 @@ class ContinuousGenerator:
             max_tokens=task.max_tokens,
             end_ids=rules.stop_token_ids | (frozenset() if rules.ignore_eos else self._end_ids),
             stops=StopMatcher(rules.stop),
-            detokenizer=Detokenizer(vocabulary, starts_text=starts_text),
+            detokenizer=Detokenizer(vocabulary, starts_text=starts_text, shown=task.shown),
             constraint=row.constraint,
             describe=None if rules.logprobs is None else vocabulary.text_of,
         )

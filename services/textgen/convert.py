@@ -4,19 +4,28 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from quadrille.text.v1 import adapters_pb2, tools_pb2
 from quadrille.text.v1 import text_pb2 as pb
 from serving.errors import InvalidInput
 
 from textgen import domain
+from textgen.tools.calls import Tool, ToolCall, ToolChoice, ToolMode
 
 _ROLES = {
     pb.ROLE_SYSTEM: domain.Role.SYSTEM,
     pb.ROLE_USER: domain.Role.USER,
     pb.ROLE_ASSISTANT: domain.Role.ASSISTANT,
+    pb.ROLE_TOOL: domain.Role.TOOL,
+}
+_TOOL_MODES = {
+    tools_pb2.TOOL_CHOICE_MODE_AUTO: ToolMode.AUTO,
+    tools_pb2.TOOL_CHOICE_MODE_NONE: ToolMode.NONE,
+    tools_pb2.TOOL_CHOICE_MODE_REQUIRED: ToolMode.REQUIRED,
 }
 _REASONS = {
     domain.FinishReason.STOP: pb.FINISH_REASON_STOP,
     domain.FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
+    domain.FinishReason.TOOL_CALLS: pb.FINISH_REASON_TOOL_CALLS,
 }
 _SCALARS = (
     *(
@@ -28,7 +37,7 @@ _SCALARS = (
         "presence_penalty",
         "repetition_penalty",
     ),
-    *("max_tokens", "n", "logprobs", "seed", "ignore_eos"),
+    *("max_tokens", "n", "logprobs", "prompt_logprobs", "seed", "ignore_eos"),
 )
 
 
@@ -74,6 +83,7 @@ def generate_request(message: pb.GenerateRequest) -> domain.GenerateRequest:
         request_id=message.request_id,
         priority=message.priority,
         lora=message.lora,
+        delta_interval_ms=message.delta_interval_ms,
     )
 
 
@@ -82,8 +92,9 @@ def chat_request(message: pb.ChatRequest) -> domain.ChatRequest:
     turns = []
     for place, turn in enumerate(message.messages):
         if turn.role not in _ROLES:
-            raise InvalidInput(f"messages[{place}].role", "must be system, user or assistant")
-        turns.append(domain.ChatMessage(_ROLES[turn.role], turn.content))
+            raise InvalidInput(f"messages[{place}].role", "must be system, user, assistant or tool")
+        calls = tuple(ToolCall(call.id, call.name, call.arguments) for call in turn.tool_calls)
+        turns.append(domain.ChatMessage(_ROLES[turn.role], turn.content, calls, turn.tool_call_id))
     return domain.ChatRequest(
         model=message.model,
         messages=tuple(turns),
@@ -92,7 +103,23 @@ def chat_request(message: pb.ChatRequest) -> domain.ChatRequest:
         request_id=message.request_id,
         priority=message.priority,
         lora=message.lora,
+        delta_interval_ms=message.delta_interval_ms,
+        tools=tuple(Tool(tool.name, tool.description, tool.parameters) for tool in message.tools),
+        tool_choice=_tool_choice(message.tool_choice) if message.HasField("tool_choice") else ToolChoice(),
+        parallel_tool_calls=message.parallel_tool_calls if message.HasField("parallel_tool_calls") else True,
     )
+
+
+def _tool_choice(choice: tools_pb2.ToolChoice) -> ToolChoice:
+    match choice.WhichOneof("kind"):
+        case "name":
+            return ToolChoice(ToolMode.NAMED, choice.name)
+        case "mode" if choice.mode in _TOOL_MODES:
+            return ToolChoice(_TOOL_MODES[choice.mode])
+        case "mode":
+            raise InvalidInput("tool_choice.mode", "must be auto, none or required")
+        case _:
+            raise InvalidInput("tool_choice", "must have one kind set")
 
 
 def event(item: domain.GenerationEvent, number: int) -> dict[str, Any]:
@@ -105,6 +132,8 @@ def event(item: domain.GenerationEvent, number: int) -> dict[str, Any]:
             seed=item.seed,
         )
         return {"started": started}
+    if isinstance(item, domain.PromptLogprobs):
+        return {"prompt": pb.GenerationPrompt(logprobs=[logprob(entry) for entry in item.tokens])}
     if isinstance(item, domain.Delta):
         delta = pb.GenerationDelta(
             index=item.index,
@@ -112,6 +141,12 @@ def event(item: domain.GenerationEvent, number: int) -> dict[str, Any]:
             token_ids=item.token_ids,
             logprobs=[logprob(entry) for entry in item.logprobs],
             sequence_number=number,
+            tool_calls=[
+                tools_pb2.ToolCallDelta(
+                    index=call.index, id=call.id, name=call.name, arguments=call.arguments
+                )
+                for call in item.tool_calls
+            ],
         )
         return {"delta": delta}
     results = [
@@ -195,4 +230,15 @@ def model(info: domain.ModelInfo) -> pb.Model:
         stamp=info.stamp,
         mask_token=info.mask_token,
         loras=info.loras,
+    )
+
+
+def lora(model_id: str, adapter: domain.Adapter) -> adapters_pb2.LoadLoraResponse:
+    """An adapter's facts."""
+    return adapters_pb2.LoadLoraResponse(
+        model=model_id,
+        name=adapter.name,
+        rank=adapter.rank,
+        size_bytes=adapter.size_bytes,
+        sha256=adapter.sha256,
     )

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
+
+from textgen.tools.calls import Tool, ToolCall, ToolCallDelta, ToolChoice
 
 
 class Capability(Enum):
@@ -23,6 +26,7 @@ class Role(Enum):
     SYSTEM = "system"
     USER = "user"
     ASSISTANT = "assistant"
+    TOOL = "tool"
 
 
 class FinishReason(Enum):
@@ -30,6 +34,7 @@ class FinishReason(Enum):
 
     STOP = "stop"
     LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
 
 
 class StructuredKind(Enum):
@@ -43,11 +48,20 @@ class StructuredKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StructuredOutput:
-    """A language: one text for schema, regex and grammar; the strings themselves for a choice."""
+    """A language: one text for schema, regex and grammar; the strings themselves for a choice.
+
+    Errors name the request's field that it comes from; without one, the field of its kind.
+    """
 
     kind: StructuredKind
     value: str = ""
     choices: tuple[str, ...] = ()
+    field: str = ""
+
+    @property
+    def path(self) -> str:
+        """The field that errors name."""
+        return self.field or f"sampling.structured_output.{self.kind.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
     stop_token_ids: frozenset[int] = frozenset()
     logprobs: int | None = None
+    prompt_logprobs: int | None = None
     seed: int | None = None
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     structured_output: StructuredOutput | None = None
@@ -90,14 +105,17 @@ class GenerateRequest:
     request_id: str
     priority: int = 0
     lora: str = ""
+    delta_interval_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One turn."""
+    """One turn: of an assistant, with the calls that it asked for; of a tool, with the id of the call it answers."""
 
     role: Role
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +137,24 @@ class ChatRequest:
     request_id: str
     priority: int = 0
     lora: str = ""
+    delta_interval_ms: int = 0
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = field(default_factory=ToolChoice)
+    parallel_tool_calls: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Adapter:
+    """A LoRA adapter in memory, which lives for as long as somebody holds it; `weights` are a network's own matter.
+
+    The digest (SHA-256, hex) is of its folder's content: what is cached under one digest is right for no other.
+    """
+
+    name: str
+    rank: int
+    size_bytes: int
+    sha256: str
+    weights: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +168,9 @@ class GenerationTask:
     request_id: str
     priority: int = 0
     deadline: float | None = None  # on the clock of time.monotonic
+    shown: frozenset[int] = frozenset()  # special tokens that are text in this answer
+    adapter: Adapter | None = None
+    delta_interval_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +194,13 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptLogprobs:
+    """How likely the prompt's next tokens are, each given those before it; all of them come before the first delta."""
+
+    tokens: tuple[TokenLogprob, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """More of one sequence."""
 
@@ -162,6 +208,7 @@ class Delta:
     text: str
     token_ids: tuple[int, ...]
     logprobs: tuple[TokenLogprob, ...] = ()
+    tool_calls: tuple[ToolCallDelta, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +250,8 @@ class Finished:
     timings: Timings
 
 
-GenerationEvent = Started | Delta | Finished
+GeneratorEvent = PromptLogprobs | Delta | Finished
+GenerationEvent = Started | GeneratorEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,27 @@
 """The async facade: validates, tokenizes, hands to the model's lanes, and puts answers together."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from serving.call import current_call
-from serving.errors import InvalidInput, NotConfigured
+from serving.errors import FailedPrecondition, InvalidInput, NotConfigured
 
 from textgen import domain, validation
 from textgen.domain import Answered, Capability
 from textgen.idempotency import Idempotency
+from textgen.loras import Loras, check_name
 from textgen.registry import ModelRegistry
 from textgen.served import ServedModel
+from textgen.tools.calls import ToolMode
+from textgen.tools.check import check_calls, check_tools
+
+_NO_LORAS = "takes no adapters: only decoders that run in torch do"
 
 
 class Engine:
@@ -37,7 +44,9 @@ class Engine:
         request: domain.GenerateRequest | domain.ChatRequest,
         answer: Callable[[], AsyncGenerator[domain.GenerationEvent, None]],
     ) -> AsyncGenerator[domain.GenerationEvent, None]:
-        validation.check_request(request.request_id, request.priority, request.lora)
+        validation.check_request(
+            request.request_id, request.priority, request.lora, request.delta_interval_ms
+        )
         if not request.request_id:
             return answer()
         key = current_call().principal.tenant, request.request_id
@@ -58,18 +67,22 @@ class Engine:
         if model.chat is None:
             raise NotConfigured(f"{model.info.id} has no chat template", "add one to its directory")
         validation.check_sampling(request.sampling, model.info.vocabulary_size)
-        validation.at_most("messages", len(request.messages), 256, least=1)
-        validation.at_most("documents", len(request.documents), 64)
-        if request.messages[-1].role is not domain.Role.USER:
+        _check_conversation(request, model)
+        check_tools(request)
+        check_calls(request.messages)
+        offered = request.tools if request.tool_choice.mode is not ToolMode.NONE else ()
+        ids = tuple(model.chat.encode(request.messages, request.documents, offered))
+        if not offered:
+            answer = _run(model, ids, "messages", request)
+        elif model.tools is None:
             raise InvalidInput(
-                f"messages[{len(request.messages) - 1}].role", "must be the user's: it is the last"
+                "tools", "how the model writes calls is not known; the option tool_format may say it"
             )
-        for place, message in enumerate(request.messages):
-            validation.check_text(f"messages[{place}].content", message.content, model)
-        for place, document in enumerate(request.documents):
-            validation.check_text(f"documents[{place}].text", document.text, model)
-        ids = model.chat.encode(request.messages, request.documents)
-        async with aclosing(_run(model, tuple(ids), "messages", request)) as events:
+        else:
+            constrained = replace(request, sampling=await model.tools.sampling(request))
+            run = _run(model, ids, "messages", constrained, shown=model.tools.shown)
+            answer = model.tools.read(run, request)
+        async with aclosing(answer) as events:
             async for event in events:
                 yield event
 
@@ -112,9 +125,13 @@ class Engine:
         dimension = model.info.embedding_dimension or 0
         if request.dimensions is not None:
             validation.within("dimensions", request.dimensions, 1, dimension)
-        items = [
-            _cut(model, f"inputs[{place}]", text, truncate=request.truncate)
+        texts = [
+            _checked(model, f"inputs[{place}]", text, truncate=request.truncate)
             for place, text in enumerate(request.inputs)
+        ]
+        items = [
+            _cut(model, f"inputs[{place}]", ids, truncate=request.truncate)
+            for place, ids in enumerate(await asyncio.to_thread(model.codec.encode_batch, texts))
         ]
         rows, timings = await model.embedder.submit(items, current_call().deadline)
         model.metrics.embedded(len(rows))
@@ -138,7 +155,7 @@ class Engine:
         limit = model.info.context_length
         if model.codec.pair_room(request.query, limit) < 1:
             raise InvalidInput("query", f"leaves no room for a document in the context of {limit}")
-        items = [model.codec.encode_pair(request.query, text, limit) for text in request.documents]
+        items = await asyncio.to_thread(model.codec.encode_pairs, request.query, request.documents, limit)
         scores, timings = await model.reranker.submit(items, current_call().deadline)
         order = sorted(enumerate(scores), key=lambda item: (-item[1], item[0]))[: request.top_n]
         usage = domain.Usage(sum(len(ids) for ids, _ in items))
@@ -172,6 +189,29 @@ class Engine:
         ]
         return masks, Answered(model.info.id, domain.Usage(len(ids)), timings)
 
+    async def load_lora(
+        self, model_id: str, name: str, folder: Path | None = None
+    ) -> tuple[str, domain.Adapter]:
+        """Load an adapter, from its folder in lora_dir unless another is given; the model's id, and the adapter.
+
+        Fails as `Loras.load` does, and with FailedPrecondition for a model that takes no adapters.
+        """
+        model, loras = self._with_loras(model_id)
+        return model.info.id, await loras.load(name, folder)
+
+    def unload_lora(self, model_id: str, name: str) -> str:
+        """Forget an adapter; the model's id. NotFound when it is not loaded."""
+        model, loras = self._with_loras(model_id)
+        check_name("name", name)
+        loras.unload(name)
+        return model.info.id
+
+    def _with_loras(self, model_id: str) -> tuple[ServedModel, Loras]:
+        model = self.models.find(model_id, Capability.GENERATE)
+        if model.loras is None:
+            raise FailedPrecondition("LORA_UNSUPPORTED", f"{model.info.id} {_NO_LORAS}")
+        return model, model.loras
+
     def tokenize(self, model_id: str, text: str, *, special: bool) -> tuple[list[domain.TokenSpan], str]:
         """Tokens of a text, and the model's id."""
         model = self.models.find(model_id, Capability.TOKENIZE)
@@ -185,11 +225,33 @@ class Engine:
         return model.codec.decode(ids, skip_special=skip_special), model.info.id
 
 
+def _check_conversation(request: domain.ChatRequest, model: ServedModel) -> None:
+    validation.at_most("messages", len(request.messages), 256, least=1)
+    validation.at_most("documents", len(request.documents), 64)
+    if request.messages[-1].role not in (domain.Role.USER, domain.Role.TOOL):
+        raise InvalidInput(
+            f"messages[{len(request.messages) - 1}].role", "must be the user's or a tool's: it is the last"
+        )
+    for place, message in enumerate(request.messages):
+        validation.check_text(f"messages[{place}].content", message.content, model)
+        for number, call in enumerate(message.tool_calls):
+            field = f"messages[{place}].tool_calls[{number}].arguments"
+            validation.check_text(field, call.arguments, model)
+    for place, document in enumerate(request.documents):
+        validation.check_text(f"documents[{place}].text", document.text, model)
+
+
 async def _run(
-    model: ServedModel, ids: tuple[int, ...], field: str, request: domain.GenerateRequest | domain.ChatRequest
+    model: ServedModel,
+    ids: tuple[int, ...],
+    field: str,
+    request: domain.GenerateRequest | domain.ChatRequest,
+    shown: frozenset[int] = frozenset(),
 ) -> AsyncGenerator[domain.GenerationEvent, None]:
     if model.generator is None:
         raise NotConfigured(f"{model.info.id} has no generator", "load a decoder")
+    if request.lora and model.loras is None:
+        raise InvalidInput("lora", f"{model.info.id} {_NO_LORAS}")
     room = validation.answer_room(len(ids), request.sampling, model, field)
     # Sequence i takes seed + i, so the last one must still be a seed.
     seed = request.sampling.seed
@@ -205,6 +267,9 @@ async def _run(
         request_id=request.request_id or call.request_id,
         priority=request.priority,
         deadline=call.deadline,
+        shown=shown,
+        delta_interval_s=request.delta_interval_ms / 1e3,
+        adapter=model.loras.get(request.lora) if model.loras is not None and request.lora else None,
     )
     started = domain.Started(task.request_id, model.info.id, len(ids), chosen)
     begun = False
@@ -229,22 +294,20 @@ def _prompt_ids(prompt: domain.Prompt, model: ServedModel) -> tuple[tuple[int, .
     return ids, "prompt.token_ids"
 
 
-def _cut(model: ServedModel, field: str, text: str, *, truncate: bool) -> list[int]:
+def _checked(model: ServedModel, field: str, text: str, *, truncate: bool) -> str:
     if not text.strip():
         raise InvalidInput(field, "must not be empty")
     if truncate:
-        text = text[: model.info.context_length * 512]
-    else:
-        validation.check_text(field, text, model)
-    limit = model.info.context_length
-    ids = model.codec.encode(text, special=False)
-    if len(ids) > limit - model.codec.special_count:
-        if not truncate:
-            raise InvalidInput(
-                field, f"has {len(ids)} tokens; the model takes {limit - model.codec.special_count}"
-            )
-        ids = ids[: limit - model.codec.special_count]
-    return model.codec.wrap(ids)
+        return text[: model.info.context_length * 512]
+    validation.check_text(field, text, model)
+    return text
+
+
+def _cut(model: ServedModel, field: str, ids: Sequence[int], *, truncate: bool) -> list[int]:
+    room = model.info.context_length - model.codec.special_count
+    if len(ids) > room and not truncate:
+        raise InvalidInput(field, f"has {len(ids)} tokens; the model takes {room}")
+    return model.codec.wrap(ids[:room])
 
 
 def _numbered(field: str, texts: Sequence[str]) -> list[tuple[str, str]]:

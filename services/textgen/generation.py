@@ -11,9 +11,10 @@ from serving.errors import DeadlineUnreachable, QuadrilleError, Unavailable
 
 from textgen.channel import EventChannel
 from textgen.domain import Delta, Finished, GenerationTask, Timings, Usage
-from textgen.energy import RaplMeter
+from textgen.energy import EnergyMeter, added
 from textgen.metrics import ModelMetrics
 from textgen.models.base import DecoderRunner, RowKey, RowSpec, Sampled
+from textgen.prompt_logprobs import PromptTeller
 from textgen.scheduler import Entry, Scheduler, Span
 from textgen.sequence import SequenceState
 from textgen.worker import LeftBehindError
@@ -36,9 +37,11 @@ class Job:
     first_token: float | None = None
     last_token: float = 0.0
     device_s: float = 0.0
-    joules: float | None = None
+    joules: float | None = 0.0
     open: set[int] = field(default_factory=set)
     restarts: int = 0
+    cached: int | None = None  # tokens of the prompt whose computation was reused, once it is begun
+    teller: PromptTeller | None = None  # where the prompt's log-probabilities are asked for
 
     def keys(self) -> list[RowKey]:
         """Its rows."""
@@ -50,7 +53,11 @@ class Job:
         first = self.first_token or scheduled
         return Finished(
             tuple(sequence.result() for sequence in self.sequences),
-            Usage(len(self.task.prompt), sum(sequence.token_count for sequence in self.sequences)),
+            Usage(
+                len(self.task.prompt),
+                sum(sequence.token_count for sequence in self.sequences),
+                self.cached or 0,
+            ),
             Timings(
                 queue_ms=(scheduled - self.arrived) * 1e3,
                 prefill_ms=(first - scheduled) * 1e3,
@@ -73,7 +80,7 @@ class GenerationLane:
         speculates: bool = False,
         measured: Callable[[int, float], None] = lambda tokens, seconds: None,
         computing: Callable[[], AbstractContextManager[None]] = nullcontext,
-        meter: RaplMeter | None = None,
+        meter: EnergyMeter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runner = runner
@@ -93,7 +100,7 @@ class GenerationLane:
         self._queue(job)
 
     def _queue(self, job: Job) -> None:
-        first = job.rows[0].key
+        first, job.cached = job.rows[0].key, None
         for row in job.rows:
             self._scheduler.add(
                 Entry(
@@ -104,6 +111,8 @@ class GenerationLane:
                     job.task.deadline,
                     fork=None if row.key == first else first,
                     speculative=self._speculates and row.constraint is None,
+                    scored=job.teller is not None and row.key == first,
+                    adapter=job.task.adapter,
                 )
             )
 
@@ -169,7 +178,7 @@ class GenerationLane:
             self._meter.joules()
         try:
             with self._computing():
-                results = self._runner.step(spans)
+                stepped = self._runner.step(spans)
         except LeftBehindError:
             raise
         except Exception as error:
@@ -192,14 +201,18 @@ class GenerationLane:
         for number, count in rows.items():
             job = self._jobs[number]
             job.device_s += now - started
-            if joules is not None:
-                job.joules = (job.joules or 0.0) + joules * count / len(spans)
+            if job.cached is None:
+                job.cached = next(span.start for span in spans if span.key[0] == number)
+            job.joules = added(job.joules, joules, count / len(spans))
         for span in spans:
-            result = results.get(span.key, ())
+            if (teller := self._jobs[span.key[0]].teller) is not None and span.scored:
+                told = teller.tell(span.start + 1, stepped.scored[span.key])
+                self._jobs[span.key[0]].channel.send(prompt=told)
+            result = stepped.chosen.get(span.key, ())
             if not isinstance(result, Exception):
                 self._scheduler.complete(span, [sampled.token_id for sampled in result])
                 self._metrics.guessed(span.drafts, kept=max(0, len(result) - 1))
-        self._absorb(results, now)
+        self._absorb(stepped.chosen, now)
 
     def _absorb(self, results: Mapping[RowKey, Sequence[Sampled] | Exception], now: float) -> None:
         deltas: dict[int, list[Delta]] = {}

@@ -1,6 +1,10 @@
 """What textgen counts, by model; models are bounded because only loaded ones are labels."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 from serving.metrics import LATENCY_BUCKETS, SIZE_BUCKETS, TOKEN_BUCKETS
 
 from textgen.domain import FinishReason, Timings
@@ -54,10 +58,36 @@ class TextMetrics:
             registry=registry,
         )
         self.energy = counter("energy_joules_total", "Energy of forward passes") if has_meter else None
+        self.experts = ExpertTokens()
+        registry.register(self.experts)
 
     def model(self, name: str) -> "ModelMetrics":
         """The metrics of one model."""
         return ModelMetrics(self, name)
+
+
+class ExpertTokens(Collector):
+    """Tokens of mixtures' experts, read at each scrape: there may be thousands of them, too many to count by a pass."""
+
+    def __init__(self) -> None:
+        self._loads: dict[str, Callable[[], Mapping[int, Sequence[int]]]] = {}
+
+    def watch(self, model: str, load: Callable[[], Mapping[int, Sequence[int]]]) -> None:
+        """Show what `load` gives: by layer, the tokens of each expert so far."""
+        self._loads[model] = load
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        """One sample for each expert of each layer of each model."""
+        family = CounterMetricFamily(
+            _PREFIX + "moe_expert_tokens",
+            "Tokens that an expert of a layer computed",
+            labels=["model", "layer", "expert"],
+        )
+        for model, load in self._loads.items():
+            for layer, experts in load().items():
+                for expert, tokens in enumerate(experts):
+                    family.add_metric([model, str(layer), str(expert)], tokens)
+        yield family
 
 
 class ModelMetrics:

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
+from textgen.domain import Adapter
 from textgen.kv_blocks import BLOCK_TOKENS, BlockPool, digest
 from textgen.speculation import PromptLookup
 
 Key = tuple[int, int]
+SCORED_TOKENS = 256  # of prompts in a step: each takes a row of logits, as wide as the vocabulary
 SPECULATE_BELOW = 8  # sequences: in a larger batch a token more costs as much as it may save
 
 
@@ -22,7 +24,8 @@ SPECULATE_BELOW = 8  # sequences: in a larger batch a token more costs as much a
 class Entry:
     """A sequence that waits: its prompt, a priority (higher first) and a deadline in seconds, if any.
 
-    `fork` is a sequence with the same prompt, whose blocks it shares; `salt` tells prefixes of other weights apart.
+    `fork` is a sequence with the same prompt, whose blocks it shares; only prefixes under the same adapter are shared.
+    Of a `scored` one the prompt's log-probabilities are wanted, so all of it is computed, in spans that say so.
     """
 
     key: Key
@@ -31,8 +34,9 @@ class Entry:
     priority: int = 0
     deadline: float | None = None
     fork: Key | None = None
-    salt: bytes = b""
     speculative: bool = False
+    scored: bool = False
+    adapter: Adapter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Span:
     """What a step computes of one sequence: tokens from position `start` on, over its block table.
 
     When `chooses`, the step chooses the next token; the last `drafts` tokens are guesses at what it will be.
+    `scored` are the prompt's tokens after each of the span's first ones, when their log-probabilities are wanted.
     """
 
     key: Key
@@ -62,6 +67,8 @@ class Span:
     blocks: Sequence[int]
     chooses: bool
     drafts: int = 0
+    scored: Sequence[int] = ()
+    adapter: Adapter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,7 @@ class _Row:
     names: list[bytes] = field(default_factory=list)  # of the full blocks
     begun: bool = False
     lookup: PromptLookup | None = None
+    scoring: bool = False  # whether log-probabilities of its prompt are still to come
 
     @property
     def standing(self) -> tuple[int, int]:
@@ -103,7 +111,10 @@ class _Row:
 
     def name(self, index: int) -> bytes:
         """Of a full block; `names` has those before it."""
-        before = self.names[index - 1] if index else self.entry.salt
+        if index:
+            before = self.names[index - 1]
+        else:
+            before = b"" if self.entry.adapter is None else bytes.fromhex(self.entry.adapter.sha256)
         return digest(before, self.tokens[index * BLOCK_TOKENS : (index + 1) * BLOCK_TOKENS])
 
 
@@ -143,7 +154,8 @@ class Scheduler:
         if entry.key in self._waiting or entry.key in self._running:
             raise ValueError(f"{entry.key} is already scheduled")
         lookup = PromptLookup() if entry.speculative else None
-        self._queue(_Row(entry, self._arrivals, list(entry.prompt), lookup=lookup))
+        scoring = entry.scored and len(entry.prompt) > 1
+        self._queue(_Row(entry, self._arrivals, list(entry.prompt), lookup=lookup, scoring=scoring))
         self._arrivals += 1
 
     def remove(self, keys: Iterable[Key]) -> None:
@@ -185,6 +197,7 @@ class Scheduler:
         kept = max(0, len(chosen) - 1)  # of the drafts; what was computed of the others is written over
         row.computed = span.start + len(span.tokens) - span.drafts + kept
         row.tokens += chosen
+        row.scoring = row.scoring and row.computed < len(row.entry.prompt) - 1
         if row.lookup is not None and span.drafts:
             row.lookup.heard(kept=kept)
         if self._prefix_caching:
@@ -208,7 +221,7 @@ class Scheduler:
         self._queue(row)
 
     def _go_on(self, row: _Row, step: "_Step") -> None:
-        count = min(row.pending, step.budget)
+        count = min(row.pending, step.budget, step.scorable if row.scoring else row.pending)
         if count == 0:
             return
         while not self._reserve(row, row.computed + count):
@@ -235,6 +248,8 @@ class Scheduler:
             tuple(row.blocks),
             chooses=end == len(row.tokens),
             drafts=len(drafts),
+            scored=row.entry.prompt[row.computed + 1 : end + 1] if row.scoring else (),
+            adapter=row.entry.adapter,
         )
 
     def _reserve(self, row: _Row, tokens: int, *, spare: int = 0) -> bool:
@@ -278,7 +293,7 @@ class Scheduler:
             step.copies.append((row.blocks[-1], mine))
             self.pool.release(row.blocks[-1:])
             row.blocks[-1] = mine
-        step.looked_up += len(row.tokens)
+        step.looked_up += 0 if row.scoring else len(row.tokens)
         step.found += row.computed
         del self._waiting[row.entry.key]
         self._running[row.entry.key] = row
@@ -303,7 +318,8 @@ class Scheduler:
             row.names = origin.names[: computed // BLOCK_TOKENS]
         else:
             blocks, row.names = [], []
-            while self._prefix_caching and (len(blocks) + 1) * BLOCK_TOKENS <= len(row.tokens):
+            known = self._prefix_caching and not row.scoring
+            while known and (len(blocks) + 1) * BLOCK_TOKENS <= len(row.tokens):
                 name = row.name(len(blocks))
                 if (block := self.pool.find(name)) is None:
                     break
@@ -328,6 +344,7 @@ class _Step:
     """A plan in the making."""
 
     budget: int  # tokens that may still be computed
+    scorable: int = SCORED_TOKENS  # and, of those, scored
     spans: dict[Key, Span] = field(default_factory=dict)
     joined: list[Key] = field(default_factory=list)
     preempted: list[Key] = field(default_factory=list)
@@ -338,7 +355,9 @@ class _Step:
     def add(self, span: Span) -> None:
         self.spans[span.key] = span
         self.budget -= len(span.tokens)
+        self.scorable -= len(span.scored)
 
     def take_back(self, key: Key) -> None:
         if (span := self.spans.pop(key, None)) is not None:
             self.budget += len(span.tokens)
+            self.scorable += len(span.scored)

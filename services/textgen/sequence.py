@@ -65,7 +65,10 @@ class SequenceState:
     def _logprobs(self, sampled: Sampled) -> tuple[TokenLogprob, ...]:
         if self._describe is None:
             return ()
-        top = tuple(
-            TokenLogprob(token_id, self._describe(token_id), value) for token_id, value in sampled.top
-        )
-        return (TokenLogprob(sampled.token_id, self._describe(sampled.token_id), sampled.logprob, top),)
+        return (described(sampled, self._describe),)
+
+
+def described(sampled: Sampled, describe: Callable[[int], str]) -> TokenLogprob:
+    """A token's log-probability as it is reported; describe names a token."""
+    top = tuple(TokenLogprob(token_id, describe(token_id), value) for token_id, value in sampled.top)
+    return TokenLogprob(sampled.token_id, describe(sampled.token_id), sampled.logprob, top)

@@ -1,7 +1,7 @@
 """A loaded model with what runs it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from numpy.typing import NDArray
@@ -10,8 +10,10 @@ from textgen.batching import BatchLane
 from textgen.chat import ChatTemplate
 from textgen.codec import TokenCodec
 from textgen.domain import ModelInfo, Timings
+from textgen.loras import Loras
 from textgen.metrics import ModelMetrics
 from textgen.models.base import Generator
+from textgen.tools.calling import ToolCalling
 
 Ids = Sequence[int]
 ScoreItem = tuple[Ids, Ids]
@@ -39,8 +41,15 @@ class ServedModel:
     max_request_tokens: int
     shares_context: bool = True  # prompt and answer lie in one context; not so for encoder-decoders
     chat: ChatTemplate | None = None
+    tools: ToolCalling | None = None
     generator: Generator | None = None
+    loras: Loras | None = None
     scorer: Scoring | None = None
     embedder: BatchLane[Ids, NDArray] | None = None  # type: ignore[type-arg]
     reranker: BatchLane[PairItem, float] | None = None
     mask_filler: BatchLane[MaskItem, list[list[tuple[int, float]]]] | None = None
+
+    @property
+    def facts(self) -> ModelInfo:
+        """What it is at the moment: its adapters come and go."""
+        return self.info if self.loras is None else replace(self.info, loras=self.loras.names)

@@ -1,16 +1,17 @@
-"""TextService: convert, await the engine, convert."""
+"""TextService and AdapterService: convert, await the engine, convert."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from quadrille.text.v1 import adapters_pb2, adapters_pb2_grpc, text_pb2_grpc
 from quadrille.text.v1 import text_pb2 as pb
-from quadrille.text.v1 import text_pb2_grpc
 
-from textgen import convert, domain
+from textgen import convert, domain, spans
 from textgen.engine import Engine
 
 SERVICE: str = pb.DESCRIPTOR.services_by_name["TextService"].full_name
+ADAPTER_SERVICE: str = adapters_pb2.DESCRIPTOR.services_by_name["AdapterService"].full_name
 
 
 class TextServicer(text_pb2_grpc.TextServiceServicer):
@@ -21,7 +22,9 @@ class TextServicer(text_pb2_grpc.TextServiceServicer):
 
     async def Generate(self, request: pb.GenerateRequest, context: Any) -> AsyncIterator[pb.GenerateResponse]:  # noqa: N802
         """Continue a prompt."""
-        async with aclosing(self._engine.generate(convert.generate_request(request))) as events:
+        asked = convert.generate_request(request)
+        answer = spans.generation("text_completion", asked, self._engine.generate(asked))
+        async with aclosing(answer) as events:
             number = 0
             async for event in events:
                 yield pb.GenerateResponse(**convert.event(event, number))
@@ -29,7 +32,8 @@ class TextServicer(text_pb2_grpc.TextServiceServicer):
 
     async def Chat(self, request: pb.ChatRequest, context: Any) -> AsyncIterator[pb.ChatResponse]:  # noqa: N802
         """Answer a conversation."""
-        async with aclosing(self._engine.chat(convert.chat_request(request))) as events:
+        asked = convert.chat_request(request)
+        async with aclosing(spans.generation("chat", asked, self._engine.chat(asked))) as events:
             number = 0
             async for event in events:
                 yield pb.ChatResponse(**convert.event(event, number))
@@ -53,7 +57,8 @@ class TextServicer(text_pb2_grpc.TextServiceServicer):
             truncate=request.truncate,
         )
         vectors, stamp, facts = await self._engine.embed(asked)
-        embeddings = [pb.Embedding(values=vector) for vector in vectors]
+        spans.embeddings(asked, facts.model, len(vectors[0]), facts.usage)
+        embeddings = [pb.Embedding(values=vector.tolist()) for vector in vectors]
         return pb.EmbedResponse(embeddings=embeddings, model_stamp=stamp, **convert.answered(facts))
 
     async def Rerank(self, request: pb.RerankRequest, context: Any) -> pb.RerankResponse:  # noqa: N802
@@ -95,8 +100,28 @@ class TextServicer(text_pb2_grpc.TextServiceServicer):
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:  # noqa: N802
         """All models."""
-        return pb.ListModelsResponse(models=[convert.model(item.info) for item in self._engine.models.all()])
+        return pb.ListModelsResponse(models=[convert.model(item.facts) for item in self._engine.models.all()])
 
     async def GetModel(self, request: pb.GetModelRequest, context: Any) -> pb.GetModelResponse:  # noqa: N802
         """One model."""
-        return pb.GetModelResponse(model=convert.model(self._engine.models.get(request.model).info))
+        return pb.GetModelResponse(model=convert.model(self._engine.models.get(request.model).facts))
+
+
+class AdapterServicer(adapters_pb2_grpc.AdapterServiceServicer):
+    """LoRA adapters of an engine's models."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def LoadLora(  # noqa: N802
+        self, request: adapters_pb2.LoadLoraRequest, context: Any
+    ) -> adapters_pb2.LoadLoraResponse:
+        """Load one."""
+        model, adapter = await self._engine.load_lora(request.model, request.name)
+        return convert.lora(model, adapter)
+
+    async def UnloadLora(  # noqa: N802
+        self, request: adapters_pb2.UnloadLoraRequest, context: Any
+    ) -> adapters_pb2.UnloadLoraResponse:
+        """Forget one."""
+        return adapters_pb2.UnloadLoraResponse(model=self._engine.unload_lora(request.model, request.name))

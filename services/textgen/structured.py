@@ -19,7 +19,7 @@ from serving.errors import InvalidInput, Overloaded
 from textgen.domain import StructuredKind, StructuredOutput
 
 # Spaces between the parts of a JSON text are bounded, or a weak model may go on with them for ever.
-_JSON_WHITESPACE = r"[ \n\t]{1,8}"
+JSON_OPTIONS = {"whitespace_pattern": r"[ \n\t]{1,8}", "whitespace_flexible": True}
 
 
 class GrammarConstraint:
@@ -78,7 +78,7 @@ class StructuredCompiler:
         InvalidInput when the grammar is wrong, too complex, or not compiled in time; Overloaded when no
         thread became free to try.
         """
-        field = f"sampling.structured_output.{spec.kind.value}"
+        field = spec.path
         matcher = self._cache.get(spec)
         if matcher is None:
             job = self._threads.submit(self._build, spec)
@@ -132,14 +132,9 @@ def grammar_of(spec: StructuredOutput) -> str:
     match spec.kind:
         case StructuredKind.JSON_SCHEMA:
             try:
-                return str(
-                    LLMatcher.grammar_from_json_schema(
-                        spec.value,
-                        overrides={"whitespace_pattern": _JSON_WHITESPACE, "whitespace_flexible": True},
-                    )
-                )
+                return str(LLMatcher.grammar_from_json_schema(spec.value, overrides=JSON_OPTIONS))
             except ValueError as error:
-                raise InvalidInput("sampling.structured_output.json_schema", _sentence(str(error))) from error
+                raise InvalidInput(spec.path, _sentence(str(error))) from error
         case StructuredKind.REGEX:
             return str(LLMatcher.grammar_from_regex(spec.value))
         case StructuredKind.GRAMMAR:

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from serving.errors import InvalidInput, NotFound
+from serving.errors import InvalidInput
 
 from textgen.domain import Sampling, StructuredKind
+from textgen.loras import check_name
 from textgen.served import ServedModel
 
 MAX_SEED = 2**63 - 1
@@ -46,8 +47,9 @@ def check_sampling(sampling: Sampling, vocabulary_size: int) -> None:
     within("sampling.n", sampling.n, 1, 16)
     if sampling.max_tokens is not None and sampling.max_tokens < 1:
         raise InvalidInput("sampling.max_tokens", "must be at least 1")
-    if sampling.logprobs is not None:
-        within("sampling.logprobs", sampling.logprobs, 0, 20)
+    for name in ("logprobs", "prompt_logprobs"):
+        if (count := getattr(sampling, name)) is not None:
+            within(f"sampling.{name}", count, 0, 20)
     if sampling.seed is not None and not 0 <= sampling.seed <= MAX_SEED:
         raise InvalidInput("sampling.seed", "must be 0 to 2^63 - 1")
     at_most("sampling.stop", len(sampling.stop), 16)
@@ -98,6 +100,11 @@ def answer_room(prompt_tokens: int, sampling: Sampling, model: ServedModel, fiel
     room = min(context - taken, model.max_request_tokens - prompt_tokens)
     if prompt_tokens < 1:
         raise InvalidInput(field, "holds no tokens")
+    if sampling.prompt_logprobs is not None and not model.shares_context:
+        raise InvalidInput(
+            "sampling.prompt_logprobs",
+            f"{model.info.architecture} gives the tokens of a prompt no likelihood",
+        )
     if prompt_tokens > context or room < 1:
         raise InvalidInput(
             field, f"has {prompt_tokens} tokens; with an answer it exceeds the context of {context}"
@@ -111,10 +118,11 @@ def answer_room(prompt_tokens: int, sampling: Sampling, model: ServedModel, fiel
     return sampling.max_tokens
 
 
-def check_request(request_id: str, priority: int, lora: str) -> None:
+def check_request(request_id: str, priority: int, lora: str, delta_interval_ms: int) -> None:
     """Fields that Generate and Chat share."""
     if len(request_id.encode()) > 128:
         raise InvalidInput("request_id", "must be at most 128 bytes")
     within("priority", priority, -100, 100)
+    within("delta_interval_ms", delta_interval_ms, 0, 60_000)
     if lora:
-        raise NotFound("LoRA adapter", lora)
+        check_name("lora", lora)

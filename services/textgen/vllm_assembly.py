@@ -15,6 +15,7 @@ from textgen.models.vllm_scorer import VllmScorer
 from textgen.scheduler import Limits
 from textgen.served import ServedModel
 from textgen.structured import StructuredCompiler
+from textgen.tools.calling import tool_calling
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class VllmAssembler:
     metrics: TextMetrics
     memory_ratio: float
     eager: bool
+    tool_format: str = "auto"
     engines: list[VllmEngine] = field(default_factory=list)
 
     def assemble(self, files: ModelFiles, dtype: str, reason: str) -> ServedModel:
@@ -52,10 +54,11 @@ class VllmAssembler:
             reason=reason,
             context_length=context,
         )
+        compiler = StructuredCompiler(codec.state, info.vocabulary_size, sorted(files.end_ids))
         generator = VllmGenerator(
             engine=engine,
             admission=Admission(self.max_waiting, self.max_waiting_tokens),
-            compiler=StructuredCompiler(codec.state, info.vocabulary_size, sorted(files.end_ids)),
+            compiler=compiler,
             codec=codec,
             end_ids=files.end_ids,
             metrics=metrics,
@@ -66,12 +69,14 @@ class VllmAssembler:
             start_token=files.start_token,
             metrics=metrics,
         )
+        chat = ChatTemplate(files.tokenizer, codec) if Capability.CHAT in info.capabilities else None
         return ServedModel(
             info=info,
             codec=codec,
             metrics=metrics,
             max_request_tokens=context,
-            chat=ChatTemplate(files.tokenizer, codec) if Capability.CHAT in info.capabilities else None,
+            chat=chat,
+            tools=None if chat is None else tool_calling(chat, codec, compiler, self.tool_format),
             generator=generator,
             scorer=scorer,
         )

@@ -44,6 +44,7 @@ class Vocabulary:
         state = json.loads(tokenizer.to_str())
         kinds = {part["type"]: part for part in _decoders(state["decoder"])}
         added = {token["id"]: token for token in state["added_tokens"]}
+        self.added = {token["content"]: i for i, token in added.items()}
         self.special_ids = frozenset(i for i, token in added.items() if token["special"])
         self.specials = {
             token["content"]: SpecialToken(i, token["lstrip"], token["rstrip"])

@@ -1,12 +1,15 @@
 """One true stack as processes, shared by all tests here, driven through its door as users do."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from quadrille_cli.stack import Ports, local_stack
 from quadrille_client import Client
+from safetensors.torch import save_file
 
 ROOT = Path(__file__).resolve().parents[2]
 _spec = importlib.util.spec_from_file_location("e2e_rpcs", Path(__file__).with_name("rpcs.py"))
@@ -22,12 +25,29 @@ def root():
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory):
+def loras(tmp_path_factory):
+    """A folder of adapters for the default decoder, all alike."""
+    folder, layer = tmp_path_factory.mktemp("loras"), "base_model.model.model.layers.0.self_attn.q_proj"
+    width = json.loads((ROOT / "starter/text/model/config.json").read_text())["hidden_size"]
+    tensors = {f"{layer}.lora_A.weight": torch.ones(1, width), f"{layer}.lora_B.weight": torch.ones(width, 1)}
+    for name in _rpcs.LORAS:
+        (folder / name).mkdir()
+        config = {"peft_type": "LORA", "r": 1, "lora_alpha": 1, "target_modules": ["q_proj"]}
+        (folder / name / "adapter_config.json").write_text(json.dumps(config))
+        save_file(tensors, folder / name / "adapter_model.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory, loras):
     """The four services with their default models; `ports` tells where each listens."""
     ports = Ports.free()
-    with local_stack(tmp_path_factory.mktemp("stack"), ports=ports) as running:
-        running.ports = ports
-        yield running
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("QUADRILLE_TEXTGEN_LORA_DIR", str(loras))
+        environment.setenv("QUADRILLE_TEXTGEN_LORAS", "starter/start")
+        with local_stack(tmp_path_factory.mktemp("stack"), ports=ports) as running:
+            running.ports = ports
+            yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The contract's methods, as the descriptors have them, and a valid request of each."""
 
+import contextlib
 import importlib
 import io
 import itertools
@@ -15,7 +16,9 @@ from quadrille.retrieval.v1 import admin_pb2 as admin
 from quadrille.retrieval.v1 import collection_pb2 as collection
 from quadrille.retrieval.v1 import document_pb2 as document
 from quadrille.retrieval.v1 import search_pb2 as search
+from quadrille.text.v1 import adapters_pb2 as adapters
 from quadrille.text.v1 import text_pb2 as text
+from quadrille_client import AlreadyExistsError
 
 PROTOS = Path(__file__).resolve().parents[2] / "protos"
 
@@ -32,6 +35,12 @@ def services():
 
 SERVICES = services()
 METHODS = {f"{name}/{method.name}": method for name, item in SERVICES.items() for method in item.methods}
+
+
+LORAS = [f"{world}-{kind}" for world in ("gateway", "owner", "spoilt") for kind in ("new", "loaded")] + [
+    "start",
+    "later",
+]
 
 
 class World:
@@ -54,6 +63,12 @@ class World:
         name = f"{suffix}-{self.name}-{next(self._made)}"
         self.client.collections.create(name, 2)
         return name
+
+    def lora(self):
+        """The name of an adapter that is loaded."""
+        with contextlib.suppress(AlreadyExistsError):
+            self.client.loras.load(f"{self.name}-loaded")
+        return f"{self.name}-loaded"
 
     def snapshot(self):
         """The name of a snapshot just made."""
@@ -91,8 +106,9 @@ HELLO = text.ChatMessage(role=text.ROLE_USER, content="hello")
 QUICK = image.DiffusionParameters(steps=2)
 RED = image.Image(data=png())
 SEEDS = (image.LatentPoint(seed=1), image.LatentPoint(seed=2))
-TEXT, IMAGE, RAG = (
+TEXT, ADAPTERS, IMAGE, RAG = (
     "quadrille.text.v1.TextService",
+    "quadrille.text.v1.AdapterService",
     "quadrille.image.v1.ImageService",
     "quadrille.gateway.v1.RagService",
 )
@@ -112,6 +128,8 @@ CASES = {
     f"{TEXT}/Detokenize": lambda w: text.DetokenizeRequest(token_ids=[40, 41]),
     f"{TEXT}/ListModels": lambda w: text.ListModelsRequest(),
     f"{TEXT}/GetModel": lambda w: text.GetModelRequest(model="minilm"),
+    f"{ADAPTERS}/LoadLora": lambda w: adapters.LoadLoraRequest(name=f"{w.name}-new"),
+    f"{ADAPTERS}/UnloadLora": lambda w: adapters.UnloadLoraRequest(name=w.lora()),
     f"{IMAGE}/Generate": lambda w: image.GenerateRequest(prompt="a red circle", parameters=QUICK),
     f"{IMAGE}/Edit": lambda w: image.EditRequest(prompt="blue", init_image=RED, parameters=QUICK),
     f"{IMAGE}/Interpolate": lambda w: image.InterpolateRequest(

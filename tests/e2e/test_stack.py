@@ -4,8 +4,9 @@ import re
 import urllib.request
 from pathlib import Path
 
+import pytest
 from quadrille_cli.stack import Ports, local_stack
-from quadrille_client import Client
+from quadrille_client import Client, NotFoundError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,6 +45,18 @@ def test_text_is_seeded_scored_and_constrained(client):
     assert one == two
     assert client.score(["the cat", "zq xv"], prompt="")[0].logprob < 0
     assert re.fullmatch(r"[0-9]{3}", client.generate("A number:", regex="[0-9]{3}", max_tokens=8).text)
+
+
+def test_adapters_come_at_start_and_at_run_time(client):
+    assert "start" in client.model("starter").loras
+    plain, start = (client.generate("Once", lora=lora, temperature=0, max_tokens=8) for lora in ("", "start"))
+    assert plain.text != start.text
+    loaded = client.loras.load("later", model="starter")
+    assert client.generate("Once", lora="later", temperature=0, max_tokens=8).text == start.text
+    assert (loaded.model, loaded.rank) == ("starter", 1)
+    client.loras.unload("later")
+    with pytest.raises(NotFoundError):
+        client.generate("Once", lora="later", max_tokens=1)
 
 
 def test_every_service_counts(stack):

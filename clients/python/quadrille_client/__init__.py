@@ -26,6 +26,7 @@ from quadrille_client.errors import (
 from quadrille_client.tls import Tls
 from quadrille_client.types.image import LatentPoint, Tensor
 from quadrille_client.types.retrieval import Chunk, Document
+from quadrille_client.types.tools import Tool, ToolCall
 
 __all__ = [
     "AbortedError",
@@ -47,6 +48,8 @@ __all__ = [
     "QuadrilleError",
     "Tensor",
     "Tls",
+    "Tool",
+    "ToolCall",
     "UnauthenticatedError",
     "UnavailableError",
     "UnimplementedError",

@@ -5,6 +5,7 @@ from typing import Any
 from quadrille.text.v1 import text_pb2
 from serving.errors import InvalidInput
 
+from gateway.convert import tools
 from gateway.domain import text as domain
 
 _SCALARS = (
@@ -26,15 +27,17 @@ _ROLES = {
     text_pb2.ROLE_USER: domain.Role.USER,
     text_pb2.ROLE_ASSISTANT: domain.Role.ASSISTANT,
 }
-_ROLES_TO_PROTO = {role: number for number, role in _ROLES.items()}
+_ROLES_TO_PROTO = {role: number for number, role in _ROLES.items()} | {domain.Role.TOOL: text_pb2.ROLE_TOOL}
 _CAPABILITIES = {text_pb2.Capability.Value(f"CAPABILITY_{item.name}"): item for item in domain.TextCapability}
 
 
 def message_from_proto(message: text_pb2.ChatMessage, field: str) -> domain.ChatMessage:
-    """A turn; raises InvalidInput for a role that is none, naming it under `field`."""
+    """A turn of words alone; raises InvalidInput for another role, or for calls, naming them under `field`."""
     role = _ROLES.get(message.role)
     if role is None:
         raise InvalidInput(f"{field}.role", "must be system, user or assistant")
+    if message.tool_calls:
+        raise InvalidInput(f"{field}.tool_calls", "must be empty: no tools are called here")
     return domain.ChatMessage(role, message.content)
 
 
@@ -71,7 +74,12 @@ def sampling_to_proto(sampling: domain.Sampling) -> text_pb2.SamplingParameters:
 def chat_to_proto(request: domain.ChatRequest) -> text_pb2.ChatRequest:
     """The wire form of a chat request."""
     messages = [
-        text_pb2.ChatMessage(role=_ROLES_TO_PROTO[turn.role], content=turn.content)
+        text_pb2.ChatMessage(
+            role=_ROLES_TO_PROTO[turn.role],
+            content=turn.content,
+            tool_calls=[tools.call_to_proto(call) for call in turn.tool_calls],
+            tool_call_id=turn.tool_call_id,
+        )
         for turn in request.messages
     ]
     documents = [text_pb2.ChatDocument(title=item.title, text=item.text) for item in request.documents]
@@ -82,6 +90,10 @@ def chat_to_proto(request: domain.ChatRequest) -> text_pb2.ChatRequest:
         documents=documents,
         request_id=request.request_id,
         priority=request.priority,
+        tools=[tools.tool_to_proto(tool) for tool in request.tools],
+        tool_choice=tools.choice_to_proto(request.tool_choice),
+        parallel_tool_calls=request.parallel_tool_calls,
+        delta_interval_ms=request.delta_interval_ms,
     )
 
 
@@ -98,6 +110,7 @@ def generate_to_proto(request: domain.GenerateRequest) -> text_pb2.GenerateReque
         sampling=sampling_to_proto(request.sampling),
         request_id=request.request_id,
         priority=request.priority,
+        delta_interval_ms=request.delta_interval_ms,
     )
 
 
@@ -114,7 +127,8 @@ def event_from_proto(
         case "delta":
             delta = message.delta
             logprobs = tuple(_logprob(item) for item in delta.logprobs)
-            return domain.GenerationDelta(delta.index, delta.text, tuple(delta.token_ids), logprobs)
+            calls = tools.deltas_from_proto(delta.tool_calls)
+            return domain.GenerationDelta(delta.index, delta.text, tuple(delta.token_ids), logprobs, calls)
         case "finished":
             sequences = tuple(
                 domain.SequenceResult(
@@ -131,7 +145,13 @@ def event_from_proto(
 
 def finish_reason(value: int) -> domain.FinishReason:
     """Why a sequence ended."""
-    return domain.FinishReason.LENGTH if value == text_pb2.FINISH_REASON_LENGTH else domain.FinishReason.STOP
+    match value:
+        case text_pb2.FINISH_REASON_LENGTH:
+            return domain.FinishReason.LENGTH
+        case text_pb2.FINISH_REASON_TOOL_CALLS:
+            return domain.FinishReason.TOOL_CALLS
+        case _:
+            return domain.FinishReason.STOP
 
 
 def usage(message: text_pb2.Usage) -> domain.Usage:

@@ -20,7 +20,8 @@ from gateway.domain.text import (
 from gateway.http.caller import unless_gone
 from gateway.http.sampling import chat_logprob, sampling, structured, usage_body
 from gateway.http.schemas import ChatBody, Message
-from gateway.http.stream import Event, respond
+from gateway.http.stream import GATHERED_MS, Event, respond
+from gateway.http.tools import call_bodies, calls_of, choice_of, piece_body, tools_of
 
 
 def chat_routes(text: TextBackend) -> APIRouter:
@@ -44,7 +45,7 @@ def _request(body: ChatBody, request_id: str) -> ChatRequest:
         raise InvalidInput("top_logprobs", "needs logprobs to be true")
     return ChatRequest(
         model=body.model,
-        messages=tuple(_message(item) for item in body.messages),
+        messages=tuple(_message(item, place) for place, item in enumerate(body.messages)),
         sampling=sampling(
             body,
             max_tokens=body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens,
@@ -52,14 +53,21 @@ def _request(body: ChatBody, request_id: str) -> ChatRequest:
             structured_output=structured(body.response_format),
         ),
         request_id=request_id,
+        tools=tools_of(body),
+        tool_choice=choice_of(body),
+        parallel_tool_calls=body.parallel_tool_calls,
+        delta_interval_ms=None if body.stream else GATHERED_MS,
     )
 
 
-def _message(message: Message) -> ChatMessage:
+def _message(message: Message, place: int) -> ChatMessage:
     role = Role.SYSTEM if message.role == "developer" else Role(message.role)
-    if isinstance(message.content, str):
-        return ChatMessage(role, message.content)
-    return ChatMessage(role, "".join(part.text for part in message.content))
+    if message.content is None and not message.tool_calls:
+        raise InvalidInput(f"messages[{place}].content", "must be set")
+    content = message.content or ""
+    if not isinstance(content, str):
+        content = "".join(part.text for part in content)
+    return ChatMessage(role, content, calls_of(message), message.tool_call_id or "")
 
 
 async def _whole(text: TextBackend, chat: ChatRequest) -> dict[str, Any]:
@@ -88,7 +96,9 @@ def _choice(index: int, reason: str, deltas: list[GenerationDelta], chat: ChatRe
     if chat.sampling.logprobs is not None:
         entries = [chat_logprob(entry) for delta in deltas for entry in delta.logprobs]
         logprobs = {"content": entries, "refusal": None}
-    message = {"role": "assistant", "content": content, "refusal": None}
+    message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
+    if calls := call_bodies(piece for delta in deltas for piece in delta.tool_calls):
+        message |= {"content": content or None, "tool_calls": calls}
     return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": reason}
 
 
@@ -110,8 +120,8 @@ async def _chunks(text: TextBackend, chat: ChatRequest, body: ChatBody) -> Async
                                 "choices": [_delta(index, {"role": "assistant", "content": ""})],
                             },
                         )
-                case GenerationDelta() if event.text or event.logprobs:
-                    choice = _delta(event.index, {"content": event.text})
+                case GenerationDelta() if event.text or event.logprobs or event.tool_calls:
+                    choice = _delta(event.index, _more(event))
                     if event.logprobs:
                         choice["logprobs"] = {"content": [chat_logprob(entry) for entry in event.logprobs]}
                     yield None, {**head, **blank, "choices": [choice]}
@@ -120,6 +130,13 @@ async def _chunks(text: TextBackend, chat: ChatRequest, body: ChatBody) -> Async
                         yield None, {**head, **blank, "choices": [_delta(item.index, {}, item.finish_reason)]}
                     if with_usage:
                         yield None, {**head, "choices": [], "usage": _usage(event)}
+
+
+def _more(delta: GenerationDelta) -> dict[str, Any]:
+    if not delta.tool_calls:
+        return {"content": delta.text}
+    calls = {"tool_calls": [piece_body(piece) for piece in delta.tool_calls]}
+    return {"content": delta.text, **calls} if delta.text else calls
 
 
 def _delta(index: int, delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:

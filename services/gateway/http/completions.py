@@ -20,7 +20,7 @@ from gateway.domain.text import (
 from gateway.http.caller import unless_gone
 from gateway.http.sampling import sampling, usage_body
 from gateway.http.schemas import CompletionBody
-from gateway.http.stream import Event, respond
+from gateway.http.stream import GATHERED_MS, Event, respond
 
 MAX_PROMPTS = 16
 
@@ -52,7 +52,11 @@ def _requests(body: CompletionBody, request_id: str) -> list[GenerateRequest]:
         raise InvalidInput("prompt", f"must be 1 to {MAX_PROMPTS} prompts")
     return [
         GenerateRequest(
-            body.model, prompt, options, request_id if len(prompts) == 1 else f"{request_id[:120]}-{place}"
+            body.model,
+            prompt,
+            options,
+            request_id if len(prompts) == 1 else f"{request_id[:120]}-{place}",
+            delta_interval_ms=None if body.stream else GATHERED_MS,
         )
         for place, prompt in enumerate(prompts)
     ]

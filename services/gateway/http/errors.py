@@ -1,5 +1,6 @@
 """Failures in OpenAI's form: {"error": {"message", "type", "param", "code"}}."""
 
+import re
 from typing import Any
 
 import grpc
@@ -36,7 +37,12 @@ _PARAMS = {
     "prompt.token_ids": "prompt",
     "sampling.structured_output": "response_format",
     "parameters.count": "n",
+    "tool_choice.name": "tool_choice.function.name",
 }
+# What OpenAI has in an object of its own.
+_FUNCTION = re.compile(
+    r"(tools\[\d+\]|messages\[\d+\]\.tool_calls\[\d+\])\.(?=name|description|parameters|arguments)"
+)
 
 
 def failure(error: Exception) -> tuple[int, dict[str, str], dict[str, Any]]:
@@ -95,7 +101,7 @@ def _param(field: str) -> str:
         rest = field.removeprefix(theirs)
         if field.startswith(theirs) and (not rest or rest[0] in ".["):
             return ours + rest
-    return field.removeprefix("sampling.").removeprefix("parameters.")
+    return _FUNCTION.sub(r"\1.function.", field.removeprefix("sampling.").removeprefix("parameters."))
 
 
 def _retry_headers(error: errors.QuadrilleError) -> dict[str, str]:

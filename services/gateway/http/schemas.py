@@ -75,13 +75,34 @@ class TextPart(BaseModel):
     text: Text
 
 
+class CalledFunction(BaseModel):
+    """A function and the arguments that a model gave it, as JSON text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Text
+    arguments: Text
+
+
+class ToolCall(BaseModel):
+    """A call that a model asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Text
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
 class Message(BaseModel):
     """One turn of a conversation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Text | list[TextPart]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: Text | list[TextPart] | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: Text | None = None
     name: None = None  # templates have no place for it
     refusal: None = None
 
@@ -106,6 +127,43 @@ class ResponseFormat(BaseModel):
     json_schema: JsonSchema | None = None
 
 
+class Function(BaseModel):
+    """A function that a model may call; parameters is a JSON schema."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Text
+    description: Text | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class Tool(BaseModel):
+    """What a model may call."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["function"]
+    function: Function
+
+
+class FunctionName(BaseModel):
+    """The name of a function."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Text
+
+
+class NamedTool(BaseModel):
+    """The choice of one function."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["function"]
+    function: FunctionName
+
+
 class ChatBody(SampledBody):
     """POST /v1/chat/completions."""
 
@@ -114,6 +172,9 @@ class ChatBody(SampledBody):
     logprobs: bool | None = None
     top_logprobs: Int32 | None = None
     response_format: ResponseFormat | None = None
+    tools: list[Tool] | None = None
+    tool_choice: Literal["auto", "none", "required"] | NamedTool | None = None
+    parallel_tool_calls: bool | None = None
 
 
 class CompletionBody(SampledBody):

@@ -9,6 +9,7 @@ from sse_starlette import EventSourceResponse
 
 from gateway.http.errors import failure
 
+GATHERED_MS = 1000  # whoever waits for the whole answer needs no delta for each token
 Event = tuple[str | None, dict[str, Any]]  # its name, if it has one, and its data
 
 

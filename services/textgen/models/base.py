@@ -7,13 +7,13 @@ Runners are called from the device thread alone and block it; a `Generator` live
 """
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.domain import Delta, Finished, GenerationTask, Sampling
+from textgen.domain import GenerationTask, GeneratorEvent, Sampling
 from textgen.scheduler import Span
 
 RowKey = tuple[int, int]  # (request number, index of the sequence in its request)
@@ -55,10 +55,21 @@ class Sampled:
     top: tuple[tuple[int, float], ...] = ()
 
 
-class Generator(Protocol):
-    """Engine height: anything that turns a task into deltas and one Finished. Closing the iterator cancels."""
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """What a pass gave: the tokens that rows chose, and the tokens of prompts that spans had `scored`."""
 
-    def generate(self, task: GenerationTask) -> AsyncGenerator[Delta | Finished, None]: ...
+    chosen: Mapping[RowKey, Sequence[Sampled] | Exception]
+    scored: Mapping[RowKey, Sequence[Sampled]] = field(default_factory=dict)
+
+
+class Generator(Protocol):
+    """Engine height: anything that turns a task into deltas and one Finished. Closing the iterator cancels.
+
+    Where the task asks for the prompt's log-probabilities, they come first.
+    """
+
+    def generate(self, task: GenerationTask) -> AsyncGenerator[GeneratorEvent, None]: ...
 
 
 class DecoderRunner(Protocol):
@@ -69,7 +80,7 @@ class DecoderRunner(Protocol):
 
     def join(self, row: RowSpec) -> None: ...  # spans of it may follow
     def copy(self, blocks: Sequence[tuple[int, int]]) -> None: ...  # blocks' contents, from and to
-    def step(self, spans: Sequence[Span]) -> Mapping[RowKey, Sequence[Sampled] | Exception]: ...
+    def step(self, spans: Sequence[Span]) -> Stepped: ...
     def drop(self, keys: Collection[RowKey]) -> None: ...  # rows leave; unknown keys are ignored
     def renewed(
         self,

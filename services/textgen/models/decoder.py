@@ -1,19 +1,29 @@
 """Decoders over a cache of blocks: the port DecoderRunner, and Scorer. What computes the logits is a Network."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from textgen.models.base import RowKey, RowSpec, Sampled
+from textgen.models.base import RowKey, RowSpec, Sampled, Stepped
+from textgen.models.lora_files import Pairs
 from textgen.models.memory import out_of_memory_refused
-from textgen.models.sampling import RowSampler, sample
+from textgen.models.sampling import RowSampler, likelihoods, sample
 from textgen.scheduler import Span
 
 
 class Network(Protocol):
     """A causal language model with a cache. Tokens lie behind each other; `wanted` are places among them."""
+
+    @property
+    def linears(self) -> Mapping[str, tuple[int, int]]:
+        """(inputs, outputs) of the layers that adapters may change, by transformers' names."""
+        ...
+
+    def adapted(self, pairs: Pairs) -> Any:
+        """What spans carry as their adapter's weights."""
+        ...
 
     def compute(self, spans: Sequence[Span], wanted: Sequence[int]) -> Tensor:
         """Logits (wanted, vocabulary) over the cache."""
@@ -25,6 +35,10 @@ class Network(Protocol):
 
     def copy(self, blocks: Sequence[tuple[int, int]]) -> None:
         """Copy blocks' contents, from and to."""
+        ...
+
+    def summarise(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each row of logits (rows, vocabulary) float32: the likeliest token, and log(sum(exp))."""
         ...
 
     def renewed(self) -> "Network":
@@ -50,19 +64,30 @@ class Decoder:
             self._network.copy(blocks)
 
     @torch.inference_mode()
-    def step(self, spans: Sequence[Span]) -> Mapping[RowKey, Sequence[Sampled] | Exception]:
+    def step(self, spans: Sequence[Span]) -> Stepped:
         """Compute the spans; what those that choose have chosen: one token, and one more for each right draft."""
-        wanted: list[int] = []  # places of the tokens after which something is chosen
+        wanted: list[int] = []  # places of the tokens after which something is chosen or scored
         firsts: dict[RowKey, int] = {}
+        scored: dict[RowKey, tuple[int, Sequence[int]]] = {}
         end = 0
         for span in spans:
+            if span.scored:
+                scored[span.key] = len(wanted), span.scored
+                wanted += range(end, end + len(span.scored))
             end += len(span.tokens)
             if span.chooses:
                 firsts[span.key] = len(wanted)
                 wanted += range(end - 1 - span.drafts, end)
         with out_of_memory_refused():
             logits = self._network.compute(spans, wanted)
-        return self._choose(logits, {span.key: span for span in spans if span.chooses}, firsts)
+        chosen = self._choose(logits, {span.key: span for span in spans if span.chooses}, firsts)
+        read = {
+            key: likelihoods(
+                logits[first : first + len(tokens)], tokens, self._samplers[key].sampling.prompt_logprobs or 0
+            )
+            for key, (first, tokens) in scored.items()
+        }
+        return Stepped(chosen, read)
 
     def drop(self, keys: Collection[RowKey]) -> None:
         """Forget how sequences choose; their blocks are the scheduler's matter."""
@@ -107,8 +132,9 @@ class Decoder:
         answers: dict[RowKey, list[Sampled] | Exception] = {}
         going, depth = list(spans), 0
         while going:
-            rows = torch.tensor([firsts[key] + depth for key in going], device=logits.device)
-            drawn = sample(logits[rows], [self._samplers[key] for key in going])
+            rows = [firsts[key] + depth for key in going]
+            asked = logits if len(rows) == len(logits) else logits[torch.tensor(rows, device=logits.device)]
+            drawn = sample(asked, [self._samplers[key] for key in going], self._network.summarise)
             right = []
             for key, result in zip(going, drawn, strict=True):
                 span = spans[key]

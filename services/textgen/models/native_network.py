@@ -8,7 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from textgen.domain import Adapter
 from textgen.kv_blocks import BLOCK_TOKENS
+from textgen.models.lora import linears_of
+from textgen.models.lora_files import Pairs
 from textgen.native.build import load
 from textgen.scheduler import Span
 
@@ -18,6 +21,13 @@ _FIXED_ROTATIONS = frozenset(
     {"default", "linear", "llama3", "yarn"}
 )  # angles that do not depend on the length
 _LANES = 16
+# The layers whose weights are multiplied with as one, in the order in which the kernels number their products.
+_FUSED = {
+    "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "out": ("self_attn.o_proj",),
+    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
+    "down": ("mlp.down_proj",),
+}
 
 
 def unfit(model: Any) -> str | None:
@@ -31,7 +41,7 @@ def unfit(model: Any) -> str | None:
         return "its activation, or the width of its heads, is none that they know"
     if (kind := model.model.rotary_emb.rope_type) not in _FIXED_ROTATIONS:
         return f"its positions are of the kind {kind}"
-    return load()
+    return load("decoder")
 
 
 class NativeNetwork:
@@ -44,7 +54,7 @@ class NativeNetwork:
         with torch.inference_mode():
             cosines, sines = _angles(model, blocks * BLOCK_TOKENS)
             self._decoder = torch.classes.quadrille.Decoder(
-                model.get_input_embeddings().weight,
+                model.get_input_embeddings().weight.clone(),  # so that the file it may be mapped to can go
                 model.get_output_embeddings().weight,
                 model.model.norm.weight,
                 cosines,
@@ -57,6 +67,7 @@ class NativeNetwork:
             )
             for layer in model.model.layers:
                 self._decoder.add_layer(_weights(layer), _window(layer, config))
+        self.linears = linears_of(model)
         self._shape = (len(model.model.layers), shared * BLOCK_TOKENS * self._width)
         self._keys, self._values = self._cache(blocks), self._cache(blocks)
 
@@ -65,9 +76,21 @@ class NativeNetwork:
         tables = [span.blocks for span in spans]
         tokens = [token for span in spans for token in span.tokens]
         lengths = [len(span.tokens) for span in spans]
-        return self._step(
-            tokens, tables, [span.start for span in spans], lengths, wanted, self._keys, self._values
-        )
+        starts, adapters = [span.start for span in spans], [span.adapter for span in spans]
+        return self._step(tokens, tables, starts, lengths, wanted, self._keys, self._values, adapters)
+
+    def adapted(self, pairs: Pairs) -> Any:
+        """The matrices, packed for the kernels."""
+        adapter = torch.classes.quadrille.Adapter(self._shape[0])
+        for layer in range(self._shape[0]):
+            for product, parts in enumerate(_FUSED.values()):
+                first = 0
+                for part in parts:
+                    name = f"model.layers.{layer}.{part}"
+                    if name in pairs:
+                        adapter.add(layer, product, *pairs[name], first)
+                    first += self.linears[name][1]
+        return adapter
 
     def compute_alone(self, rows: Sequence[Sequence[int]], wanted: Sequence[int]) -> Tensor:
         """Logits after the wanted places of the rows' tokens, over a cache that is thrown away."""
@@ -76,13 +99,19 @@ class NativeNetwork:
         tables = [range(end - count, end) for end, count in zip(ends, counts, strict=True)]
         tokens = [token for row in rows for token in row]
         cache = self._cache(ends[-1]), self._cache(ends[-1])
-        return self._step(tokens, tables, [0] * len(rows), [len(row) for row in rows], wanted, *cache)
+        lengths = [len(row) for row in rows]
+        return self._step(tokens, tables, [0] * len(rows), lengths, wanted, *cache, [None] * len(rows))
 
     def copy(self, blocks: Sequence[tuple[int, int]]) -> None:
         """Copy blocks, from and to."""
         origins, places = (torch.tensor(column) for column in zip(*blocks, strict=True))
         for tensor in (*self._keys, *self._values):
             tensor[places] = tensor[origins]
+
+    def summarise(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each row of logits: the likeliest token, and log(sum(exp)), not finite where the row is not sound."""
+        likeliest, sums = torch.ops.quadrille.summarise(logits)
+        return likeliest, sums
 
     def renewed(self) -> "NativeNetwork":
         """The same weights, another cache."""
@@ -105,10 +134,12 @@ class NativeNetwork:
         wanted: Sequence[int],
         keys: list[Tensor],
         values: list[Tensor],
+        adapters: Sequence[Adapter | None],
     ) -> Tensor:
         table = np.zeros((len(tables), max(map(len, tables))), dtype=np.int32)
         for row, blocks in enumerate(tables):
             table[row, : len(blocks)] = blocks
+        used = {each: place for place, each in enumerate(dict.fromkeys(filter(None, adapters)))}
         logits: Tensor = self._decoder.step(
             torch.tensor(tokens),
             torch.from_numpy(table),
@@ -117,6 +148,8 @@ class NativeNetwork:
             torch.tensor(wanted, dtype=torch.long),
             keys,
             values,
+            [each.weights for each in used],
+            torch.tensor([-1 if each is None else used[each] for each in adapters]),
         )
         return logits
 
@@ -138,22 +171,16 @@ def _window(layer: Any, config: Any) -> int:
 
 
 def _weights(layer: Any) -> dict[str, Tensor]:
-    attention, feed = layer.self_attn, layer.mlp
-    fused = {
-        "qkv": (attention.q_proj, attention.k_proj, attention.v_proj),
-        "out": (attention.o_proj,),
-        "gate_up": (feed.gate_proj, feed.up_proj),
-        "down": (feed.down_proj,),
-    }
     found = {
         "attention_norm": layer.input_layernorm.weight,
         "feed_norm": layer.post_attention_layernorm.weight,
     }
-    for name, parts in fused.items():
+    for name, names in _FUSED.items():
+        parts = [layer.get_submodule(part) for part in names]
         found[name] = torch.cat([part.weight for part in parts])
         if parts[0].bias is not None:
             found[f"{name}_bias"] = torch.cat([part.bias for part in parts])
     for name in ("q_norm", "k_norm"):
-        if (norm := getattr(attention, name, None)) is not None:
+        if (norm := getattr(layer.self_attn, name, None)) is not None:
             found["query_norm" if name == "q_norm" else "key_norm"] = norm.weight
     return {name: weight.detach() for name, weight in found.items()}

@@ -7,10 +7,11 @@ one uniform number from the row's own generator, so the draw does not depend on 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from serving.errors import InvalidInput
 from torch import Tensor
 
@@ -18,6 +19,8 @@ from textgen.domain import Sampling
 from textgen.models.base import Constraint, Sampled
 
 _COLDEST = 1e-9
+_PARTS = (256, 4096)  # of the vocabulary, that are sorted before all of it is
+_STRIDE = 128  # numbers that are added up before they are looked at one by one
 
 
 class RowSampler:
@@ -53,13 +56,8 @@ class RowSampler:
         if self.sampling.temperature == 0:
             return int(logits.argmax())
         # The likeliest is at 0, so a small temperature overflows nowhere; below this one float32 tells no difference.
-        scores = (logits - best) / max(self.sampling.temperature, _COLDEST)
-        cumulative = self._truncated(scores).softmax(-1, dtype=torch.float64).cumsum(-1)
-        draw = torch.rand(1, generator=self._generator, dtype=torch.float64).to(cumulative.device)
-        # right=True: a token of probability zero never owns the number that ends it.
-        place = int(torch.searchsorted(cumulative, draw * cumulative[-1], right=True))
-        last = int(torch.searchsorted(cumulative, cumulative[-1]))
-        return min(place, last)
+        scores = self._truncated((logits - best) / max(self.sampling.temperature, _COLDEST))
+        return _drawn(scores.exp(), float(torch.rand(1, generator=self._generator, dtype=torch.float64)))
 
     def accept(self, token_id: int) -> None:
         """Count a token that was chosen."""
@@ -96,21 +94,58 @@ class RowSampler:
             values, ids = scores.topk(rules.top_k)
             scores = torch.full_like(scores, float("-inf")).index_copy_(0, ids, values)
         if rules.top_p < 1:
-            values, ids = scores.sort(descending=True, stable=True)
-            mass = values.softmax(-1)
-            dropped = mass.cumsum(-1) - mass >= rules.top_p  # what is before a token already suffices
-            dropped[0] = False
-            scores = scores.index_fill(0, ids[dropped], float("-inf"))
+            values, ids = _nucleus(scores, rules.top_p)
+            scores = torch.full_like(scores, float("-inf")).index_copy_(0, ids, values)
         if rules.min_p > 0:
             scores = scores.masked_fill(scores < float(np.log(rules.min_p)), float("-inf"))
         return scores
 
 
-def sample(logits: Tensor, samplers: Sequence[RowSampler]) -> list[Sampled | Exception]:
+def _nucleus(scores: Tensor, top_p: float) -> tuple[Tensor, Tensor]:
+    """The likeliest scores that together have top_p of the probability, and whose they are."""
+    total = scores.logsumexp(-1)
+    for count in (*(part for part in _PARTS if part < len(scores)), len(scores)):
+        whole = count == len(scores)
+        values, ids = scores.sort(descending=True, stable=True) if whole else scores.topk(count)
+        mass = (values - total).exp()
+        before = mass.cumsum(-1) - mass
+        if before[-1] >= top_p:
+            break
+    kept = max(1, int((before < top_p).sum()))
+    return values[:kept], ids[:kept]
+
+
+def _drawn(weights: Tensor, draw: float) -> int:
+    """The place where `draw`, in [0, 1), falls in the cumulative sum of weights (vocabulary,), not all of them 0."""
+    sums = F.pad(weights, (0, -len(weights) % _STRIDE)).view(-1, _STRIDE).double().sum(-1).cumsum(-1)
+    wanted = draw * float(sums[-1])
+    part = min(_first_above(sums, wanted), int(torch.searchsorted(sums, sums[-1])))
+    inside = weights[part * _STRIDE : (part + 1) * _STRIDE].double().cumsum(-1)
+    if part > 0:
+        wanted -= float(sums[part - 1])
+    return part * _STRIDE + min(_first_above(inside, wanted), int(torch.searchsorted(inside, inside[-1])))
+
+
+def _first_above(sums: Tensor, wanted: float) -> int:
+    # right=True: a token of probability zero never owns the number that ends it.
+    return int(torch.searchsorted(sums, wanted, right=True))
+
+
+Summary = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+def summarise(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each row of logits (rows, vocabulary) float32: the likeliest token, and log(sum(exp))."""
+    return logits.argmax(-1), logits.logsumexp(-1)
+
+
+def sample(
+    logits: Tensor, samplers: Sequence[RowSampler], summary: Summary = summarise
+) -> list[Sampled | Exception]:
     """One token for each row of logits (rows, vocabulary). A row's own failure is returned in its place."""
     logits = logits.float()
-    normalisers = logits.logsumexp(-1)  # (rows,)
-    likeliest = logits.argmax(-1).tolist()
+    best, normalisers = summary(logits)  # (rows,) each
+    likeliest = best.tolist()
     finite = normalisers.isfinite().tolist()
     chosen: list[int | Exception] = []
     for row, sampler in enumerate(samplers):
@@ -136,3 +171,16 @@ def sample(logits: Tensor, samplers: Sequence[RowSampler]) -> list[Sampled | Exc
             top = tuple(zip(places.tolist(), values.tolist(), strict=True))
         results.append(Sampled(token, logprobs[row], top))
     return results
+
+
+def likelihoods(logits: Tensor, tokens: Sequence[int], top: int) -> list[Sampled]:
+    """Of each row of logits (rows, vocabulary) the log-probability of its token, and the `top` likeliest others."""
+    scores = logits.float().log_softmax(-1)
+    ids = torch.tensor(list(tokens), device=logits.device)
+    values = scores.gather(1, ids[:, None])[:, 0].tolist()
+    best = scores.topk(min(top, scores.shape[1]))
+    ranked = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    return [
+        Sampled(token, value, tuple(zip(*row, strict=True)))
+        for token, value, row in zip(tokens, values, ranked, strict=True)
+    ]

@@ -13,12 +13,13 @@ from textgen.admission import Admission, Ticket
 from textgen.channel import EventChannel
 from textgen.codec import TokenCodec
 from textgen.detokenizer import Detokenizer
-from textgen.domain import Delta, Finished, GenerationTask, Usage
+from textgen.domain import Finished, GenerationTask, GeneratorEvent, Usage
 from textgen.metrics import ModelMetrics
 from textgen.models import vllm_params
 from textgen.models.base import Constraint
 from textgen.models.vllm_engine import VllmEngine
 from textgen.models.vllm_sequence import VllmSequence
+from textgen.prompt_logprobs import PromptTeller
 from textgen.sequence import SequenceState
 from textgen.stops import StopMatcher
 from textgen.structured import StructuredCompiler
@@ -46,7 +47,7 @@ class VllmGenerator:
         self._metrics = metrics
         self._clock = clock
 
-    async def generate(self, task: GenerationTask) -> AsyncGenerator[Delta | Finished, None]:
+    async def generate(self, task: GenerationTask) -> AsyncGenerator[GeneratorEvent, None]:
         """Deltas of the task's sequences, then Finished; closing the iterator aborts them in vLLM.
 
         InvalidInput for what vLLM or a grammar does not take; Overloaded when too many wait; DeadlineUnreachable
@@ -63,7 +64,7 @@ class VllmGenerator:
                 constraints = list(
                     await self._compiler.compile(task.sampling.structured_output, task.sampling.n)
                 )
-            channel = EventChannel(asyncio.get_running_loop())
+            channel = EventChannel(asyncio.get_running_loop(), task.delta_interval_s)
             sequences = [
                 self._sequence(task, index, constraint, channel)
                 for index, constraint in enumerate(constraints)
@@ -90,13 +91,17 @@ class VllmGenerator:
         try:
             left = None if task.deadline is None else task.deadline - submitted
             async with asyncio.timeout(left) as limit, asyncio.TaskGroup() as group:
+                begun = asyncio.Event()
 
                 def on_first() -> None:
+                    begun.set()
                     ticket.served()
                     limit.reschedule(None)  # from here on the call's own deadline ends it
 
                 for sequence in sequences:
                     group.create_task(sequence.follow(on_first))
+                    if task.sampling.prompt_logprobs is not None:  # they come before any sequence's deltas
+                        await begun.wait()
             finished = self._finished(task, sequences, submitted - arrived)
             self._metrics.ended(finished.timings, tuple(each.finish_reason for each in finished.sequences))
             channel.send(finished=finished)
@@ -113,6 +118,7 @@ class VllmGenerator:
     ) -> VllmSequence:
         rules, structured = task.sampling, task.sampling.structured_output
         vocabulary = self._codec.vocabulary
+        asks_prompt = index == 0 and rules.prompt_logprobs is not None
         outputs = self._engine.stream(
             task.prompt,
             vllm_params.arguments(task, index, self._end_ids),
@@ -125,17 +131,21 @@ class VllmGenerator:
             max_tokens=task.max_tokens,
             end_ids=frozenset(vllm_params.stop_ids(rules, self._end_ids)),
             stops=StopMatcher(rules.stop),
-            detokenizer=Detokenizer(vocabulary, starts_text=vocabulary.begins_text(task.prompt)),
+            detokenizer=Detokenizer(
+                vocabulary, starts_text=vocabulary.begins_text(task.prompt), shown=task.shown
+            ),
             constraint=constraint,  # a copy of the one in vLLM, that says when nothing more may follow
             describe=None if rules.logprobs is None else vocabulary.text_of,
         )
         return VllmSequence(
             outputs,
             state,
-            prompt_tokens=len(task.prompt),
+            prompt=task.prompt,
             top=rules.logprobs or 0,
             channel=channel,
             metrics=self._metrics,
+            teller=PromptTeller(vocabulary.text_of) if asks_prompt else None,
+            prompt_top=rules.prompt_logprobs or 0,
             clock=self._clock,
         )
 

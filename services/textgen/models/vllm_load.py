@@ -53,6 +53,10 @@ class EngineLoad:
         if scheduler is not None and iteration is not None:
             tokens = iteration.num_generation_tokens + iteration.num_prompt_tokens
             self._metrics.passed(rows=max(1, scheduler.num_running_reqs), tokens=tokens, joules=None)
+            prefixes = scheduler.prefix_cache_stats  # without those who were preempted and come back
+            self._metrics.planned(
+                preempted=iteration.num_preempted_reqs, looked_up=prefixes.queries, found=prefixes.hits
+            )
 
     def _report(self) -> None:
         self._metrics.batch(running=self.running, held_ratio=self._held_ratio)

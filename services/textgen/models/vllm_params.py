@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from serving.errors import InvalidInput
 
 from textgen.domain import GenerationTask, Sampling, StructuredKind, StructuredOutput, Timings
+from textgen.models.base import Sampled
 from textgen.structured import grammar_of
 
 # Counts that vLLM keeps in tensors of a fixed width; longer lists have ended its process.
@@ -30,8 +31,9 @@ def check(sampling: Sampling) -> None:
         )
     if len(sampling.logit_bias) > MAX_LOGIT_BIAS:
         raise InvalidInput("sampling.logit_bias", f"must have at most {MAX_LOGIT_BIAS} entries")
-    if (sampling.logprobs or 0) > MAX_LOGPROBS:
-        raise InvalidInput("sampling.logprobs", f"must be at most {MAX_LOGPROBS}")
+    for name in ("logprobs", "prompt_logprobs"):
+        if (getattr(sampling, name) or 0) > MAX_LOGPROBS:
+            raise InvalidInput(f"sampling.{name}", f"must be at most {MAX_LOGPROBS}")
 
 
 def stop_ids(sampling: Sampling, end_ids: frozenset[int]) -> list[int]:
@@ -43,7 +45,8 @@ def stop_ids(sampling: Sampling, end_ids: frozenset[int]) -> list[int]:
 def arguments(task: GenerationTask, index: int, end_ids: frozenset[int]) -> dict[str, Any]:
     """Arguments of vLLM's SamplingParams for sequence `index` of a task, which is a request of its own there.
 
-    The log-probability of each chosen token is always asked for: the contract sums it up.
+    The log-probability of each chosen token is always asked for: the contract sums it up. Those of the prompt are
+    the first sequence's matter.
     """
     rules = task.sampling
     temperature = rules.temperature if rules.temperature == 0 else max(rules.temperature, MIN_TEMPERATURE)
@@ -59,6 +62,7 @@ def arguments(task: GenerationTask, index: int, end_ids: frozenset[int]) -> dict
         "seed": None if temperature == 0 else task.seed + index,  # a seed takes vLLM off its fastest path
         "max_tokens": task.max_tokens,
         "logprobs": rules.logprobs or 0,
+        "prompt_logprobs": rules.prompt_logprobs if index == 0 else None,
         "logit_bias": dict(rules.logit_bias) or None,
         # Those beyond its limit end the sequence here, and then there.
         "stop_token_ids": stop_ids(rules, end_ids)[:MAX_STOP_TOKEN_IDS],
@@ -125,6 +129,18 @@ def timings(stamps: Sequence[Stamps], *, before_s: float) -> Timings:
         decode_ms=max(0.0, last - first) * 1e3,
         device_ms=max(0.0, last - scheduled) * 1e3,
     )
+
+
+def prompt_tokens(
+    prompt: Sequence[int], found: Sequence[Mapping[int, Any] | None], top: int
+) -> list[Sampled]:
+    """Of each token of a prompt but the first its log-probability, and the `top` likeliest, out of what vLLM says."""
+    places = zip(prompt[1:], found[1:], strict=True)
+    return [
+        Sampled(token, float(entries[token].logprob), ranked(entries, top))
+        for token, entries in places
+        if entries is not None
+    ]
 
 
 def ranked(entries: Mapping[int, Any], count: int) -> tuple[tuple[int, float], ...]:

@@ -1,7 +1,7 @@
 """One sequence of a task in vLLM: its tokens become deltas, by the rules that the embedded engine has, too."""
 
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -9,7 +9,8 @@ from textgen.channel import EventChannel, merged
 from textgen.domain import SequenceResult
 from textgen.metrics import ModelMetrics
 from textgen.models.base import Sampled
-from textgen.models.vllm_params import Stamps, ranked
+from textgen.models.vllm_params import Stamps, prompt_tokens, ranked
+from textgen.prompt_logprobs import PromptTeller
 from textgen.sequence import SequenceState
 
 
@@ -21,17 +22,21 @@ class VllmSequence:
         outputs: AsyncGenerator[Any, None],
         state: SequenceState,
         *,
-        prompt_tokens: int,
+        prompt: Sequence[int],
         top: int,
         channel: EventChannel,
         metrics: ModelMetrics,
+        teller: PromptTeller | None = None,
+        prompt_top: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """top: likeliest tokens to report at each place."""
+        """top, prompt_top: likeliest tokens to report at each place; teller: for who asks what the prompt's are."""
         self._outputs = outputs
         self._state = state
-        self._prompt_tokens = prompt_tokens
+        self._prompt = prompt
         self._top = top
+        self._teller = teller
+        self._prompt_top = prompt_top
         self._channel = channel
         self._metrics = metrics
         self._clock = clock
@@ -44,6 +49,9 @@ class VllmSequence:
         async with aclosing(self._outputs) as outputs:
             async for output in outputs:
                 self._time(output, on_first)
+                if self._teller is not None and output.prompt_logprobs:
+                    found = prompt_tokens(self._prompt, output.prompt_logprobs, self._prompt_top)
+                    self._channel.send(prompt=self._teller.tell(1, found))
                 self._take(output.outputs[0])
                 if self._state.finish_reason is not None:
                     return
@@ -63,7 +71,7 @@ class VllmSequence:
         if self._last is None:
             on_first()
             self.cached = output.num_cached_tokens or 0
-            self._metrics.read(self._prompt_tokens - self.cached)
+            self._metrics.read(len(self._prompt) - self.cached)
         else:
             self._metrics.between_tokens(now - self._last)
         self._last = now

@@ -12,7 +12,8 @@
 
 namespace quadrille {
 
-constexpr int64_t kBlock = 16;  // tokens
+constexpr int64_t kBlock = 16;       // tokens
+constexpr int64_t kBlocksAhead = 4;  // of values, that memory is asked for
 
 struct Heads {
   int64_t queries;  // heads of queries
@@ -51,9 +52,11 @@ inline __m512 exponential(__m512 x) {  // exp(x) for x <= 0, to about 2e-7: 2^n 
 }
 
 // Scores of up to kRowTile queries (rows, width) with PANELS blocks from `block` on, into scores (rows, cells).
+// `soon` are the parts of blocks that are needed next.
 template <int ROWS, int PANELS>
 inline void score_blocks(const Heads& heads, const bf16* query, const int64_t* at, const int32_t* table,
-                         const bf16* keys, int64_t block, float* scores, int64_t cells, __m512 (&most)[ROWS]) {
+                         const bf16* keys, int64_t block, const Ahead<PANELS>& soon, float* scores, int64_t cells,
+                         __m512 (&most)[ROWS]) {
   const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   const __m512 nothing = _mm512_set1_ps(-std::numeric_limits<float>::infinity());
   __m512 sums[ROWS][PANELS];
@@ -63,7 +66,7 @@ inline void score_blocks(const Heads& heads, const bf16* query, const int64_t* a
     for (int r = 0; r < ROWS; ++r) sums[r][p] = _mm512_setzero_ps();
   }
   multiply_tile<Bfloat16, ROWS, PANELS>(reinterpret_cast<const uint8_t*>(query), heads.width * 2, panels,
-                                        heads.width / 2, panels[PANELS - 1], sums);
+                                        heads.width / 2, soon, sums);
   for (int p = 0; p < PANELS; ++p) {
     const __m512i places = _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>((block + p) * kBlock)));
     for (int r = 0; r < ROWS; ++r) {
@@ -87,11 +90,15 @@ inline void mix_values(const Heads& heads, const int32_t* table, const bf16* val
     for (int c = 0; c < COLUMNS; ++c) sums[r][c] = _mm512_setzero_ps();
   for (int64_t block = 0; block < blocks; ++block) {
     const bf16* panel = values + table[block] * heads.block();
+    const bf16* soon = values + table[std::min(block + kBlocksAhead, blocks - 1)] * heads.block();
     for (int64_t pair = 0; pair < kBlock / 2; ++pair) {
       __m512bh v[COLUMNS];
 #pragma GCC unroll 4
-      for (int c = 0; c < COLUMNS; ++c)
-        v[c] = (__m512bh)_mm512_loadu_si512(panel + (pair * heads.width + c * kLanes) * 2);
+      for (int c = 0; c < COLUMNS; ++c) {
+        const int64_t place = (pair * heads.width + c * kLanes) * 2;
+        v[c] = (__m512bh)_mm512_loadu_si512(panel + place);
+        _mm_prefetch(reinterpret_cast<const char*>(soon + place), _MM_HINT_T0);
+      }
 #pragma GCC unroll 12
       for (int r = 0; r < ROWS; ++r) {
         int32_t two;
@@ -126,11 +133,20 @@ void attend_rows(const Heads& heads, const bf16* query, const int64_t* at, const
   shares.resize(std::max<size_t>(shares.size(), ROWS * cells));
   __m512 most[ROWS];
   for (int r = 0; r < ROWS; ++r) most[r] = _mm512_set1_ps(-std::numeric_limits<float>::infinity());
+  auto score = [&]<int PANELS>(int64_t block) {
+    Ahead<PANELS> soon{{}, kLine};
+    for (int p = 0; p < PANELS; ++p) {  // after the last keys come the first values
+      const int64_t next = block + PANELS + p;
+      const bf16* part = next < blocks ? keys + table[first + next] * heads.block()
+                                       : values + table[first + std::min(next, 2 * blocks - 1) - blocks] * heads.block();
+      soon.panels[p] = reinterpret_cast<const uint8_t*>(part);
+    }
+    score_blocks<ROWS, PANELS>(heads, query, at, table, keys, first + block, soon, scores.data() + block * kBlock,
+                               cells, most);
+  };
   int64_t block = 0;
-  for (; block + kWide <= blocks; block += kWide)
-    score_blocks<ROWS, kWide>(heads, query, at, table, keys, first + block, scores.data() + block * kBlock, cells, most);
-  for (; block < blocks; ++block)
-    score_blocks<ROWS, 1>(heads, query, at, table, keys, first + block, scores.data() + block * kBlock, cells, most);
+  for (; block + kWide <= blocks; block += kWide) score.template operator()<kWide>(block);
+  for (; block < blocks; ++block) score.template operator()<1>(block);
   float norms[ROWS];
   for (int r = 0; r < ROWS; ++r) {
     const __m512 peak = _mm512_set1_ps(_mm512_reduce_max_ps(most[r]));

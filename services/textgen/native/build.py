@@ -14,7 +14,9 @@ log = structlog.get_logger(__name__)
 _HERE = Path(__file__).parent
 _COMPILER = "g++"
 _NEEDED = frozenset({"avx512f", "avx512bw", "avx512vl", "avx512_bf16"})
-_FLAGS = ("-O3", "-march=native", "-fopenmp", "-ffast-math", "-fno-finite-math-only", "-std=c++20", "-fPIC")
+# Sums are never reordered: how a loop was unrolled for a number of rows must not show in the result.
+_MATHS = ("-ffast-math", "-fno-finite-math-only", "-fno-associative-math")
+_FLAGS = ("-O3", "-march=native", "-fopenmp", *_MATHS, "-std=c++20", "-fPIC")
 _LIBRARIES = ("-ltorch", "-ltorch_cpu", "-lc10")
 
 
@@ -27,15 +29,18 @@ def why_not() -> str | None:
     return None
 
 
-def load() -> str | None:
-    """Make torch.classes.quadrille.Decoder available; a reason why it is not, or None. At first it takes a minute."""
+def load(source: str) -> str | None:
+    """Make the class in "decoder" or "encoder" available, in torch.classes.quadrille; a reason why it is not, or None.
+
+    At first it takes a minute.
+    """
     if (reason := why_not()) is not None:
         return reason
     try:
-        library = _folder() / "kernels.so"
+        library = _folder() / f"{source}.so"
         if not library.exists():
             log.info("building_kernels", library=str(library))
-            _build(library)
+            _build(source, library)
         torch.classes.load_library(str(library))
     except subprocess.CalledProcessError as error:
         return f"they could not be built: {_first_error(error.stderr)}"
@@ -52,13 +57,13 @@ def _folder() -> Path:
     return cache / "quadrille" / f"kernels-{digest.hexdigest()[:16]}"
 
 
-def _build(library: Path) -> None:
+def _build(source: str, library: Path) -> None:
     library.parent.mkdir(parents=True, exist_ok=True)
     made, partial = (library.with_suffix(f".{os.getpid()}.{end}") for end in ("o", "so"))
     includes = [f"-isystem{path}" for path in cpp_extension.include_paths()]
     places = [f"-L{path}" for path in cpp_extension.library_paths()]
     try:
-        _run([*_FLAGS, *includes, "-c", str(_HERE / "decoder.cpp"), "-o", str(made)])
+        _run([*_FLAGS, *includes, "-c", str(_HERE / f"{source}.cpp"), "-o", str(made)])
         # Without -fopenmp: its runtime is the one that torch has loaded; another would start threads of its own.
         _run(["-shared", str(made), *places, *_LIBRARIES, "-o", str(partial)])
         partial.replace(library)

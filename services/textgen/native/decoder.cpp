@@ -4,107 +4,16 @@
 // Llama-shaped: RMS norms before attention and before a gated feed-forward, rotary positions over the whole width of
 // a head, grouped queries; biases of the projections and norms of queries and keys where a model has them.
 
-#include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
 #include <torch/custom_class.h>
 #include <torch/library.h>
 
-#include "arena.h"
 #include "attention.h"
+#include "linear.h"
+#include "logits.h"
+#include "lora.h"
 
 namespace quadrille {
 namespace {
-
-using at::Tensor;
-
-constexpr int64_t kSerialRows = 8;  // below this, splitting work on single rows costs more than it saves
-
-const bf16* numbers(const Tensor& tensor) { return reinterpret_cast<const bf16*>(tensor.data_ptr()); }
-bf16* numbers(Tensor& tensor) { return reinterpret_cast<bf16*>(tensor.data_ptr()); }
-const float* floats(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr<float>() : nullptr; }
-
-template <typename Body>
-void each_row(int64_t rows, const Body& body) {
-  if (rows < kSerialRows) {
-    for (int64_t row = 0; row < rows; ++row) body(row);
-  } else {
-    at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row) body(row);
-    });
-  }
-}
-
-// A packed weight with what is added to its product, in bfloat16 or, with scales, in int8.
-struct Linear {
-  uint8_t* packed;
-  int64_t columns, depth, steps;
-  Tensor bias;          // (columns,) float32, or undefined
-  Tensor scales, sums;  // (columns,) float32, of int8 only
-
-  // c (rows, columns) = x (rows, depth) times the weight; `packed_rows` and `row_scales` are scratch.
-  void operator()(int64_t rows, const float* x, float* c, std::vector<uint8_t>& packed_rows,
-                  std::vector<float>& row_scales) const {
-    const int64_t stride = steps * kStep;
-    packed_rows.resize(std::max<size_t>(packed_rows.size(), rows * stride));
-    row_scales.resize(std::max<size_t>(row_scales.size(), rows));
-    const bool small = scales.defined();
-    each_row(rows, [&](int64_t row) {
-      uint8_t* to = packed_rows.data() + row * stride;
-      row_scales[row] = small ? pack_row(x + row * depth, depth, steps, to)
-                              : pack_row(x + row * depth, depth, steps, reinterpret_cast<bf16*>(to));
-    });
-    const Rows all{packed_rows.data(), stride, row_scales.data()};
-    const Weights weights{packed, columns, steps, floats(bias), floats(scales),
-                          floats(sums)};
-    at::parallel_for(0, (panels_of(columns) + 1) / 2, 1, [&](int64_t begin, int64_t end) {
-      const int64_t last = std::min(2 * end, panels_of(columns));
-      if (small) {
-        multiply<Int8>(rows, all, weights, c, 2 * begin, last);
-      } else {
-        multiply<Bfloat16>(rows, all, weights, c, 2 * begin, last);
-      }
-    });
-  }
-};
-
-// Packs a weight (columns, depth) in bfloat16; in int8 each column is divided by its own scale.
-Linear packed_linear(const Tensor& weight, const Tensor& bias, bool small, Arena& arena) {
-  TORCH_CHECK(weight.dim() == 2 && weight.scalar_type() == at::kBFloat16, "weights are (columns, depth) in bfloat16");
-  const int64_t columns = weight.size(0), depth = weight.size(1), deep = small ? Int8::kDeep : Bfloat16::kDeep;
-  const int64_t steps = (depth + deep - 1) / deep;
-  Linear linear{arena.take(panels_of(columns) * steps * kLine), columns, depth, steps,
-                bias.defined() ? bias.to(at::kFloat).contiguous() : bias, {}, {}};
-  const Tensor plain = weight.to(at::kFloat).contiguous();
-  if (small) {
-    linear.scales = at::empty({columns}, at::kFloat);
-    linear.sums = at::empty({columns}, at::kFloat);
-  }
-  at::parallel_for(0, columns, 64, [&](int64_t begin, int64_t end) {
-    for (int64_t column = begin; column < end; ++column) {
-      const float* from = floats(plain) + column * depth;
-      uint8_t* to = linear.packed + (column / kLanes) * steps * kLine + (column % kLanes) * kStep;
-      float most = 1e-30f;
-      for (int64_t i = 0; i < depth; ++i) most = std::max(most, std::abs(from[i]));
-      const float scale = most / 127.0f;
-      int64_t sum = 0;
-      for (int64_t i = 0; i < depth; ++i) {
-        uint8_t* place = to + (i / deep) * kLine;
-        if (small) {
-          const int8_t number = static_cast<int8_t>(std::lrint(from[i] / scale));
-          sum += number;
-          place[i % deep] = static_cast<uint8_t>(number);
-        } else {
-          reinterpret_cast<bf16*>(place)[i % deep] = to_bf16(from[i]);
-        }
-      }
-      if (small) {
-        linear.scales.data_ptr<float>()[column] = scale;
-        linear.sums.data_ptr<float>()[column] = static_cast<float>(sum);
-      }
-    }
-  });
-  return linear;
-}
 
 // y = x / rms(x) * weight (Zhang and Sennrich, 2019).
 void rms_norm(const float* x, const float* weight, int64_t width, float epsilon, float* y) {
@@ -130,10 +39,6 @@ struct Layer {
   Linear qkv, out, gate_up, down;
   int64_t window;
 };
-
-Tensor given(const c10::Dict<std::string, Tensor>& weights, const std::string& name) {
-  return weights.contains(name) ? weights.at(name) : Tensor();
-}
 
 }  // namespace
 
@@ -168,14 +73,19 @@ class Decoder : public torch::CustomClassHolder {
 
   // Logits (wanted, vocabulary) float32. tokens (n,), tables (sequences, blocks) int32, starts, lengths (sequences,)
   // and wanted, all int64 but for the tables; keys and values the layers' caches, each (blocks, numbers of a block).
+  // owners (sequences,) int64: which of the adapters each sequence has, -1 for none.
   Tensor step(const Tensor& tokens, const Tensor& tables, const Tensor& starts, const Tensor& lengths,
-              const Tensor& wanted, const std::vector<Tensor>& keys, const std::vector<Tensor>& values) {
+              const Tensor& wanted, const std::vector<Tensor>& keys, const std::vector<Tensor>& values,
+              const std::vector<c10::intrusive_ptr<Adapter>>& adapters, const Tensor& owners) {
     const int64_t rows = tokens.numel(), width = embedding_.size(1), sequences = starts.numel();
     const int64_t* ids = tokens.data_ptr<int64_t>();
     for (int64_t row = 0; row < rows; ++row)
       TORCH_CHECK(ids[row] >= 0 && ids[row] < embedding_.size(0), "token ", ids[row], " is not in the vocabulary");
     TORCH_CHECK(keys.size() == layers_.size() && values.size() == layers_.size(), "a cache for each layer is needed");
     place_rows(tables, starts, lengths, rows, keys[0].size(0));
+    for (const auto& adapter : adapters)
+      TORCH_CHECK(adapter->layers() == static_cast<int64_t>(layers_.size()), "an adapter has another number of layers");
+    adapted_.begin(adapters, owners, lengths);
     state_.resize(rows * width);
     each_row(rows, [&](int64_t row) {
       const bf16* from = numbers(embedding_) + ids[row] * width;
@@ -184,9 +94,10 @@ class Decoder : public torch::CustomClassHolder {
     for (size_t layer = 0; layer < layers_.size(); ++layer) {
       TORCH_CHECK(keys[layer].numel() == values[layer].numel() && keys[layer].size(1) == heads_.block(),
                   "the cache of layer ", layer, " has a wrong size");
-      attend_layer(layers_[layer], rows, width, sequences, tables, starts, lengths, keys[layer], values[layer]);
-      feed_forward(layers_[layer], rows, width);
+      attend_layer(layer, rows, width, sequences, tables, starts, lengths, keys[layer], values[layer]);
+      feed_forward(layer, rows, width);
     }
+    adapted_.end();
     const int64_t count = wanted.numel();
     normed_.resize(std::max(rows, count) * width);
     const int64_t* places = wanted.data_ptr<int64_t>();
@@ -195,9 +106,11 @@ class Decoder : public torch::CustomClassHolder {
     each_row(count, [&](int64_t row) {
       rms_norm(state_.data() + places[row] * width, floats(final_norm_), width, epsilon_, normed_.data() + row * width);
     });
-    Tensor logits = at::empty({count, head_.columns}, at::kFloat);
-    if (count > 0) head_(count, normed_.data(), logits.data_ptr<float>(), packed_rows_, row_scales_);
-    return logits;
+    // The last step's memory, unless someone keeps it: new memory of that size costs a fault for each page.
+    if (!logits_.defined() || logits_.use_count() > 1 || logits_.storage().use_count() > 1 || logits_.size(0) < count)
+      logits_ = at::empty({count, head_.columns}, at::kFloat);
+    if (count > 0) head_(count, normed_.data(), logits_.data_ptr<float>(), packed_rows_, row_scales_);
+    return logits_.narrow(0, 0, count);
   }
 
  private:
@@ -220,8 +133,9 @@ class Decoder : public torch::CustomClassHolder {
     TORCH_CHECK(static_cast<int64_t>(positions_.size()) == rows, "the sequences' lengths are not those of the tokens");
   }
 
-  void attend_layer(const Layer& layer, int64_t rows, int64_t width, int64_t sequences, const Tensor& tables,
+  void attend_layer(size_t number, int64_t rows, int64_t width, int64_t sequences, const Tensor& tables,
                     const Tensor& starts, const Tensor& lengths, Tensor keys, Tensor values) {
+    const Layer& layer = layers_[number];
     Heads heads = heads_;
     heads.window = layer.window;
     const int64_t all = heads.queries + 2 * heads.shared, across = all * heads.width, out = heads.queries * heads.width;
@@ -231,6 +145,7 @@ class Decoder : public torch::CustomClassHolder {
     });
     wide_.resize(rows * across);
     layer.qkv(rows, normed_.data(), wide_.data(), packed_rows_, row_scales_);
+    adapted_.add(number, kQkv, normed_.data(), width, wide_.data(), across);
     queries_.resize(rows * out);
     each_row(rows, [&](int64_t row) {
       float* x = wide_.data() + row * across;
@@ -264,10 +179,12 @@ class Decoder : public torch::CustomClassHolder {
     });
     wide_.resize(rows * std::max(across, width));
     layer.out(rows, mixed_.data(), wide_.data(), packed_rows_, row_scales_);
+    adapted_.add(number, kOut, mixed_.data(), out, wide_.data(), width);
     add(rows, width);
   }
 
-  void feed_forward(const Layer& layer, int64_t rows, int64_t width) {
+  void feed_forward(size_t number, int64_t rows, int64_t width) {
+    const Layer& layer = layers_[number];
     const int64_t inner = layer.down.depth;
     normed_.resize(rows * std::max(width, inner));
     each_row(rows, [&](int64_t row) {
@@ -275,6 +192,7 @@ class Decoder : public torch::CustomClassHolder {
     });
     wide_.resize(rows * std::max(2 * inner, width));
     layer.gate_up(rows, normed_.data(), wide_.data(), packed_rows_, row_scales_);
+    adapted_.add(number, kGateUp, normed_.data(), width, wide_.data(), 2 * inner);
     each_row(rows, [&](int64_t row) {
       const float* gate = wide_.data() + row * 2 * inner;
       const __m512 one = _mm512_set1_ps(1.0f), zero = _mm512_setzero_ps();
@@ -289,6 +207,7 @@ class Decoder : public torch::CustomClassHolder {
       }
     });
     layer.down(rows, normed_.data(), wide_.data(), packed_rows_, row_scales_);
+    adapted_.add(number, kDown, normed_.data(), inner, wide_.data(), width);
     add(rows, width);
   }
 
@@ -306,13 +225,30 @@ class Decoder : public torch::CustomClassHolder {
   float epsilon_;
   bool small_;
   std::vector<Layer> layers_;
+  Tensor logits_;  // (as many rows as were ever wanted, vocabulary)
+  AdaptedRows adapted_;
   std::vector<float> state_, wide_, mixed_, normed_, row_scales_;
   std::vector<bf16> queries_;
   std::vector<uint8_t> packed_rows_;
   std::vector<int64_t> positions_, slots_, firsts_;
 };
 
-TORCH_LIBRARY(quadrille, library) {
+// Of logits (rows, vocabulary) float32: the likeliest tokens (rows,) int64 and log(sum(exp)) (rows,).
+std::tuple<Tensor, Tensor> summarise_rows(const Tensor& logits) {
+  TORCH_CHECK(logits.dim() == 2 && logits.scalar_type() == at::kFloat && logits.is_contiguous(), "logits are (rows, vocabulary)");
+  const int64_t rows = logits.size(0), count = logits.size(1);
+  Tensor likeliest = at::empty({rows}, at::kLong), sums = at::empty({rows}, at::kFloat);
+  at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      sums.data_ptr<float>()[row] =
+          summarise(logits.data_ptr<float>() + row * count, count, likeliest.data_ptr<int64_t>()[row]);
+  });
+  return {likeliest, sums};
+}
+
+TORCH_LIBRARY_FRAGMENT(quadrille, library) {
+  library.def("summarise", &summarise_rows);
+  library.class_<Adapter>("Adapter").def(torch::init<int64_t>()).def("add", &Adapter::add);
   library.class_<Decoder>("Decoder")
       .def(torch::init<Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t, int64_t,
                        double, bool>())

@@ -53,7 +53,11 @@ struct Int8 {  // rows unsigned with an offset of 128, weights signed
   using Sum = __m512i;
   static constexpr int64_t kDeep = 4;
   static Sum zero() { return _mm512_setzero_si512(); }
-  static Sum add(Sum sum, __m512i row, __m512i panel) { return _mm512_dpbusd_epi32(sum, row, panel); }
+  // GCC's allocator of registers copies the sums of the intrinsic, _mm512_dpbusd_epi32, to memory and back.
+  static Sum add(Sum sum, __m512i row, __m512i panel) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(row), "v"(panel));
+    return sum;
+  }
 };
 
 // Activations, packed for a kind: rows of `stride` bytes. For int8, what each row's numbers were divided by.
@@ -74,17 +78,35 @@ struct Weights {
   const uint8_t* panel(int64_t number) const { return data + number * steps * kLine; }
 };
 
-// sums[row][panel] += rows times PANELS panels over `steps` steps in depth; `ahead` will be needed soon.
+// What memory is asked for while panels are multiplied: in each step what is `advance` bytes further on in each.
+template <int PANELS>
+struct Ahead {
+  const uint8_t* panels[PANELS];
+  int64_t advance;
+};
+
+// A few rows are done with a panel sooner than memory brings it. More of them leave the time to fetch the panels after
+// [first, first + PANELS), a part of them in each of the tiles of rows.
+template <int ROWS, int PANELS>
+inline Ahead<PANELS> panels_ahead(const Weights& weights, int64_t first, int64_t tile, int64_t tiles) {
+  const bool few = tiles == 1 && ROWS <= kFew;
+  Ahead<PANELS> ahead{{}, few ? kLine : (kLine + tiles - 1) / tiles};
+  for (int p = 0; p < PANELS; ++p)
+    ahead.panels[p] = few ? weights.panel(first + p) + kAhead * kLine
+                          : weights.panel(first + PANELS + p) + tile * weights.steps * ahead.advance;
+  return ahead;
+}
+
+// sums[row][panel] += rows times PANELS panels over `steps` steps in depth.
 template <class Kind, int ROWS, int PANELS>
 inline void multiply_tile(const uint8_t* rows, int64_t stride, const uint8_t* const (&panels)[PANELS], int64_t steps,
-                          const uint8_t* ahead, typename Kind::Sum (&sums)[ROWS][PANELS]) {
+                          const Ahead<PANELS>& ahead, typename Kind::Sum (&sums)[ROWS][PANELS]) {
   for (int64_t step = 0; step < steps; ++step) {
     __m512i b[PANELS];
 #pragma GCC unroll 4
     for (int p = 0; p < PANELS; ++p) {
       b[p] = _mm512_loadu_si512(panels[p] + step * kLine);
-      const uint8_t* soon = ROWS <= kFew ? panels[p] + (step + kAhead) * kLine : ahead + (step * PANELS + p) * kLine;
-      _mm_prefetch(reinterpret_cast<const char*>(soon), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(ahead.panels[p] + step * ahead.advance), _MM_HINT_T0);
     }
 #pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r) {
@@ -110,20 +132,25 @@ inline __m512 finished(__m512i sum, const Weights& weights, int64_t number, __mm
   return finished(value, weights, number, mask, scale);
 }
 
-// c (ROWS, columns) = rows times panels [first, first + PANELS).
+// c (ROWS, columns) = rows times panels [first, first + PANELS). It is tile number `tile` of `tiles` over these panels.
 template <class Kind, int ROWS, int PANELS>
-void store_tile(const Rows& rows, int64_t row, const Weights& weights, int64_t first, float* c) {
+void store_tile(const Rows& rows, int64_t row, const Weights& weights, int64_t first, int64_t tile, int64_t tiles,
+                float* c) {
   typename Kind::Sum sums[ROWS][PANELS];
   const uint8_t* panels[PANELS];
+#pragma GCC unroll 4
   for (int p = 0; p < PANELS; ++p) {
     panels[p] = weights.panel(first + p);
+#pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r) sums[r][p] = Kind::zero();
   }
   multiply_tile<Kind, ROWS, PANELS>(rows.data + row * rows.stride, rows.stride, panels, weights.steps,
-                                    weights.panel(first + PANELS), sums);
+                                    panels_ahead<ROWS, PANELS>(weights, first, tile, tiles), sums);
+#pragma GCC unroll 4
   for (int p = 0; p < PANELS; ++p) {
     const int64_t column = (first + p) * kLanes;
     const __mmask16 mask = lanes_left(weights.columns - column);
+#pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r)
       _mm512_mask_storeu_ps(c + (row + r) * weights.columns + column, mask,
                             finished(sums[r][p], weights, first + p, mask, rows.scales ? rows.scales[row + r] : 1.0f));
@@ -154,9 +181,9 @@ void multiply(int64_t count, const Rows& rows, const Weights& weights, float* c,
       const int64_t height = (count - row + (tiles - tile) - 1) / (tiles - tile);
       with_rows(height, [&]<int ROWS>() {
         if (two) {
-          store_tile<Kind, ROWS, 2>(rows, row, weights, panel, c);
+          store_tile<Kind, ROWS, 2>(rows, row, weights, panel, tile, tiles, c);
         } else {
-          store_tile<Kind, ROWS, 1>(rows, row, weights, panel, c);
+          store_tile<Kind, ROWS, 1>(rows, row, weights, panel, tile, tiles, c);
         }
       });
       row += height;

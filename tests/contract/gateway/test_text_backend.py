@@ -18,8 +18,9 @@ from gateway.domain.text import (
     StructuredOutput,
     TextCapability,
 )
+from gateway.domain.tools import NamedTool, Tool, ToolCall, ToolCallDelta
 from prometheus_client import CollectorRegistry
-from quadrille.text.v1 import text_pb2, text_pb2_grpc
+from quadrille.text.v1 import text_pb2, text_pb2_grpc, tools_pb2
 from serving.channel import open_channel
 from serving.config import ServiceSettings
 from serving.errors import InvalidInput, Unavailable
@@ -43,6 +44,13 @@ class Service(text_pb2_grpc.TextServiceServicer):
     async def Chat(self, request, context):
         self.asked.append(request)
         yield text_pb2.ChatResponse(started=text_pb2.GenerationStarted(model="m", seed=7))
+        if request.tools:
+            call = {"index": 0, "id": "x", "name": "a", "arguments": "{}"}
+            yield text_pb2.ChatResponse(delta=text_pb2.GenerationDelta(tool_calls=[call]))
+            yield text_pb2.ChatResponse(
+                finished=text_pb2.GenerationFinished(sequences=[{"finish_reason": 3}])
+            )
+            return
         yield text_pb2.ChatResponse(delta=text_pb2.GenerationDelta(text="hi"))
         yield text_pb2.ChatResponse(finished=text_pb2.GenerationFinished(sequences=[{"finish_reason": 2}]))
 
@@ -120,6 +128,26 @@ async def test_options_that_are_set_go_along_and_others_stay_absent(backend, ser
     }
     assert list(sent.sampling.structured_output.choice.choices) == ["x", "y"]
     assert (sent.messages[0].role, sent.priority) == (text_pb2.ROLE_SYSTEM, -3)
+
+
+async def test_tools_go_along_and_calls_come_back(backend, service):
+    turns = (
+        ChatMessage(Role.ASSISTANT, "", (ToolCall("1", "a", "{}"),)),
+        ChatMessage(Role.TOOL, "done", tool_call_id="1"),
+    )
+    tools = (Tool("a", "About.", '{"type": "object"}'),)
+    for choice in (None, "required", NamedTool("a")):
+        request = ChatRequest("m", turns, tools=tools, tool_choice=choice, parallel_tool_calls=False)
+        events = [event async for event in backend.chat(request)]
+    assert events[1].tool_calls == (ToolCallDelta(0, "x", "a", "{}"),)
+    assert events[2].sequences[0].finish_reason is FinishReason.TOOL_CALLS
+    absent, mode, name = service.asked
+    assert not absent.HasField("tool_choice")
+    assert mode.tool_choice.mode == tools_pb2.TOOL_CHOICE_MODE_REQUIRED
+    assert name.tool_choice.name == "a"
+    assert (name.tools[0].name, name.tools[0].parameters) == ("a", '{"type": "object"}')
+    assert (name.messages[0].tool_calls[0].id, name.messages[1].tool_call_id) == ("1", "1")
+    assert (name.HasField("parallel_tool_calls"), name.parallel_tool_calls) == (True, False)
 
 
 async def test_errors_are_domain_errors(backend):

@@ -1,6 +1,6 @@
 """A scheduler and a runner, stepped as the lane steps them, but with nobody who reads."""
 
-from textgen.models.base import RowSpec
+from textgen.models.base import RowSpec, Stepped
 from textgen.scheduler import Entry, Limits, Scheduler
 
 ROOMY = Limits(max_batch_size=8, max_batch_tokens=1024, max_prefill_tokens=256)
@@ -12,6 +12,7 @@ class Batch:
     def __init__(self, runner, limits=ROOMY, *, caches=True, speculative=False):
         self.scheduler = Scheduler(limits, prefix_caching=caches)
         self.answers, self.errors, self.preempted, self.found, self.kept = {}, {}, 0, 0, 0
+        self.scored = {}
         self._runner, self._speculative, self._rows = runner, speculative, {}
 
     def add(self, row, count, **more):
@@ -27,9 +28,13 @@ class Batch:
         for key in plan.joined:
             self._runner.join(self._rows[key][0])
         self._runner.copy(plan.copies)
-        results = self._runner.step(plan.spans) if plan.spans else {}
+        stepped = self._runner.step(plan.spans) if plan.spans else Stepped({})
+        results = stepped.chosen
         assert set(results) == {span.key for span in plan.spans if span.chooses}
+        assert set(stepped.scored) == {span.key for span in plan.spans if span.scored}
         for span in plan.spans:
+            for place, sampled in enumerate(stepped.scored.get(span.key, ()), span.start + 1):
+                self.scored.setdefault(span.key, {})[place] = sampled
             result = results.get(span.key, ())
             if isinstance(result, Exception):
                 self.errors[span.key] = result

@@ -7,6 +7,7 @@ import pytest
 import torch
 import transformers as t
 from textgen.models.decoder import Decoder
+from textgen.models.lora import install
 from textgen.models.seq2seq import TorchSeq2Seq
 from textgen.models.torch_network import TorchNetwork
 
@@ -14,7 +15,6 @@ VOCABULARY = 61
 SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 LLAMA = {**SHAPE, "num_key_value_heads": 2, "max_position_embeddings": 96, "vocab_size": VOCABULARY}
 ENDS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
-BERT = {**SHAPE, "vocab_size": VOCABULARY, "max_position_embeddings": 40, "pad_token_id": 0}
 T5 = {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": 0}
 BART = {
     **{
@@ -62,16 +62,12 @@ KINDS = {
         t.BartConfig,
         {**BART, "vocab_size": VOCABULARY, **ENDS, "forced_eos_token_id": None},
     ),
-    "bert": (t.BertModel, t.BertConfig, BERT),
-    "roberta": (t.RobertaModel, t.RobertaConfig, {**BERT, "type_vocab_size": 1}),
-    "one-label": (t.BertForSequenceClassification, t.BertConfig, {**BERT, "num_labels": 1}),
-    "two-label": (t.BertForSequenceClassification, t.BertConfig, {**BERT, "num_labels": 2}),
-    "one-type": (
-        t.RobertaForSequenceClassification,
-        t.RobertaConfig,
-        {**BERT, "num_labels": 1, "type_vocab_size": 1},
+    # Its positions are computed, so that only rows at the same one share a batch.
+    "pegasus": (
+        t.PegasusForConditionalGeneration,
+        t.PegasusConfig,
+        {**BART, "vocab_size": VOCABULARY, **ENDS, "forced_eos_token_id": None, "decoder_start_token_id": 0},
     ),
-    "masked": (t.BertForMaskedLM, t.BertConfig, BERT),
 }
 
 
@@ -99,6 +95,7 @@ def decoder_of(model_of):
         model = copy.deepcopy(model_of(name))
         if model.config.is_encoder_decoder:
             return TorchSeq2Seq(model, empty_prompt=[2])
-        return Decoder(TorchNetwork(model, blocks=blocks), start_token=start_token)
+        network = TorchNetwork(model, blocks=blocks, linears=install(model))
+        return Decoder(network, start_token=start_token)
 
     return make

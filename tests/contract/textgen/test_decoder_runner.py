@@ -105,6 +105,39 @@ def test_those_who_give_way_go_on_where_they_were(family, runner, expected):
     assert found == {number: expected(ids, 30) for number, ids in enumerate(prompts)}
 
 
+@pytest.mark.parametrize("family", ["pegasus"], indirect=True)
+def test_rows_at_different_positions_need_not_fit_one_batch(runner, expected):
+    batch, counts = Batch(runner, caches=False), {1: 9, 2: 6, 3: 4}
+    for number, count in counts.items():
+        batch.add(row(number, prompt(number, 5 * number), GREEDY), count)
+        batch.step()
+        batch.step()
+    found = batch.finish()
+    assert found == {number: expected(prompt(number, 5 * number), count) for number, count in counts.items()}
+
+
+@pytest.mark.parametrize(
+    ("family", "crossing"),
+    [("t5", "block.0.layer.1.EncDecAttention.k"), ("bart", "layers.0.encoder_attn.k_proj")],
+    indirect=["family"],
+)
+def test_an_answer_costs_one_token_a_step(runner, crossing):
+    decoder, prompts, steps = runner._model.get_decoder(), [], []
+    hooks = [
+        decoder.get_submodule(crossing).register_forward_pre_hook(
+            lambda _, given: prompts.append(given[0].shape[1])
+        ),
+        runner._model.get_output_embeddings().register_forward_pre_hook(
+            lambda _, given: steps.append(tuple(given[0].shape[:2]))
+        ),
+    ]
+    run(runner, [(row(1, prompt(1, 9), GREEDY), 6), (row(2, prompt(2, 4), GREEDY), 6)], caches=False)
+    for hook in hooks:
+        hook.remove()
+    assert sorted(prompts) == [4, 9]
+    assert steps == [(1, 1), (1, 1)] + 5 * [(2, 1)]
+
+
 @pytest.mark.parametrize("family", DECODERS, indirect=True)
 def test_a_prefix_is_computed_once(runner, expected):
     batch, ids = Batch(runner), prompt(5, 50)
@@ -184,6 +217,34 @@ def test_logprobs_are_of_the_model_before_any_rule(runner, model_of, family):
     assert [value for _, value in result.top] == pytest.approx(logprobs.topk(3).values.tolist(), abs=1e-4)
 
 
+@pytest.mark.parametrize("family", DECODERS, indirect=True)
+@pytest.mark.parametrize("speculative", [False, True])
+def test_a_prompts_logprobs_are_those_of_a_plain_forward_whatever_is_known_of_it(
+    runner, model_of, family, expected, speculative
+):
+    ids, others = prompt(5, 50), [prompt(5, 50), prompt(8, 12)]
+    limits = Limits(max_batch_size=4, max_batch_tokens=176, max_prefill_tokens=24)
+    batch = Batch(runner, limits, speculative=speculative)
+    for number, each in enumerate(others, 1):
+        batch.add(row(number, each, GREEDY), 40)
+    batch.step(), batch.step()
+    batch.add(row(5, ids, Sampling(temperature=0, prompt_logprobs=2)), 20, scored=True)
+    batch.add(RowSpec((5, 1), ids, Sampling(temperature=0, prompt_logprobs=2), 0), 20, fork=(5, 0))
+    batch.finish()
+    assert batch.preempted > 0
+    assert list(batch.scored) == [(5, 0)]
+    assert [sampled.token_id for sampled in batch.answers[5, 0]] == expected(ids, 20)
+    with torch.inference_mode():
+        wanted = model_of(family)(torch.tensor([ids])).logits[0].log_softmax(-1)
+    assert list(batch.scored[5, 0]) == list(range(1, 50))
+    for place, found in batch.scored[5, 0].items():
+        scores = wanted[place - 1]
+        assert (found.token_id, len(found.top)) == (ids[place], 2)
+        assert found.logprob == pytest.approx(float(scores[ids[place]]), abs=1e-4)
+        assert [token for token, _ in found.top] == scores.topk(2).indices.tolist()
+        assert [value for _, value in found.top] == pytest.approx(scores.topk(2).values.tolist(), abs=1e-4)
+
+
 class Only:
     """Allows the tokens of one set; an empty one allows none."""
 
@@ -255,7 +316,7 @@ def test_rows_of_one_request_share_its_prompt_and_are_kept_apart(family, runner)
 def test_blocks_need_not_lie_in_order(model_of, decoder_of):
     model, runner, ids = model_of("llama"), decoder_of("llama", blocks=8), prompt(1, 40)
     runner.join(row(1, ids, GREEDY))
-    (result,) = runner.step([Span((1, 0), ids, 0, (6, 1, 4), chooses=True)])[1, 0]
+    (result,) = runner.step([Span((1, 0), ids, 0, (6, 1, 4), chooses=True)]).chosen[1, 0]
     with torch.inference_mode():
         assert result.token_id == int(model(torch.tensor([ids])).logits[0, -1].argmax())
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import json
 import re
@@ -20,6 +21,7 @@ from textgen.domain import (
     Finished,
     FinishReason,
     GenerationTask,
+    PromptLogprobs,
     Sampling,
     StructuredKind,
     StructuredOutput,
@@ -48,9 +50,13 @@ def task(served, prompt, *, max_tokens=12, seed=0, priority=0, deadline=None, **
     return GenerationTask(ids, Sampling(**rules), max_tokens, seed, "request", priority, deadline)
 
 
-async def run(served, request):
+async def events_of(served, request):
     async with aclosing(served.model.generator.generate(request)) as events:
-        *deltas, finished = [event async for event in events]
+        return [event async for event in events]
+
+
+async def run(served, request):
+    *deltas, finished = await events_of(served, request)
     assert isinstance(finished, Finished)
     assert all(isinstance(delta, Delta) for delta in deltas)
     return deltas, finished
@@ -199,6 +205,26 @@ async def test_logprobs_come_only_when_asked_for(served):
     assert sum(len(delta.logprobs) for delta in deltas) == len(tokens(deltas))
 
 
+@pytest.mark.parametrize("top", [0, 2])
+async def test_a_prompts_logprobs_come_once_before_all_deltas(served, reference, top):
+    ids = (*served.model.codec.encode(PROMPTS[3]), *[5, 9] * 160)  # more than a step scores
+    await generate(served, ids)  # its prefix is known
+    request = task(served, ids, n=2, prompt_logprobs=top, max_tokens=3, temperature=0, ignore_eos=True)
+    events = await events_of(served, request)
+    count = sum(isinstance(event, PromptLogprobs) for event in events)
+    assert all(isinstance(event, PromptLogprobs) for event in events[:count])
+    found = [entry for event in events[:count] for entry in event.tokens]
+    assert [entry.token_id for entry in found] == list(ids[1:])
+    with torch.inference_mode():
+        wanted = reference(torch.tensor([ids])).logits[0].log_softmax(-1)
+    for place, entry in enumerate(found):
+        best = wanted[place].topk(top)
+        assert entry.logprob == pytest.approx(float(wanted[place, entry.token_id]), abs=1e-3)
+        assert [each.logprob for each in entry.top] == pytest.approx(best.values.tolist(), abs=1e-3)
+        assert entry.token == served.model.codec.vocabulary.text_of(entry.token_id)
+    assert len(tokens(events[count:-1], 1)) == 3
+
+
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -208,6 +234,15 @@ SCHEMA = {
     "required": ["kind", "size"],
     "additionalProperties": False,
 }
+
+
+async def test_special_tokens_are_text_where_a_task_shows_them(served):
+    mark = served.model.codec.vocabulary.specials["<|documents|>"].token_id
+    spec = StructuredOutput(StructuredKind.GRAMMAR, f'start: <[{mark}]> "x"')
+    hidden = task(served, PROMPTS[0], structured_output=spec)
+    shown = dataclasses.replace(hidden, shown=frozenset({mark}))
+    assert text((await run(served, hidden))[0]) == "x"
+    assert text((await run(served, shown))[0]) == "<|documents|>x"
 
 
 async def test_a_constrained_answer_is_in_its_language(served):
@@ -345,11 +380,12 @@ async def test_a_higher_priority_is_served_first(served):
 
 
 async def test_metrics_count_what_happened(served):
-    names = ("generation_tokens_total", "time_to_first_token_seconds_count")
+    names = ("generation_tokens_total", "time_to_first_token_seconds_count", "prefix_cache_queries_total")
     before = [served.value(name) for name in names]
     ended = served.value("request_success_total", finish_reason="length")
     await generate(served, PROMPTS[0], max_tokens=5, ignore_eos=True)
-    assert [served.value(name) - then for name, then in zip(names, before, strict=True)] == [5, 1]
+    read = len(served.model.codec.encode(PROMPTS[0]))
+    assert [served.value(name) - then for name, then in zip(names, before, strict=True)] == [5, 1, read]
     assert served.value("request_success_total", finish_reason="length") == ended + 1
     assert served.value("batch_size_count") > 0
 

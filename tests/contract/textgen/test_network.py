@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from textgen.domain import Sampling
 from textgen.models.decoder import Decoder
 from textgen.models.int8 import quantise
+from textgen.models.lora import install
 from textgen.models.native_network import NativeNetwork, unfit
 from textgen.models.torch_network import TorchNetwork
 from textgen.native.build import why_not
 from textgen.scheduler import Limits, Span
 
+from .adapters import adapter, matrices, merged
 from .batch import Batch, row, run
 
 VOCABULARY = 67  # of no panel's width
@@ -73,9 +75,34 @@ def network(request, model):
     if request.param == "torch-bfloat16":
         mine = mine.bfloat16()
     if request.param.startswith("torch"):
-        return TorchNetwork(mine, blocks=48)
+        return TorchNetwork(mine, blocks=48, linears=install(mine))
     assert unfit(mine.bfloat16()) is None
     return NativeNetwork(mine, blocks=48, int8=request.param == "native-int8")
+
+
+# Of other ranks, for other layers; numbers that bfloat16 can hold.
+ADAPTERS = {"x": {"rank": 4}, "y": {"rank": 17, "targets": ("v_proj", "down_proj")}}
+
+
+@pytest.fixture(scope="module")
+def adapted(network, model):
+    """By name: the adapter, and the model that it makes."""
+    found = {None: (None, model)}
+    for seed, (name, options) in enumerate(ADAPTERS.items()):
+        pairs = {
+            layer: tuple(each.bfloat16().float() for each in pair)
+            for layer, pair in matrices(model, seed, scale=0.3, **options).items()
+        }
+        kept = torch.float32 if name_of(network) == "torch" else torch.bfloat16
+        mine = {layer: tuple(each.to(kept) for each in pair) for layer, pair in pairs.items()}
+        found[name] = adapter(network, name, mine), merged(model, pairs)
+    return found
+
+
+def name_of(network):
+    return (
+        "torch" if isinstance(network, TorchNetwork) and network._model.dtype == torch.float32 else "bfloat16"
+    )
 
 
 @pytest.fixture
@@ -87,8 +114,8 @@ def text(seed, length):
     return random.Random(seed).choices(range(VOCABULARY), k=length)
 
 
-def span(ids, start=0, blocks=range(40)):
-    return Span((1, 0), ids, start, tuple(blocks), chooses=True)
+def span(ids, start=0, blocks=range(40), adapter=None):
+    return Span((1, 0), ids, start, tuple(blocks), chooses=True, adapter=adapter)
 
 
 def near(found, wanted, tolerance):
@@ -160,16 +187,49 @@ def test_a_renewed_network_has_a_cache_of_its_own(network, model, tolerance):
     assert network.compute([span(ids)], []).shape == (0, VOCABULARY)
 
 
-def test_a_sequence_has_the_same_logits_in_any_batch(network, tolerance):
-    ids, other = text(1, 40), text(2, 70)
-    alone = network.compute([span(ids, 0, (0, 1, 2))], range(40))
-    crowd = network.compute([span(other, 0, range(10, 15)), span(ids, 0, (3, 4, 5))], range(70, 110))
-    parts = [network.compute([span(ids[at : at + 1], at, (6, 7, 8))], [0]) for at in range(40)]
+@pytest.mark.parametrize("name", [None, "y"])
+def test_a_sequence_has_the_same_logits_in_any_batch(network, adapted, tolerance, name):
+    ids, other, own = text(1, 40), text(2, 70), adapted[name][0]
+    alone = network.compute([span(ids, 0, (0, 1, 2), own)], range(40))
+    beside = span(other, 0, range(10, 15), adapted["x"][0])
+    crowd = network.compute([beside, span(ids, 0, (3, 4, 5), own)], range(70, 110))
+    parts = [network.compute([span(ids[at : at + 1], at, (6, 7, 8), own)], [0]) for at in range(40)]
     for found in (crowd, torch.cat(parts)):
         if isinstance(network, NativeNetwork):
             assert torch.equal(found, alone)  # to the bit
         else:
             near(found, alone.float(), tolerance)
+
+
+def test_each_sequence_has_its_own_adapter(network, adapted, tolerance):
+    names = ["x", None, "y", "x", None]
+    lengths = [40, 90, 1, 16, 31]
+    texts = [text(place, length) for place, length in enumerate(lengths)]
+    tables = [range(8 * place, 8 * place + 8) for place in range(5)]
+    wanted = [plain(adapted[name][1], [*ids, 7]) for name, ids in zip(names, texts, strict=True)]
+    mine = [adapted[name][0] for name in names]
+    together = zip(texts, tables, mine, strict=True)
+    found = network.compute([span(ids, 0, table, own) for ids, table, own in together], range(sum(lengths)))
+    near(found, torch.cat([logits[:-1] for logits in wanted]), 2 * tolerance)
+    together = zip(lengths, tables, mine, strict=True)
+    found = network.compute([span([7], length, table, own) for length, table, own in together], range(5))
+    near(found, torch.stack([logits[-1] for logits in wanted]), 2 * tolerance)
+
+
+def test_who_has_no_adapter_has_the_same_logits_to_the_bit(network, adapted):
+    first, second = text(1, 20), text(2, 20)
+
+    def crowd(own):
+        spans = [span(first, 0, (0, 1), own), span(second, 0, (2, 3)), span(first, 0, (4, 5), own)]
+        return network.compute(spans, range(20, 40))
+
+    assert torch.equal(crowd(adapted["x"][0]), crowd(None))
+
+
+def test_an_adapter_of_a_network_is_that_of_a_renewed_one(network, adapted, tolerance):
+    ids, other = text(8, 20), network.renewed()
+    own, model = adapted["y"]
+    near(other.compute([span(ids, 0, (0, 1), own)], range(20)), plain(model, ids), 2 * tolerance)
 
 
 @pytest.mark.parametrize("network", [kind for kind in KINDS if "native" in kind] or ["torch"], indirect=True)
@@ -194,3 +254,16 @@ def test_seeded_answers_are_the_same_whatever_is_planned(network, prompts, block
     found = batch.finish()
     for each, count in rows:
         assert found[each.key[0]] == run(runner, [(each, count)], caches=False)[each.key[0]]
+
+
+def test_a_summary_is_the_likeliest_token_and_the_sum_of_exponentials(network):
+    logits = torch.randn(9, 1000, generator=torch.Generator().manual_seed(3)) * 30
+    logits[0, 100:] = float("-inf")
+    logits[1] = 2.0  # equals: the first is taken
+    likeliest, sums = network.summarise(logits)
+    assert likeliest.tolist() == logits.argmax(-1).tolist()
+    torch.testing.assert_close(sums, logits.logsumexp(-1), rtol=1e-5, atol=1e-5)
+    for broken in (float("nan"), float("inf")):
+        logits[2, 999] = broken
+        finite = network.summarise(logits)[1].isfinite().tolist()
+        assert finite == [place != 2 for place in range(9)]

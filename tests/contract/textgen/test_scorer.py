@@ -55,7 +55,7 @@ def test_scoring_leaves_the_running_batch_alone(decoder_of):
                 runner.score(ITEMS)
             results = runner.step([Span((1, 0), tokens[computed:], computed, (3,), chooses=True)])
             computed = len(tokens)
-            tokens.append(results[1, 0][0].token_id)
+            tokens.append(results.chosen[1, 0][0].token_id)
         return tokens
 
     assert run(disturbed=True) == run(disturbed=False)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import json
 import re
 
 from PIL import Image
@@ -15,7 +16,7 @@ from quadrille.retrieval.v1 import (
     search_pb2,
     search_pb2_grpc,
 )
-from quadrille.text.v1 import text_pb2, text_pb2_grpc
+from quadrille.text.v1 import text_pb2, text_pb2_grpc, tools_pb2
 from serving.call import current_call
 from serving.errors import AlreadyExists, InvalidInput, NotFound, Overloaded, Unavailable
 
@@ -78,12 +79,42 @@ class TextService(text_pb2_grpc.TextServiceServicer):
     async def Chat(self, request, context):
         if request.model not in ("", "tiny"):
             raise NotFound("model", request.model)
+        if request.tools and request.tool_choice.mode != tools_pb2.TOOL_CHOICE_MODE_NONE:
+            async for event in self._call(request):
+                yield event
+            return
         if request.documents:
             answer = request.documents[0].text.split(". ")[0].rstrip(".") + " [1]."
         else:
             answer = f"You said: {request.messages[-1].content}"
         async for event in self._stream(text_pb2.ChatResponse, answer, request):
             yield event
+
+    async def _call(self, request):
+        """Calls the tool that is chosen, or the first, in two pieces, with what it was told as arguments."""
+        if not request.tools[0].name.isidentifier():
+            raise InvalidInput("tools[0].name", "must be a name")
+        yield text_pb2.ChatResponse(
+            started=text_pb2.GenerationStarted(request_id=request.request_id, model="tiny")
+        )
+        said = json.dumps(
+            {
+                "schema": request.tools[0].parameters,
+                "mode": request.tool_choice.mode,
+                "calls": [call.id + call.arguments for m in request.messages for call in m.tool_calls],
+                "results": [m.tool_call_id + m.content for m in request.messages if m.tool_call_id],
+                "parallel": request.parallel_tool_calls,
+            }
+        )
+        name = request.tool_choice.name or request.tools[0].name
+        yield text_pb2.ChatResponse(delta=text_pb2.GenerationDelta(text="Well. "))
+        for piece in (
+            {"index": 0, "id": "abcdefghi", "name": name, "arguments": said[:4]},
+            {"index": 0, "arguments": said[4:]},
+        ):
+            yield text_pb2.ChatResponse(delta=text_pb2.GenerationDelta(tool_calls=[piece]))
+        ends = [text_pb2.SequenceResult(finish_reason=text_pb2.FINISH_REASON_TOOL_CALLS)]
+        yield text_pb2.ChatResponse(finished=text_pb2.GenerationFinished(sequences=ends))
 
     async def Generate(self, request, context):
         if request.model not in ("", "tiny"):

@@ -109,5 +109,8 @@ async def test_keys_and_scopes_hold_at_the_door(make_doors, tmp_path):
         assert await code(listing, None) is grpc.StatusCode.UNAUTHENTICATED
         assert await code(listing, "' OR 1=1 --") is grpc.StatusCode.UNAUTHENTICATED
         assert await code(listing, "good") is grpc.StatusCode.OK
-        admin = "/quadrille.retrieval.v1.AdminService/Stats"
-        assert await code(admin, "good") is grpc.StatusCode.PERMISSION_DENIED
+        for admin in (
+            "/quadrille.retrieval.v1.AdminService/Stats",
+            "/quadrille.text.v1.AdapterService/LoadLora",
+        ):
+            assert await code(admin, "good") is grpc.StatusCode.PERMISSION_DENIED

@@ -9,7 +9,7 @@ from gateway.__main__ import RETRIEVAL, Gateway
 from gateway.config import GatewaySettings
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry
-from quadrille.text.v1 import text_pb2, text_pb2_grpc
+from quadrille.text.v1 import adapters_pb2, adapters_pb2_grpc, text_pb2, text_pb2_grpc
 from quadrille_client import AsyncClient, FailedPreconditionError, NotFoundError, UnavailableError
 from serving.config import ServiceSettings
 from serving.server import GrpcServer
@@ -18,7 +18,7 @@ TEXT = "quadrille.text.v1.TextService"
 CAPABILITIES = {"llm": text_pb2.CAPABILITY_GENERATE, "embedder": text_pb2.CAPABILITY_EMBED}
 
 
-class OneModel(text_pb2_grpc.TextServiceServicer):
+class OneModel(text_pb2_grpc.TextServiceServicer, adapters_pb2_grpc.AdapterServiceServicer):
     """Says which model it is."""
 
     def __init__(self, name: str) -> None:
@@ -26,6 +26,9 @@ class OneModel(text_pb2_grpc.TextServiceServicer):
 
     async def ListModels(self, request, context):
         return text_pb2.ListModelsResponse(models=[self.model])
+
+    async def LoadLora(self, request, context):
+        return adapters_pb2.LoadLoraResponse(model=self.model.id, name=request.name)
 
     async def Embed(self, request, context):
         return text_pb2.EmbedResponse(model=self.model.id, embeddings=[text_pb2.Embedding(values=[1.0])])
@@ -45,6 +48,7 @@ async def stack(monkeypatch):
     for name in CAPABILITIES:
         server = GrpcServer(ServiceSettings(drain_grace_s=0), registry=CollectorRegistry())
         text_pb2_grpc.add_TextServiceServicer_to_server(OneModel(name), server.grpc)
+        adapters_pb2_grpc.add_AdapterServiceServicer_to_server(OneModel(name), server.grpc)
         await server.start([TEXT])
         await server.set_serving()
         servers[name] = server
@@ -77,6 +81,8 @@ async def test_each_request_goes_to_the_server_that_holds_its_model(stack):
         assert (await client.embed(["x"])).model == "embedder"
         assert (await client.embed(["x"], model="embedder")).model == "embedder"
         assert (await client.generate("x", model="llm")).started.model == "llm"
+        assert (await client.loras.load("x")).model == "llm"
+        assert (await client.loras.load("x", model="embedder")).model == "embedder"
         with pytest.raises(NotFoundError):
             await client.generate("x", model="other")
         with pytest.raises(FailedPreconditionError, match="QUADRILLE_TEXTGEN_MODELS"):

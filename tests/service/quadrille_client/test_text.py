@@ -1,13 +1,19 @@
+import json
+
 import pytest
 from quadrille.text.v1 import text_pb2 as pb
 from quadrille.text.v1 import text_pb2_grpc
 from quadrille_client.types.text import Delta, Finished, Started
+from quadrille_client.types.tools import ToolCall
 
 
 class Speller(text_pb2_grpc.TextServiceServicer):
     """Spells what it is given: tokens are characters, their ids code points."""
 
     def Chat(self, request, context):
+        if request.tools:
+            yield from called(request)
+            return
         spoken = " ".join(f"{pb.Role.Name(m.role)}:{m.content}" for m in request.messages)
         yield from spell(
             pb.ChatResponse, spoken + "".join(d.title + d.text for d in request.documents), request
@@ -93,6 +99,28 @@ def spell(response, text, request):
     yield response(finished=pb.GenerationFinished(sequences=ends, usage=usage, timings=timings))
 
 
+def called(request):
+    """Each sequence calls each tool, in two pieces, with the choice and the last result for arguments."""
+    sampling, choice = request.sampling, request.tool_choice
+    said = {"choice": choice.name or choice.mode, "result": request.messages[-1].tool_call_id}
+    said["parallel"] = request.parallel_tool_calls if request.HasField("parallel_tool_calls") else None
+    arguments = json.dumps(said)
+    yield pb.ChatResponse(started=pb.GenerationStarted(request_id="r", model="speller"))
+    for index in range(sampling.n or 1):
+        for place, tool in enumerate(request.tools):
+            pieces = [
+                {"index": place, "id": f"{index}-{place}", "name": tool.name, "arguments": arguments[:5]},
+                {"index": place, "arguments": arguments[5:]},
+            ]
+            for piece in pieces:
+                yield pb.ChatResponse(delta=pb.GenerationDelta(index=index, tool_calls=[piece]))
+    ends = [
+        pb.SequenceResult(index=index, finish_reason=pb.FINISH_REASON_TOOL_CALLS)
+        for index in range(sampling.n or 1)
+    ]
+    yield pb.ChatResponse(finished=pb.GenerationFinished(sequences=ends))
+
+
 @pytest.fixture
 def call(serve, driver):
     address = serve((text_pb2_grpc.add_TextServiceServicer_to_server, Speller()))
@@ -120,6 +148,31 @@ def test_chat_carries_roles_and_documents(call):
     documents = [{"title": "T", "text": "x"}, {"text": "y"}]
     result = call(lambda client: client.chat(turns, documents=documents))
     assert result.text == "ROLE_SYSTEM:s ROLE_USER:uTxy"
+
+
+def test_calls_of_tools_are_typed_and_whole(call):
+    tools = [{"name": "a"}, {"name": "b"}]
+    result = call(lambda client: client.chat("x", tools=tools, n=2))
+    assert [[item.id for item in calls] for calls in result.calls] == [["0-0", "0-1"], ["1-0", "1-1"]]
+    assert result.tool_calls == result.calls[0]
+    assert isinstance(result.tool_calls[0], ToolCall)
+    assert result.tool_calls[1].parse() == {"choice": 0, "result": "", "parallel": None}
+    assert result.finished.sequences[0].finish_reason == "tool_calls"
+
+
+def test_a_conversation_goes_on_from_a_call(call):
+    options = {"tools": [{"name": "a"}], "tool_choice": {"name": "a"}, "parallel_tool_calls": False}
+    first = call(lambda client: client.chat("x", **options))
+    turns = [first.message, {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "done"}]
+    second = call(lambda client: client.chat(turns, **options))
+    assert second.tool_calls[0].parse() == {"choice": "a", "result": "0-0", "parallel": False}
+    assert call(lambda client: client.chat(turns)).text == "ROLE_ASSISTANT: ROLE_TOOL:done"
+
+
+def test_a_stream_has_pieces_of_calls(call):
+    events = call(lambda client: client.stream_chat("x", tools=[{"name": "a"}], tool_choice="required"))
+    pieces = [piece for event in events if isinstance(event, Delta) for piece in event.tool_calls]
+    assert [(piece.index, piece.name) for piece in pieces] == [(0, "a"), (0, "")]
 
 
 def test_a_stream_is_its_events(call):

@@ -5,7 +5,7 @@ import torch
 import transformers
 from google.rpc import error_details_pb2, status_pb2
 from prometheus_client import CollectorRegistry
-from quadrille.text.v1 import text_pb2_grpc
+from quadrille.text.v1 import adapters_pb2_grpc, text_pb2_grpc
 from quadrille_client import AsyncClient
 from serving.config import ServiceSettings
 from serving.server import GrpcServer
@@ -17,13 +17,21 @@ from textgen.metrics import TextMetrics
 from textgen.models.loading import LoadOptions, load_checkpoint
 from textgen.registry import ModelRegistry
 from textgen.scheduler import Limits
-from textgen.servicer import SERVICE, TextServicer
+from textgen.servicer import ADAPTER_SERVICE, SERVICE, AdapterServicer, TextServicer
 from textgen.worker import DeviceWorker
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+# As Hermes' and Qwen's: tools in <tools>, calls in <tool_call>.
+TOOLS_TEMPLATE = (
+    "{% for t in tools or [] %}{{ t | tojson }}{% endfor %}"
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}"
+    "{% for c in m.tool_calls or [] %}"
+    '<tool_call>\n{"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}\n</tool_call>'
+    "{% endfor %}<|end|>{% endfor %}<|assistant|>"
 )
 SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 LLAMA = {**SHAPE, "intermediate_size": 48, "num_key_value_heads": 2, "max_position_embeddings": 128}
@@ -42,6 +50,13 @@ def bpe():
         tokenizer_object=tokenizer, bos_token="<|end|>", eos_token="<|end|>", model_max_length=128
     )
     fast.chat_template = TEMPLATE
+    return fast
+
+
+def caller():
+    fast = bpe()
+    fast.add_tokens(["<tool_call>", "</tool_call>"])
+    fast.chat_template, fast.model_max_length = TOOLS_TEMPLATE, 1024
     return fast
 
 
@@ -88,13 +103,19 @@ def build(directory, kind, config, tokenizer):
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
-    decoder, encoder = bpe(), wordpiece()
+    decoder, encoder, calling = bpe(), wordpiece(), caller()
     size, ends = len(decoder), {"bos_token_id": 0, "eos_token_id": 0}
     bert = {**SHAPE, "intermediate_size": 48, "vocab_size": len(encoder), "max_position_embeddings": 32}
     t = transformers
     return {
         "llama": build(
             root / "llama", t.LlamaForCausalLM, t.LlamaConfig(**LLAMA, vocab_size=size, **ends), decoder
+        ),
+        "caller": build(
+            root / "caller",
+            t.LlamaForCausalLM,
+            t.LlamaConfig(**{**LLAMA, "max_position_embeddings": 1024}, vocab_size=len(calling), **ends),
+            calling,
         ),
         "gpt2": build(
             root / "gpt2",
@@ -169,22 +190,25 @@ async def serve(checkpoints, monkeypatch):
 
     async with AsyncExitStack() as stack:
 
-        async def start(*names, max_batch_size=4, max_waiting=8, max_waiting_tokens=4096):
+        async def start(
+            *names, max_batch_size=4, max_waiting=8, max_waiting_tokens=4096, loras=None, keys=None
+        ):
             registry, worker = CollectorRegistry(), DeviceWorker()
             limits = Limits(max_batch_size, 1024, 256)
             assembler = Assembler(
-                worker, limits, max_waiting, max_waiting_tokens, TextMetrics(registry), None
+                worker, limits, max_waiting, max_waiting_tokens, TextMetrics(registry), None, loras
             )
             options = LoadOptions(torch.float32, torch.device("cpu"), "test")
             loaded = [
                 assembler.assemble(load_checkpoint(name, str(checkpoints[name]), options)) for name in names
             ]
-            server = GrpcServer(ServiceSettings(), registry=registry)
-            servicer = TextServicer(Engine(ModelRegistry(loaded), Idempotency(60.0)))
-            text_pb2_grpc.add_TextServiceServicer_to_server(servicer, server.grpc)
+            server = GrpcServer(ServiceSettings(), registry=registry, keys=keys)
+            engine = Engine(ModelRegistry(loaded), Idempotency(60.0))
+            text_pb2_grpc.add_TextServiceServicer_to_server(TextServicer(engine), server.grpc)
+            adapters_pb2_grpc.add_AdapterServiceServicer_to_server(AdapterServicer(engine), server.grpc)
             worker.start()
             stack.callback(worker.stop)
-            address = await stack.enter_async_context(running(server, services=[SERVICE]))
+            address = await stack.enter_async_context(running(server, services=[SERVICE, ADAPTER_SERVICE]))
             client = await stack.enter_async_context(AsyncClient(address, timeout=60, max_retries=0))
             return Served(client, address, worker, registry)
 

@@ -34,6 +34,8 @@ STREAMS = [
     (generate(seed=-1), "sampling.seed"),
     (generate(seed=2**63 - 1, n=2), "sampling.seed"),
     (generate(logprobs=21), "sampling.logprobs"),
+    (generate(prompt_logprobs=21), "sampling.prompt_logprobs"),
+    (generate(prompt_logprobs=-1), "sampling.prompt_logprobs"),
     (generate(stop=["x"] * 17), "sampling.stop"),
     (generate(stop=[""]), "sampling.stop[0]"),
     (generate(stop_token_ids=list(range(129))), "sampling.stop_token_ids"),

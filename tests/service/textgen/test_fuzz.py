@@ -52,6 +52,7 @@ FIELDS = {
     "stop": mostly(st.sampled_from(("the", "x")), st.text(max_size=3)),
     "top_k": mostly(st.integers(0, 400), st.integers(-(2**31), 2**31 - 1)),
     "logprobs": mostly(st.integers(0, 20), st.integers(-1, 200)),
+    "prompt_logprobs": mostly(st.integers(0, 20), st.integers(-1, 200)),
     "seed": mostly(st.integers(0, 2**63 - 17), st.integers(-(2**63), 2**63 - 1)),
     "stop_token_ids": IDS,
     "key": IDS,

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 import torch
 import transformers
+from quadrille_client import InvalidArgumentError
 from quadrille_client.types.text import Delta, Finished, Started
 
 PROMPTS = ["the cat", "a dog ran on the mat and", "x", "the the the sat on the cat", "dog"]
@@ -104,6 +105,24 @@ async def test_logprobs_are_those_of_a_plain_forward(serve, checkpoints):
     assert answer.finished.sequences[0].cumulative_logprob == pytest.approx(total, abs=1e-4)
 
 
+async def test_a_prompts_logprobs_are_those_of_a_plain_forward(serve, checkpoints):
+    served = await serve("llama", "t5")
+    answer = await served.client.generate("the cat sat", max_tokens=2, n=2, prompt_logprobs=3)
+    model = transformers.AutoModelForCausalLM.from_pretrained(checkpoints["llama"]).eval()
+    prompt = transformers.AutoTokenizer.from_pretrained(checkpoints["llama"])("the cat sat").input_ids
+    with torch.inference_mode():
+        wanted = model(torch.tensor([prompt])).logits[0].log_softmax(-1)
+    assert [entry.token_id for entry in answer.prompt_logprobs] == prompt[1:]
+    for row, entry in zip(wanted, answer.prompt_logprobs, strict=False):
+        assert entry.logprob == pytest.approx(float(row[entry.token_id]), abs=1e-4)
+        assert [top.token_id for top in entry.top] == row.topk(3).indices.tolist()
+    chat = await served.client.chat("the cat", max_tokens=2, prompt_logprobs=0)
+    assert len(chat.prompt_logprobs) == chat.started.prompt_tokens - 1
+    assert (await served.client.generate("the cat", max_tokens=2)).prompt_logprobs == ()
+    with pytest.raises(InvalidArgumentError, match=r"sampling\.prompt_logprobs: T5"):
+        await served.client.generate("the cat", model="t5", prompt_logprobs=0)
+
+
 async def test_a_constrained_answer_satisfies_its_constraint(serve):
     import json
     import re
@@ -142,3 +161,29 @@ async def test_metrics_count_what_happened(serve):
     assert served.value("generation_tokens_total", model="llama") == 5
     assert served.value("time_to_first_token_seconds_count", model="llama") == 1
     assert served.value("request_success_total", model="llama", finish_reason="length") == 1
+
+
+async def test_tokens_are_counted_by_the_experts_that_compute_them(serve):
+    served = await serve("mixtral")
+    answer = await served.client.generate("the cat", max_tokens=5, temperature=0, ignore_eos=True)
+    computed = answer.started.prompt_tokens + 4  # the last token that is chosen is never computed
+    for layer in "01":
+        experts = [
+            served.value("moe_expert_tokens_total", model="mixtral", layer=layer, expert=expert)
+            for expert in "0123"
+        ]
+        assert sum(experts) == 2 * computed
+
+
+async def test_deltas_come_as_far_apart_as_is_asked_for(serve):
+    served = await serve("llama")
+    wanted = await tokens(served.client, "the cat", seed=3, max_tokens=30, ignore_eos=True)
+    stream = served.client.stream_generate(
+        "the cat", seed=3, max_tokens=30, ignore_eos=True, delta_interval_ms=60_000
+    )
+    async with stream:
+        deltas = [event async for event in stream if isinstance(event, Delta)]
+    assert len(deltas) <= 2
+    assert [token for delta in deltas for token in delta.token_ids] == wanted
+    with pytest.raises(InvalidArgumentError, match="delta_interval_ms"):
+        await tokens(served.client, "x", delta_interval_ms=60_001)

@@ -33,7 +33,8 @@ def exported(service):
     registry = CollectorRegistry()
     families = [RpcMetrics(registry)]
     if service == "textgen":
-        families.append(TextMetrics(registry, has_meter=True))
+        families.append(text := TextMetrics(registry, has_meter=True))
+        text.experts.watch("mixture", lambda: {0: [1]})
     elif service == "imagegen":
         families.append(ImagegenMetrics(registry))
     elif service == "retrieval":

@@ -57,6 +57,7 @@ def test_key_file(tmp_path):
         ("/quadrille.text.v1.TextService/Embed", "text"),
         ("/quadrille.retrieval.v1.SearchService/Search", "retrieval"),
         ("/quadrille.retrieval.v1.AdminService/Restore", "admin"),
+        ("/quadrille.text.v1.AdapterService/LoadLora", "admin"),
         ("/quadrille.gateway.v1.RagService/Ask", "gateway"),
         ("/other.Service/Call", "admin"),
     ],

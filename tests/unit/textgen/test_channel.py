@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from serving.errors import Overloaded
 from textgen.channel import EventChannel, merged
-from textgen.domain import Delta, Finished, Timings, TokenLogprob, Usage
+from textgen.domain import Delta, Finished, PromptLogprobs, Timings, TokenLogprob, Usage
 
 DONE = Finished((), Usage(1), Timings())
 
@@ -34,6 +34,16 @@ async def test_a_reader_that_lags_gets_one_delta_a_sequence() -> None:
     assert last is DONE
 
 
+async def test_what_is_said_of_the_prompt_comes_first_and_is_not_merged() -> None:
+    channel = EventChannel(asyncio.get_running_loop())
+    parts = [PromptLogprobs((TokenLogprob(place, "a", -1.0),)) for place in range(3)]
+    channel.send(prompt=parts[:2])
+    channel.send([Delta(0, "a", (1,))], prompt=parts[2:])
+    channel.send(finished=DONE)
+    await asyncio.sleep(0)
+    assert await collect(channel) == [*parts, Delta(0, "a", (1,)), DONE]
+
+
 async def test_what_came_before_an_error_is_still_read() -> None:
     channel = EventChannel(asyncio.get_running_loop())
     channel.send([Delta(0, "a", (1,))])
@@ -44,6 +54,41 @@ async def test_what_came_before_an_error_is_still_read() -> None:
         async for event in channel.events():
             seen.append(event)  # noqa: PERF401 - the error must come after it
     assert [event.text for event in seen] == ["a"]
+
+
+async def test_a_reader_that_rests_gets_the_first_delta_at_once_and_then_what_came_meanwhile() -> None:
+    channel = EventChannel(asyncio.get_running_loop(), interval_s=0.05)
+    events = channel.events()
+    channel.send([Delta(0, "a", (0,))])
+    assert (await anext(events)).text == "a"
+    following = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(0)
+    for place in range(1, 9):
+        channel.send([Delta(0, "b", (place,))])
+    await asyncio.sleep(0.01)
+    assert not following.done()
+    assert (await following).text == "b" * 8
+    following = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(0.1)
+    channel.send([Delta(0, "c", (9,))])  # after a rest in which nothing came, what comes is not held up
+    await asyncio.sleep(0.01)
+    assert following.done()
+
+
+@pytest.mark.parametrize("end", [{"finished": DONE}, {"error": Overloaded("full", 1.0)}])
+async def test_the_end_wakes_a_reader_that_rests(end) -> None:
+    channel = EventChannel(asyncio.get_running_loop(), interval_s=60)
+    reader = asyncio.create_task(collect(channel))
+    channel.send([Delta(0, "a", (0,))])
+    await asyncio.sleep(0.01)
+    channel.send([Delta(0, "b", (1,))])
+    channel.send(**end)
+    async with asyncio.timeout(5):
+        if "error" in end:
+            with pytest.raises(Overloaded):
+                await reader
+        else:
+            assert [getattr(event, "text", event) for event in await reader] == ["a", "b", DONE]
 
 
 async def test_the_device_thread_may_send() -> None:

@@ -72,14 +72,18 @@ def test_masks_are_tokens_and_other_specials_text(bert) -> None:
 
 
 def test_a_pair_cuts_its_second_text_alone(bert) -> None:
-    ids, types = bert.encode_pair("the cat", "a b c d e f g", 10)
+    ((ids, types),) = bert.encode_pairs("the cat", ["a b c d e f g"], 10)
     assert len(ids) == len(types) == 10
     assert ids[:4] == [2, *bert.encode("the cat", special=False), 3]
     assert types == [0] * 4 + [1] * 6
     assert bert.pair_room("the cat", 10) == 5
-    assert bert.encode_pair("the", "cat", 100)[0] == [2, *bert.encode("the", special=False), 3, 27 + 4, 3][
-        :3
-    ] + bert.encode("cat", special=False) + [3]
+    assert bert.encode_pairs("the", ["a", "cat"], 100)[1][0] == [
+        2,
+        *bert.encode("the", special=False),
+        3,
+        27 + 4,
+        3,
+    ][:3] + bert.encode("cat", special=False) + [3]
 
 
 @settings(max_examples=100, deadline=None)
@@ -108,3 +112,8 @@ def test_decoding_can_keep_special_tokens(codec) -> None:
     ids = [1, *codec.encode("hi"), 0]
     assert codec.decode(ids, skip_special=True) == "hi"
     assert codec.decode(ids, skip_special=False) == "<|user|>hi<|end|>"
+
+
+def test_many_texts_are_encoded_as_each_is(codec):
+    texts = ["the cat sat", "", "<|end|> the dog", "漢字"]
+    assert codec.encode_batch(texts) == [codec.encode(text, special=False) for text in texts]

@@ -57,3 +57,9 @@ def test_only_a_text_of_its_own_loses_its_leading_space(sentencepiece) -> None:
     continued, _ = pushed(vocabulary, ids)
     begun, _ = pushed(vocabulary, ids, starts_text=True)
     assert ("".join(continued), "".join(begun)) == (" to to", "to to")
+
+
+def test_special_tokens_that_are_shown_are_text(codec) -> None:
+    user, end = codec.vocabulary.specials["<|user|>"].token_id, codec.vocabulary.specials["<|end|>"].token_id
+    detokenizer = Detokenizer(codec.vocabulary, shown=frozenset({user}))
+    assert [detokenizer.push(token_id) for token_id in (user, end)] == ["<|user|>", ""]

@@ -1,4 +1,7 @@
-from textgen.energy import open_meter
+import sys
+
+import pytest
+from textgen.energy import added, open_nvml, open_rapl
 
 
 def domain(root, name, joules, span=1000):
@@ -11,7 +14,7 @@ def domain(root, name, joules, span=1000):
 def test_packages_are_summed_and_their_parts_are_not(tmp_path) -> None:
     for name in ("intel-rapl:0", "intel-rapl:1", "intel-rapl:0:0"):
         domain(tmp_path, name, 10)
-    meter = open_meter(tmp_path)
+    meter = open_rapl(tmp_path)
     assert meter is not None
     for name, joules in (("intel-rapl:0", 12), ("intel-rapl:1", 13.5), ("intel-rapl:0:0", 500)):
         domain(tmp_path, name, joules)
@@ -21,13 +24,43 @@ def test_packages_are_summed_and_their_parts_are_not(tmp_path) -> None:
 
 def test_a_counter_that_wraps_is_counted_on(tmp_path) -> None:
     domain(tmp_path, "intel-rapl:0", 990)
-    meter = open_meter(tmp_path)
+    meter = open_rapl(tmp_path)
     assert meter is not None
     domain(tmp_path, "intel-rapl:0", 5)
     assert meter.joules() == 15
 
 
 def test_no_meter_is_no_error(tmp_path) -> None:
-    assert open_meter(tmp_path) is None
+    assert open_rapl(tmp_path) is None
     (tmp_path / "intel-rapl:0").mkdir()
-    assert open_meter(tmp_path) is None
+    assert open_rapl(tmp_path) is None
+
+
+PYNVML = """
+class NVMLError(Exception): ...
+def nvmlInit():
+    if not driver: raise NVMLError("no driver")
+def nvmlDeviceGetHandleByUUID(uuid): return uuid
+def nvmlDeviceGetTotalEnergyConsumption(device): return 7
+"""
+
+
+@pytest.mark.parametrize("driver", [True, False])
+def test_a_gpu_is_measured_where_its_library_and_its_driver_are(tmp_path, monkeypatch, driver) -> None:
+    (tmp_path / "pynvml.py").write_text(f"driver = {driver}\n{PYNVML}")
+    monkeypatch.syspath_prepend(tmp_path)
+    meter = open_nvml("GPU-1")
+    del sys.modules["pynvml"]
+    assert (meter is not None) is driver
+    assert meter is None or meter.joules() == 0
+
+
+def test_without_its_library_a_gpu_is_not_measured(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert open_nvml("GPU-1") is None
+
+
+def test_a_sum_is_known_when_all_of_it_is() -> None:
+    assert added(added(0.0, 1.5, 1.0), 2.0, 0.5) == 2.5
+    assert added(added(0.0, None, 1.0), 2.0, 0.5) is None
+    assert added(0.0, 0.0, 1.0) == 0.0

@@ -5,7 +5,8 @@ from serving.errors import Overloaded, Unavailable
 from textgen.detokenizer import Detokenizer
 from textgen.domain import GenerationTask, Sampling
 from textgen.generation import GenerationLane, Job
-from textgen.models.base import RowSpec, Sampled
+from textgen.models.base import RowSpec, Sampled, Stepped
+from textgen.prompt_logprobs import PromptTeller
 from textgen.scheduler import Limits, Scheduler
 from textgen.sequence import SequenceState
 from textgen.stops import StopMatcher
@@ -29,7 +30,10 @@ class Runner:
         self.passes.append([span.key[0] for span in spans])
         if (error := self.fails(self.passes[-1])) is not None:
             raise error
-        return {span.key: [Sampled(7, -1.0)] * (1 + span.drafts) for span in spans if span.chooses}
+        return Stepped(
+            {span.key: [Sampled(7, -1.0)] * (1 + span.drafts) for span in spans if span.chooses},
+            {span.key: [Sampled(token, -2.0) for token in span.scored] for span in spans if span.scored},
+        )
 
     def drop(self, keys):
         self.rows -= set(keys)
@@ -40,9 +44,11 @@ class Runner:
 
 class Channel:
     def __init__(self):
-        self.tokens, self.finished, self.error = [], None, None
+        self.tokens, self.prompt, self.finished, self.error = [], [], None, None
 
-    def send(self, deltas=(), *, finished=None, error=None):
+    def send(self, deltas=(), *, prompt=(), finished=None, error=None):
+        assert not (prompt and self.tokens)
+        self.prompt += [entry.token_id for part in prompt for entry in part.tokens]
         self.tokens += [token for delta in deltas for token in delta.token_ids]
         self.finished, self.error = finished or self.finished, error or self.error
 
@@ -53,7 +59,7 @@ def lane_of(metrics, codec):
         lane = GenerationLane(runner, Scheduler(LIMITS), metrics, **more)
         channels = {}
 
-        def submit(number, prompt=(1, 2, 3), max_tokens=3):
+        def submit(number, prompt=(1, 2, 3), max_tokens=3, **more):
             task = GenerationTask(tuple(prompt), Sampling(max_tokens=max_tokens), max_tokens, 0, f"r{number}")
             sequence = SequenceState(
                 0,
@@ -64,7 +70,7 @@ def lane_of(metrics, codec):
             )
             channels[number] = Channel()
             spec = RowSpec((number, 0), task.prompt, task.sampling, 0)
-            lane.submit(Job(number, task, [spec], [sequence], channels[number], lambda: None, 0.0))
+            lane.submit(Job(number, task, [spec], [sequence], channels[number], lambda: None, 0.0, **more))
 
         def run():
             while lane.has_work():
@@ -147,6 +153,33 @@ def test_after_a_restart_who_was_sent_nothing_waits_again_and_others_fail(lane_o
         assert (channels[number].tokens, channels[number].error) == ([7, 7, 7], None)
 
 
+def test_a_prompt_is_told_once_though_it_is_read_twice(lane_of):
+    lane, submit, run = lane_of(Runner())
+    submit(1, prompt=range(200), teller=PromptTeller(str))
+    for _ in range(2):
+        lane.step()
+    lane.restart()
+    submit(2, prompt=range(200))
+    submit(3, prompt=range(200), teller=PromptTeller(str))
+    channels = run()
+    assert channels[1].prompt == channels[3].prompt == list(range(1, 200))
+    assert channels[2].prompt == []
+    assert [channels[number].tokens for number in (1, 2, 3)] == [[7, 7, 7]] * 3
+
+
+def test_usage_tells_what_was_reused(lane_of):
+    lane, submit, run = lane_of(Runner())
+    cached = []
+    for number, ids in enumerate((range(70), range(40), range(200))):  # the last is read in parts
+        submit(number, prompt=ids)
+        cached.append(run()[number].finished.usage.cached_prompt_token_count)
+    submit(3, prompt=[*range(32), *range(900, 1050)])
+    lane.step()
+    lane.restart()
+    cached.append(run()[3].finished.usage.cached_prompt_token_count)
+    assert cached == [0, 32, 64, 0]
+
+
 def test_what_is_counted_goes_on_after_a_restart(lane_of, registry):
     lane, submit, run = lane_of(Runner())
     for number in (1, 2):
@@ -166,6 +199,32 @@ def test_who_is_there_at_two_restarts_fails(lane_of):
     channels = run()
     assert isinstance(channels[1].error, Unavailable)
     assert channels[2].tokens == [7, 7, 7]
+
+
+class Meter:
+    """Two joules for each pass, until the counter cannot be read."""
+
+    def __init__(self, passes):
+        self.calls = 0
+        self.passes = passes
+
+    def joules(self):
+        self.calls += 1
+        return None if self.calls > 2 * self.passes else 2.0
+
+
+def test_the_joules_of_a_pass_are_shared_and_absent_when_some_are_not_known(lane_of):
+    _, submit, run = lane_of(Runner(), meter=Meter(3))
+    submit(1)
+    submit(2, max_tokens=4)
+    channels = run()
+    assert [channels[number].finished.timings.energy_joules for number in (1, 2)] == [3.0, None]
+
+
+def test_without_a_meter_there_are_no_joules(lane_of):
+    _, submit, run = lane_of(Runner())
+    submit(1)
+    assert run()[1].finished.timings.energy_joules is None
 
 
 def test_the_books_are_published(lane_of, registry):

@@ -1,10 +1,12 @@
 from collections import Counter
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textgen.domain import Adapter
 from textgen.kv_blocks import BLOCK_TOKENS
-from textgen.scheduler import Entry, Limits, Plan, Scheduler
+from textgen.scheduler import SCORED_TOKENS, Entry, Limits, Plan, Scheduler
 
 LIMITS = Limits(max_batch_size=3, max_batch_tokens=6 * BLOCK_TOKENS, max_prefill_tokens=32)
 
@@ -129,12 +131,25 @@ def test_a_known_prefix_is_not_computed_again() -> None:
     assert (plan.looked_up, plan.found) == (38, 32)
 
 
-def test_prefixes_under_another_salt_are_others() -> None:
-    made = Scheduler(LIMITS)
-    made.add(Entry((1, 0), range(32), 4))
+def adapter(content: str, name: str = "a") -> Adapter:
+    return Adapter(name, 1, 8, sha256(content.encode()).hexdigest(), None)
+
+
+def test_prefixes_are_shared_under_one_adapter_alone() -> None:
+    made = Scheduler(Limits(max_batch_size=4, max_batch_tokens=256, max_prefill_tokens=256))
+    for number, mine in enumerate((None, adapter("x"), adapter("y"), adapter("x", "b"))):
+        made.add(Entry((number, 0), range(32), 4, adapter=mine))
+        plan = step(made)
+        assert computed(plan)[number] == ((0, 32) if number < 3 else (31, 1))
+        assert plan.spans[-1].adapter is mine
+
+
+def test_who_gives_way_comes_back_under_its_adapter() -> None:
+    mine = adapter("x")
+    made = scheduler(entry(0, adapter=mine))
     step(made)
-    made.add(Entry((2, 0), range(32), 4, salt=b"adapter"))
-    assert computed(step(made))[2] == (0, 31)
+    made._preempt(made._running[0, 0])
+    assert [span.adapter for span in step(made).spans] == [mine]
 
 
 def test_without_a_cache_of_prefixes_all_is_computed() -> None:
@@ -144,6 +159,32 @@ def test_without_a_cache_of_prefixes_all_is_computed() -> None:
     plan = step(made)
     assert computed(plan) == {1: (0, 12)}
     assert plan.found == 0
+
+
+def test_a_scored_prompt_is_computed_whole_and_a_known_one_is_not() -> None:
+    made = Scheduler(Limits(3, 12 * BLOCK_TOKENS, 32))
+    made.add(Entry((1, 0), range(20), 4))
+    step(made)
+    made.add(Entry((2, 0), range(20), 4, scored=True))
+    made.add(Entry((2, 1), range(20), 4, fork=(2, 0)))
+    plan = step(made)
+    assert (computed(plan)[2], plan.looked_up) == ((0, 20), 0)
+    assert [list(span.scored) for span in plan.spans] == [[], list(range(1, 20))]
+    plan = step(made)
+    assert [(span.key, len(span.tokens), span.scored) for span in plan.spans[1:]] == [
+        ((2, 0), 1, ()),
+        ((2, 1), 1, ()),
+    ]
+
+
+def test_a_step_scores_no_more_than_it_has_logits_for() -> None:
+    made = Scheduler(Limits(4, 2048, 1024))
+    for number in range(2):
+        made.add(Entry((number, 0), range(300), 4, scored=True))
+    made.add(Entry((2, 0), range(300), 4))
+    assert computed(step(made)) == {0: (0, SCORED_TOKENS), 2: (0, 300)}
+    assert computed(step(made)) == {2: (300, 1), 0: (SCORED_TOKENS, 44), 1: (0, SCORED_TOKENS - 43)}
+    assert len(step(made).spans) == 3
 
 
 def test_a_fork_shares_full_blocks_and_copies_the_begun_one() -> None:
@@ -214,6 +255,7 @@ ENTRIES = st.lists(
         st.integers(-2, 2),
         st.none() | st.integers(1, 60),
         st.booleans(),
+        st.booleans(),
     ),
     max_size=14,
 )
@@ -225,10 +267,9 @@ def test_nothing_is_lost_computed_twice_or_beyond_a_limit(entries, dice, caches)
     limits = Limits(max_batch_size=3, max_batch_tokens=7 * BLOCK_TOKENS, max_prefill_tokens=24)
     made = Scheduler(limits, prefix_caching=caches)
     everything = {}
-    for number, (text, prompt, answer, priority, deadline, forks) in enumerate(entries):
-        first = Entry(
-            (number, 0), range(100 * text, 100 * text + prompt), answer, priority, deadline, speculative=True
-        )
+    for number, (text, prompt, answer, priority, deadline, forks, scored) in enumerate(entries):
+        ids = range(100 * text, 100 * text + prompt)
+        first = Entry((number, 0), ids, answer, priority, deadline, speculative=True, scored=scored)
         everything[number, 0] = first
         if forks:
             everything[number, 1] = Entry(
@@ -239,6 +280,7 @@ def test_nothing_is_lost_computed_twice_or_beyond_a_limit(entries, dice, caches)
     cells: dict[
         tuple[int, int], tuple[int, ...]
     ] = {}  # (block, place) -> all tokens up to it, when it was written
+    scored: dict[tuple[int, int], set[int]] = {key: set() for key in everything}
     gone: Counter = Counter()
     for now in range(4000):
         while todo and dice.random() < 0.5:
@@ -275,7 +317,12 @@ def test_nothing_is_lost_computed_twice_or_beyond_a_limit(entries, dice, caches)
                 cells[span.blocks[at // BLOCK_TOKENS], at % BLOCK_TOKENS] = tuple(sequence[: at + 1])
         for span in plan.spans:
             chosen: list[int] = []
+            places = range(span.start + 1, span.start + 1 + len(span.scored))
+            assert list(span.scored) == [tokens[span.key][place] for place in places]
+            scored[span.key].update(places)
             if span.chooses:
+                asked = everything[span.key]
+                assert scored[span.key] == set(range(1, len(asked.prompt)) if asked.scored else ())
                 right = dice.randint(0, span.drafts)
                 chosen = [*span.tokens[len(span.tokens) - span.drafts :][:right], dice.randint(-3, 3)]
             tokens[span.key] += chosen

@@ -19,6 +19,7 @@ def chat(
     ] = None,
     system: Annotated[str | None, typer.Option(help="Instructions for the model.")] = None,
     model: Model = "",
+    lora: Annotated[str | None, typer.Option(help="Name of a loaded adapter.", show_default=False)] = None,
     temperature: Temperature = None,
     max_tokens: MaxTokens = None,
     seed: Seed = None,
@@ -26,18 +27,18 @@ def chat(
 ) -> None:
     """Talk with the language model; answers stream."""
     connection: Connection = context.obj
-    sampling = given(temperature=temperature, max_tokens=max_tokens, seed=seed)
+    options = given(temperature=temperature, max_tokens=max_tokens, seed=seed, lora=lora)
     turns: list[Message] = [] if system is None else [{"role": "system", "content": system}]
     with connection.client() as client:
         for line in [message] if message is not None else _lines():
             turns.append({"role": "user", "content": line})
-            answer = _answer(client, turns, model, sampling, as_json)
+            answer = _answer(client, turns, model, options, as_json)
             turns.append({"role": "assistant", "content": answer})
 
 
-def _answer(client: Client, turns: list[Message], model: str, sampling: dict[str, Any], as_json: bool) -> str:
+def _answer(client: Client, turns: list[Message], model: str, options: dict[str, Any], as_json: bool) -> str:
     pieces: list[str] = []
-    with client.stream_chat(turns, model=model, **sampling) as stream:
+    with client.stream_chat(turns, model=model, **options) as stream:
         for event in stream:
             if as_json:
                 emit_event(event)

@@ -21,6 +21,7 @@ SERVICES = (
     "quadrille.retrieval.v1.DocumentService",
     "quadrille.retrieval.v1.SearchService",
     "quadrille.retrieval.v1.AdminService",
+    "quadrille.text.v1.AdapterService",
 )
 
 

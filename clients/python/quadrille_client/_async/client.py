@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from quadrille_client import health
 from quadrille_client._async.images import AsyncImages
+from quadrille_client._async.loras import AsyncLoras
 from quadrille_client._async.rag import AsyncRagCalls
 from quadrille_client._async.retrieval import AsyncAdmin, AsyncCollections, AsyncDocuments
 from quadrille_client._async.transport import AsyncTransport, open_channel
@@ -61,3 +62,4 @@ class AsyncClient(AsyncRagCalls):
         self.collections = AsyncCollections(transport)
         self.documents = AsyncDocuments(transport)
         self.admin = AsyncAdmin(transport)
+        self.loras = AsyncLoras(transport)

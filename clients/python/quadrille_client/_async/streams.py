@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 import grpc
 
 from quadrille_client._async.transport import AsyncTransport, time_left
-from quadrille_client.convert import image, rag, text
+from quadrille_client.convert import image, rag, text, tools
 from quadrille_client.errors import from_rpc_error
 from quadrille_client.types import image as image_types
 from quadrille_client.types import rag as rag_types
@@ -73,7 +73,10 @@ class AsyncStream(Generic[Event]):
             attempt += 1
 
 
-class AsyncTextStream(AsyncStream[text_types.Started | text_types.Delta | text_types.Finished]):
+TextEvent = text_types.Started | text_types.PromptLogprobs | text_types.Delta | text_types.Finished
+
+
+class AsyncTextStream(AsyncStream[TextEvent]):
     """A generation."""
 
     def __init__(self, transport: AsyncTransport, method: Callable[..., Any], request: Any) -> None:
@@ -81,12 +84,15 @@ class AsyncTextStream(AsyncStream[text_types.Started | text_types.Delta | text_t
 
     async def collect(self) -> text_types.Generation:
         """Read to the end."""
+        prompt: list[text_types.TokenLogprob] = []
         pieces: dict[int, list[text_types.Delta]] = {}
         started, finished = None, None
         async with self:
             async for event in self:
                 if isinstance(event, text_types.Started):
                     started = event
+                elif isinstance(event, text_types.PromptLogprobs):
+                    prompt += event.tokens
                 elif isinstance(event, text_types.Delta):
                     pieces.setdefault(event.index, []).append(event)
                 else:
@@ -99,6 +105,10 @@ class AsyncTextStream(AsyncStream[text_types.Started | text_types.Delta | text_t
             started=started,
             finished=finished,
             logprobs=tuple(tuple(entry for delta in items for entry in delta.logprobs) for items in deltas),
+            prompt_logprobs=tuple(prompt),
+            calls=tuple(
+                tools.joined([call for delta in items for call in delta.tool_calls]) for items in deltas
+            ),
         )
 
 

@@ -1,7 +1,7 @@
 """Calls of the text service."""
 
-from collections.abc import Sequence
-from typing import Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
 from quadrille.text.v1 import text_pb2 as pb
 from quadrille.text.v1 import text_pb2_grpc
@@ -9,7 +9,11 @@ from quadrille.text.v1 import text_pb2_grpc
 from quadrille_client._async.streams import AsyncTextStream
 from quadrille_client._async.transport import AsyncTransport
 from quadrille_client.convert import text as convert
+from quadrille_client.convert import tools as tool_convert
 from quadrille_client.types import text as types
+from quadrille_client.types import tools as tool_types
+
+GATHERED_MS = 1000  # whoever waits for the whole answer needs no delta for each token
 
 
 class AsyncTextCalls:
@@ -23,10 +27,15 @@ class AsyncTextCalls:
         *,
         model: str = "",
         documents: Sequence[types.DocumentPassage] = (),
+        tools: Sequence[tool_types.Tool | Mapping[str, Any]] = (),
+        tool_choice: tool_types.ToolMode | tool_types.ToolName | None = None,
+        parallel_tool_calls: bool | None = None,
         priority: int | None = None,
+        lora: str = "",
+        delta_interval_ms: int | None = None,
         **sampling: Unpack[types.Sampling],
     ) -> AsyncTextStream:
-        """Answer a conversation, event by event."""
+        """Answer a conversation, event by event; with tools, the model may ask for calls; `lora` names an adapter."""
         passages = [pb.ChatDocument(title=item.get("title", ""), text=item["text"]) for item in documents]
         request = pb.ChatRequest(
             model=model,
@@ -34,6 +43,11 @@ class AsyncTextCalls:
             documents=passages,
             sampling=convert.sampling(sampling),
             priority=priority,
+            tools=[tool_convert.tool(item) for item in tools],
+            tool_choice=tool_convert.choice(tool_choice),
+            parallel_tool_calls=parallel_tool_calls,
+            lora=lora,
+            delta_interval_ms=delta_interval_ms,
         )
         return AsyncTextStream(self._transport, self._text.Chat, request)
 
@@ -43,11 +57,26 @@ class AsyncTextCalls:
         *,
         model: str = "",
         documents: Sequence[types.DocumentPassage] = (),
+        tools: Sequence[tool_types.Tool | Mapping[str, Any]] = (),
+        tool_choice: tool_types.ToolMode | tool_types.ToolName | None = None,
+        parallel_tool_calls: bool | None = None,
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
-        """Answer a conversation."""
-        stream = self.stream_chat(messages, model=model, documents=documents, priority=priority, **sampling)
+        """Answer a conversation; with tools, the model may ask for calls of them."""
+        stream = self.stream_chat(
+            messages,
+            model=model,
+            documents=documents,
+            tools=tools,
+            tool_choice=tool_choice,
+            parallel_tool_calls=parallel_tool_calls,
+            priority=priority,
+            lora=lora,
+            delta_interval_ms=GATHERED_MS,
+            **sampling,
+        )
         return await stream.collect()
 
     def stream_generate(
@@ -56,11 +85,18 @@ class AsyncTextCalls:
         *,
         model: str = "",
         priority: int | None = None,
+        lora: str = "",
+        delta_interval_ms: int | None = None,
         **sampling: Unpack[types.Sampling],
     ) -> AsyncTextStream:
-        """Continue a prompt, event by event."""
+        """Continue a prompt, event by event; `lora` names a loaded adapter."""
         request = pb.GenerateRequest(
-            model=model, prompt=convert.prompt(prompt), sampling=convert.sampling(sampling), priority=priority
+            model=model,
+            prompt=convert.prompt(prompt),
+            sampling=convert.sampling(sampling),
+            priority=priority,
+            lora=lora,
+            delta_interval_ms=delta_interval_ms,
         )
         return AsyncTextStream(self._transport, self._text.Generate, request)
 
@@ -70,10 +106,14 @@ class AsyncTextCalls:
         *,
         model: str = "",
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
         """Continue a prompt."""
-        return await self.stream_generate(prompt, model=model, priority=priority, **sampling).collect()
+        stream = self.stream_generate(
+            prompt, model=model, priority=priority, lora=lora, delta_interval_ms=GATHERED_MS, **sampling
+        )
+        return await stream.collect()
 
     async def score(
         self,

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from quadrille_client import health
 from quadrille_client._sync.images import Images
+from quadrille_client._sync.loras import Loras
 from quadrille_client._sync.rag import RagCalls
 from quadrille_client._sync.retrieval import Admin, Collections, Documents
 from quadrille_client._sync.transport import Transport, open_channel
@@ -61,3 +62,4 @@ class Client(RagCalls):
         self.collections = Collections(transport)
         self.documents = Documents(transport)
         self.admin = Admin(transport)
+        self.loras = Loras(transport)

@@ -7,7 +7,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import grpc
 from quadrille_client._sync.transport import Transport, time_left
-from quadrille_client.convert import image, rag, text
+from quadrille_client.convert import image, rag, text, tools
 from quadrille_client.errors import from_rpc_error
 from quadrille_client.types import image as image_types
 from quadrille_client.types import rag as rag_types
@@ -72,7 +72,10 @@ class Stream(Generic[Event]):
             attempt += 1
 
 
-class TextStream(Stream[text_types.Started | text_types.Delta | text_types.Finished]):
+TextEvent = text_types.Started | text_types.PromptLogprobs | text_types.Delta | text_types.Finished
+
+
+class TextStream(Stream[TextEvent]):
     """A generation."""
 
     def __init__(self, transport: Transport, method: Callable[..., Any], request: Any) -> None:
@@ -80,12 +83,15 @@ class TextStream(Stream[text_types.Started | text_types.Delta | text_types.Finis
 
     def collect(self) -> text_types.Generation:
         """Read to the end."""
+        prompt: list[text_types.TokenLogprob] = []
         pieces: dict[int, list[text_types.Delta]] = {}
         started, finished = None, None
         with self:
             for event in self:
                 if isinstance(event, text_types.Started):
                     started = event
+                elif isinstance(event, text_types.PromptLogprobs):
+                    prompt += event.tokens
                 elif isinstance(event, text_types.Delta):
                     pieces.setdefault(event.index, []).append(event)
                 else:
@@ -98,6 +104,10 @@ class TextStream(Stream[text_types.Started | text_types.Delta | text_types.Finis
             started=started,
             finished=finished,
             logprobs=tuple(tuple(entry for delta in items for entry in delta.logprobs) for items in deltas),
+            prompt_logprobs=tuple(prompt),
+            calls=tuple(
+                tools.joined([call for delta in items for call in delta.tool_calls]) for items in deltas
+            ),
         )
 
 

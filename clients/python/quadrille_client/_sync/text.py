@@ -1,14 +1,18 @@
 """Calls of the text service."""
 
-from collections.abc import Sequence
-from typing import Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
 from quadrille.text.v1 import text_pb2 as pb
 from quadrille.text.v1 import text_pb2_grpc
 from quadrille_client._sync.streams import TextStream
 from quadrille_client._sync.transport import Transport
 from quadrille_client.convert import text as convert
+from quadrille_client.convert import tools as tool_convert
 from quadrille_client.types import text as types
+from quadrille_client.types import tools as tool_types
+
+GATHERED_MS = 1000  # whoever waits for the whole answer needs no delta for each token
 
 
 class TextCalls:
@@ -22,10 +26,15 @@ class TextCalls:
         *,
         model: str = "",
         documents: Sequence[types.DocumentPassage] = (),
+        tools: Sequence[tool_types.Tool | Mapping[str, Any]] = (),
+        tool_choice: tool_types.ToolMode | tool_types.ToolName | None = None,
+        parallel_tool_calls: bool | None = None,
         priority: int | None = None,
+        lora: str = "",
+        delta_interval_ms: int | None = None,
         **sampling: Unpack[types.Sampling],
     ) -> TextStream:
-        """Answer a conversation, event by event."""
+        """Answer a conversation, event by event; with tools, the model may ask for calls; `lora` names an adapter."""
         passages = [pb.ChatDocument(title=item.get("title", ""), text=item["text"]) for item in documents]
         request = pb.ChatRequest(
             model=model,
@@ -33,6 +42,11 @@ class TextCalls:
             documents=passages,
             sampling=convert.sampling(sampling),
             priority=priority,
+            tools=[tool_convert.tool(item) for item in tools],
+            tool_choice=tool_convert.choice(tool_choice),
+            parallel_tool_calls=parallel_tool_calls,
+            lora=lora,
+            delta_interval_ms=delta_interval_ms,
         )
         return TextStream(self._transport, self._text.Chat, request)
 
@@ -42,11 +56,26 @@ class TextCalls:
         *,
         model: str = "",
         documents: Sequence[types.DocumentPassage] = (),
+        tools: Sequence[tool_types.Tool | Mapping[str, Any]] = (),
+        tool_choice: tool_types.ToolMode | tool_types.ToolName | None = None,
+        parallel_tool_calls: bool | None = None,
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
-        """Answer a conversation."""
-        stream = self.stream_chat(messages, model=model, documents=documents, priority=priority, **sampling)
+        """Answer a conversation; with tools, the model may ask for calls of them."""
+        stream = self.stream_chat(
+            messages,
+            model=model,
+            documents=documents,
+            tools=tools,
+            tool_choice=tool_choice,
+            parallel_tool_calls=parallel_tool_calls,
+            priority=priority,
+            lora=lora,
+            delta_interval_ms=GATHERED_MS,
+            **sampling,
+        )
         return stream.collect()
 
     def stream_generate(
@@ -55,11 +84,18 @@ class TextCalls:
         *,
         model: str = "",
         priority: int | None = None,
+        lora: str = "",
+        delta_interval_ms: int | None = None,
         **sampling: Unpack[types.Sampling],
     ) -> TextStream:
-        """Continue a prompt, event by event."""
+        """Continue a prompt, event by event; `lora` names a loaded adapter."""
         request = pb.GenerateRequest(
-            model=model, prompt=convert.prompt(prompt), sampling=convert.sampling(sampling), priority=priority
+            model=model,
+            prompt=convert.prompt(prompt),
+            sampling=convert.sampling(sampling),
+            priority=priority,
+            lora=lora,
+            delta_interval_ms=delta_interval_ms,
         )
         return TextStream(self._transport, self._text.Generate, request)
 
@@ -69,10 +105,14 @@ class TextCalls:
         *,
         model: str = "",
         priority: int | None = None,
+        lora: str = "",
         **sampling: Unpack[types.Sampling],
     ) -> types.Generation:
         """Continue a prompt."""
-        return self.stream_generate(prompt, model=model, priority=priority, **sampling).collect()
+        stream = self.stream_generate(
+            prompt, model=model, priority=priority, lora=lora, delta_interval_ms=GATHERED_MS, **sampling
+        )
+        return stream.collect()
 
     def score(
         self,

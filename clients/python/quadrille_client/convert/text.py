@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from quadrille.text.v1 import adapters_pb2
 from quadrille.text.v1 import text_pb2 as pb
 
+from quadrille_client.convert import tools
 from quadrille_client.convert.enums import value, word
 from quadrille_client.types import text as types
 
@@ -36,21 +38,35 @@ def messages(turns: str | Sequence[types.Message]) -> list[pb.ChatMessage]:
     if isinstance(turns, str):
         turns = [{"role": "user", "content": turns}]
     return [
-        pb.ChatMessage(role=value(pb.Role, turn["role"], "role"), content=turn["content"]) for turn in turns
+        pb.ChatMessage(
+            role=value(pb.Role, turn["role"], "role"),
+            content=turn.get("content", ""),
+            tool_calls=[tools.call(item) for item in turn.get("tool_calls", ())],
+            tool_call_id=turn.get("tool_call_id", ""),
+        )
+        for turn in turns
     ]
 
 
 def event(
     message: pb.GenerateResponse | pb.ChatResponse,
-) -> types.Started | types.Delta | types.Finished | None:
+) -> types.Started | types.PromptLogprobs | types.Delta | types.Finished | None:
     """One event of a generation; None for a kind newer than this client."""
     kind = message.WhichOneof("event")
     if kind == "started":
         started = message.started
         return types.Started(started.request_id, started.model, started.prompt_token_count, started.seed)
+    if kind == "prompt":
+        return types.PromptLogprobs(logprobs(message.prompt.logprobs))
     if kind == "delta":
         delta = message.delta
-        return types.Delta(delta.index, delta.text, tuple(delta.token_ids), logprobs(delta.logprobs))
+        return types.Delta(
+            delta.index,
+            delta.text,
+            tuple(delta.token_ids),
+            logprobs(delta.logprobs),
+            tools.deltas(delta.tool_calls),
+        )
     if kind == "finished":
         ends = tuple(
             types.SequenceEnd(
@@ -112,4 +128,10 @@ def model(message: pb.Model) -> types.TextModel:
         engine_reason=message.engine_reason,
         stamp=message.stamp,
         mask_token=message.mask_token if message.HasField("mask_token") else None,
+        loras=tuple(message.loras),
     )
+
+
+def lora(message: adapters_pb2.LoadLoraResponse) -> types.Lora:
+    """A loaded adapter."""
+    return types.Lora(message.model, message.name, message.rank, message.size_bytes, message.sha256)

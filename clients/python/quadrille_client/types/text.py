@@ -1,10 +1,13 @@
 """Results of the text service."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
-Role = Literal["system", "user", "assistant"]
-FinishReason = Literal["stop", "length"]
+from quadrille_client.types.tools import ToolCall, ToolCallDelta
+
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length", "tool_calls"]
 
 
 class Sampling(TypedDict, total=False):
@@ -22,6 +25,7 @@ class Sampling(TypedDict, total=False):
     stop: list[str]
     stop_token_ids: list[int]
     logprobs: int
+    prompt_logprobs: int
     seed: int
     logit_bias: dict[int, float]
     ignore_eos: bool
@@ -32,10 +36,12 @@ class Sampling(TypedDict, total=False):
 
 
 class Message(TypedDict):
-    """One turn of a conversation."""
+    """One turn of a conversation; an assistant's may have calls, and a tool's has the id of the call it answers."""
 
     role: Role
-    content: str
+    content: NotRequired[str]
+    tool_calls: NotRequired[Sequence[ToolCall | Mapping[str, Any]]]
+    tool_call_id: NotRequired[str]
 
 
 class DocumentPassage(TypedDict):
@@ -86,6 +92,13 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptLogprobs:
+    """How likely the prompt's next tokens are, when `prompt_logprobs` asked for it; the first token has no entry."""
+
+    tokens: tuple[TokenLogprob, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """More of sequence `index`."""
 
@@ -93,6 +106,7 @@ class Delta:
     text: str
     token_ids: tuple[int, ...]
     logprobs: tuple[TokenLogprob, ...]
+    tool_calls: tuple[ToolCallDelta, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +130,29 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A whole generation; `texts` has one entry a sequence."""
+    """A whole generation; `texts`, `logprobs` and `calls` have one entry a sequence."""
 
     texts: tuple[str, ...]
     started: Started
     finished: Finished
     logprobs: tuple[tuple[TokenLogprob, ...], ...]
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
+    calls: tuple[tuple[ToolCall, ...], ...] = ()
 
     @property
     def text(self) -> str:
         """The first sequence."""
         return self.texts[0]
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The calls that the first sequence asks for."""
+        return self.calls[0] if self.calls else ()
+
+    @property
+    def message(self) -> Message:
+        """The first sequence as a turn, to go on from."""
+        return {"role": "assistant", "content": self.text, "tool_calls": self.tool_calls}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +220,15 @@ class TextModel:
     engine_reason: str
     stamp: str
     mask_token: str | None
+    loras: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """A loaded LoRA adapter; equal adapters have equal digests."""
+
+    model: str
+    name: str
+    rank: int
+    size_bytes: int
+    sha256: str

@@ -1,10 +1,21 @@
 import pytest
 import torch
-from textgen.models import native_network, networks
+from textgen.models import native_encoder, native_network, networks
+from textgen.models.native_encoder import NativeEncoder
 from textgen.models.native_network import NativeNetwork, unfit
+from textgen.models.torch_encoder import TorchEncoder
 from textgen.models.torch_network import TorchNetwork
 from textgen.native.build import why_not
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    BertConfig,
+    BertModel,
+    ElectraConfig,
+    ElectraModel,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 
 def llama(**more):
@@ -14,9 +25,15 @@ def llama(**more):
     ).bfloat16()
 
 
+def bert(kind=BertModel, config=BertConfig, **more):
+    shape = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
+    return kind(config(vocab_size=40, max_position_embeddings=64, **(shape | more))).bfloat16()
+
+
 @pytest.fixture
 def built(monkeypatch):
-    monkeypatch.setattr(native_network, "load", lambda: None)
+    for module in (native_network, native_encoder):
+        monkeypatch.setattr(module, "load", lambda source: None)
 
 
 def test_what_the_kernels_do_not_know_is_named(built):
@@ -28,6 +45,31 @@ def test_what_the_kernels_do_not_know_is_named(built):
     assert "width" in unfit(llama(num_attention_heads=4))
     assert "activation" in unfit(llama(hidden_act="gelu"))
     assert "dynamic" in unfit(llama(rope_parameters=dynamic))
+
+
+def test_encoders_that_the_kernels_do_not_know_are_named(built):
+    unfit = native_encoder.unfit
+    assert unfit(bert()) is None
+    assert "float32" in unfit(bert().float())
+    assert "ElectraModel" in unfit(bert(ElectraModel, ElectraConfig))
+    assert "BertModel" in unfit(bert(is_decoder=True))
+    assert "width" in unfit(bert(num_attention_heads=4))
+    assert "width" in unfit(bert(intermediate_size=40))
+    assert "activation" in unfit(bert(hidden_act="gelu_new"))
+
+
+def test_an_encoder_gets_the_kernels_where_they_can_be_built(monkeypatch):
+    monkeypatch.setattr(native_encoder, "load", lambda source: "there is no compiler")
+    network, said = networks.encoder_network_of("m", bert())
+    assert isinstance(network, TorchEncoder)
+    assert network.pads
+    assert said == "with torch's kernels, and not those built for a processor: there is no compiler"
+    monkeypatch.undo()
+    if why_not() is None:
+        network, said = networks.encoder_network_of("m", bert())
+        assert isinstance(network, NativeEncoder)
+        assert not network.pads
+        assert said == "with kernels built for this processor"
 
 
 def test_what_can_be_built_is_picked_and_what_is_picked_is_said(monkeypatch):
@@ -42,6 +84,18 @@ def test_what_can_be_built_is_picked_and_what_is_picked_is_said(monkeypatch):
         network, said = networks.network_of("m", llama(), blocks=2)
         assert isinstance(network, NativeNetwork)
         assert "built for this processor" in said
+
+
+def test_layers_look_for_adapters_only_where_some_can_come():
+    for adapters in (False, True):
+        model = llama().float()
+        network, _ = networks.network_of("m", model, blocks=2, adapters=adapters)
+        hooked = [name for name, module in model.named_modules() if module._forward_hooks]
+        assert len(hooked) == (7 if adapters else 0)
+        assert list(network.linears) == list(network.renewed().linears) == hooked
+        assert (
+            max(len(module._forward_hooks) for module in model.modules()) == adapters
+        )  # a renewed one adds none
 
 
 def test_the_caches_memory_is_taken_when_it_is_used():

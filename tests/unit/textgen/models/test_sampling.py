@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from serving.errors import InvalidInput
 from textgen.domain import Sampling
 from textgen.models.base import Sampled
-from textgen.models.sampling import RowSampler, sample
+from textgen.models.sampling import RowSampler, _drawn, sample
 
 LOGITS = torch.tensor([2.0, 1.0, 0.5, 0.0, -1.0, -3.0])
 
@@ -164,3 +164,26 @@ def test_half_precision_logits_are_sampled_in_float32() -> None:
     (result,) = sample(LOGITS[None].bfloat16(), [RowSampler(Sampling(temperature=0), 0, ())])
     assert isinstance(result, Sampled)
     assert result.logprob == pytest.approx(float(LOGITS.log_softmax(-1)[0]), abs=1e-3)
+
+
+@pytest.mark.parametrize("spread", [0.3, 3.0, 12.0])
+def test_the_nucleus_of_a_large_vocabulary_is_that_of_sorting_it_all(spread: float) -> None:
+    logits = torch.randn(9000, generator=torch.Generator().manual_seed(7)) * spread
+    ordered, ids = logits.sort(descending=True)
+    before = ordered.softmax(-1).cumsum(-1) - ordered.softmax(-1)
+    for top_p in (0.2, 0.9, 0.999):
+        kept = set(ids[before < top_p].tolist())
+        drawn = draws(Sampling(top_p=top_p), 300, logits).keys()
+        assert drawn <= kept
+        assert len(drawn) >= min(len(kept), 100) / 3
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 1.0, 3.0]), min_size=1, max_size=700), st.floats(0, 1, exclude_max=True)
+)
+def test_a_draw_inverts_the_cumulative_sum(weights: list[float], draw: float) -> None:
+    if not sum(weights):
+        weights[-1] = 1.0
+    sums = np.cumsum(np.asarray(weights))
+    wanted = int(np.searchsorted(sums, draw * sums[-1], side="right"))
+    assert _drawn(torch.tensor(weights), draw) == wanted

@@ -5,6 +5,7 @@ import pytest
 from serving.errors import InvalidInput
 from textgen.domain import GenerationTask, Sampling, StructuredKind, StructuredOutput
 from textgen.models import vllm_params
+from textgen.models.base import Sampled
 
 ENDS = frozenset({1, 2})
 
@@ -36,6 +37,23 @@ def test_defaults_ask_for_the_chosen_tokens_logprob_and_nothing_else():
     assert (found["logprobs"], found["logit_bias"], found["top_k"]) == (0, None, 0)
 
 
+def test_the_prompts_logprobs_are_asked_for_once():
+    asked = task(prompt_logprobs=3, n=2)
+    assert [vllm_params.arguments(asked, index, ENDS)["prompt_logprobs"] for index in (0, 1)] == [3, None]
+    assert vllm_params.arguments(task(), 0, ENDS)["prompt_logprobs"] is None
+
+
+def test_what_is_said_of_a_prompt_is_of_its_tokens_in_order():
+    def entry(logprob, rank):
+        return SimpleNamespace(logprob=logprob, rank=rank)
+
+    found = [None, {6: entry(-3.0, 9), 8: entry(-0.5, 1)}, {7: entry(-0.1, 1)}]
+    assert vllm_params.prompt_tokens((5, 6, 7), found, 1) == [
+        Sampled(6, -3.0, ((8, -0.5),)),
+        Sampled(7, -0.1, ((7, -0.1),)),
+    ]
+
+
 def test_end_tokens_are_stop_tokens_unless_they_are_ignored():
     listed = frozenset({9, 2})
     assert vllm_params.stop_ids(Sampling(stop_token_ids=listed), ENDS) == [1, 2, 9]
@@ -58,6 +76,7 @@ def test_greedy_needs_no_seed():
         ({"temperature": 2.1}, "sampling.temperature"),
         ({"logit_bias": dict.fromkeys(range(1025), 0.0)}, "sampling.logit_bias"),
         ({"logprobs": 21}, "sampling.logprobs"),
+        ({"prompt_logprobs": 21}, "sampling.prompt_logprobs"),
     ],
 )
 def test_what_vllm_does_not_take_is_refused_before_it_sees_it(rules, field):

@@ -54,7 +54,7 @@ class AskRequest(_message.Message):
     """Caller's id for this request, at most 128 bytes. Default: the call's request id."""
     @_builtins.property
     def history(self) -> _containers.RepeatedCompositeFieldContainer[_text_pb2.ChatMessage]:
-        """Earlier turns, at most 64 messages."""
+        """Earlier turns, at most 64 messages; of system, user and assistant, without calls of tools."""
 
     @_builtins.property
     def sampling(self) -> _text_pb2.SamplingParameters:

@@ -96,7 +96,8 @@ class TextServiceServicer:
     """
 
     def Generate(self, request, context):
-        """Generate continues a prompt. The stream is one started event, deltas, one finished event.
+        """Generate continues a prompt. The stream is one started event, deltas, one finished event; the prompt's
+        log-probabilities stand before the deltas when they were asked for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,7 +37,9 @@ class TextServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TextServiceAsyncStub: ...
     Generate: _grpc.UnaryStreamMultiCallable[_text_pb2.GenerateRequest, _text_pb2.GenerateResponse]
-    """Generate continues a prompt. The stream is one started event, deltas, one finished event."""
+    """Generate continues a prompt. The stream is one started event, deltas, one finished event; the prompt's
+    log-probabilities stand before the deltas when they were asked for.
+    """
     Chat: _grpc.UnaryStreamMultiCallable[_text_pb2.ChatRequest, _text_pb2.ChatResponse]
     """Chat answers a conversation, rendered by the model's own chat template. Same stream as Generate."""
     Score: _grpc.UnaryUnaryMultiCallable[_text_pb2.ScoreRequest, _text_pb2.ScoreResponse]
@@ -66,7 +68,9 @@ class TextServiceAsyncStub(TextServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Generate: _aio.UnaryStreamMultiCallable[_text_pb2.GenerateRequest, _text_pb2.GenerateResponse]  # type: ignore[assignment]
-    """Generate continues a prompt. The stream is one started event, deltas, one finished event."""
+    """Generate continues a prompt. The stream is one started event, deltas, one finished event; the prompt's
+    log-probabilities stand before the deltas when they were asked for.
+    """
     Chat: _aio.UnaryStreamMultiCallable[_text_pb2.ChatRequest, _text_pb2.ChatResponse]  # type: ignore[assignment]
     """Chat answers a conversation, rendered by the model's own chat template. Same stream as Generate."""
     Score: _aio.UnaryUnaryMultiCallable[_text_pb2.ScoreRequest, _text_pb2.ScoreResponse]  # type: ignore[assignment]
@@ -98,7 +102,9 @@ class TextServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _text_pb2.GenerateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_text_pb2.GenerateResponse], _abc.AsyncIterator[_text_pb2.GenerateResponse]]:
-        """Generate continues a prompt. The stream is one started event, deltas, one finished event."""
+        """Generate continues a prompt. The stream is one started event, deltas, one finished event; the prompt's
+        log-probabilities stand before the deltas when they were asked for.
+        """
 
     @_abc_1.abstractmethod
     def Chat(
