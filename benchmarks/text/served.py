@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,6 +22,7 @@ from benchmarks.peers.protocol import PREFIX, REPEATS, STREAMS, Answer, measure,
 from benchmarks.peers.texts import texts
 
 HOST, PREFIX_TAIL = "127.0.0.1", 16
+GATHERED_MS = 1000  # what the SDK's `generate` asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,9 @@ class Served:
     client: AsyncClient
     loop: asyncio.AbstractEventLoop
 
-    def batch(self, asked: list[list[int]], tokens: int) -> list[Answer]:
-        """Answer every prompt, all at once."""
-        return self.loop.run_until_complete(self._together(asked, tokens))
+    def batch(self, asked: list[list[int]], tokens: int, gathered_ms: int = 0) -> list[Answer]:
+        """Answer every prompt, all at once; tokens after the first may be gathered before they are sent."""
+        return self.loop.run_until_complete(self._together(asked, tokens, gathered_ms))
 
     def embed(self, inputs: list[str]) -> None:
         """Embed every text, in one call."""
@@ -47,15 +49,15 @@ class Served:
             lines = response.read().decode()
         return sum(int(float(value)) for value in re.findall(rf"^{name}{{.*}} (\S+)$", lines, re.MULTILINE))
 
-    async def _together(self, asked: list[list[int]], tokens: int) -> list[Answer]:
+    async def _together(self, asked: list[list[int]], tokens: int, gathered_ms: int) -> list[Answer]:
         begun = time.perf_counter()
-        return await asyncio.gather(*(self._one(prompt, tokens, begun) for prompt in asked))
+        return await asyncio.gather(*(self._one(prompt, tokens, begun, gathered_ms) for prompt in asked))
 
-    async def _one(self, prompt: list[int], tokens: int, begun: float) -> Answer:
+    async def _one(self, prompt: list[int], tokens: int, begun: float, gathered_ms: int) -> Answer:
         said: list[int] = []
         first = None
         async with self.client.stream_generate(
-            prompt, max_tokens=tokens, temperature=0, ignore_eos=True
+            prompt, delta_interval_ms=gathered_ms, max_tokens=tokens, temperature=0, ignore_eos=True
         ) as events:
             async for event in events:
                 if isinstance(event, Delta):
@@ -88,12 +90,15 @@ async def _connected(address: str) -> AsyncClient:
     return AsyncClient(address, timeout=600)
 
 
-def generate_rows(scratch: Path, folder: Path, *, int8: bool) -> list[dict[str, Any]]:
+def generate_rows(
+    scratch: Path, folder: Path, *, int8: bool = False, gathered_ms: int = 0
+) -> list[dict[str, Any]]:
     """Rows by number of streams, what was guessed or reused meanwhile, and first tokens behind a shared prefix."""
     rows = []
     with served(scratch, f"{MODEL}={folder}", int8=int8, **LIMITS) as server:
+        batch = partial(server.batch, gathered_ms=gathered_ms)
         for streams in STREAMS:
-            found = measure(server.batch, streams)
+            found = measure(batch, streams)
             rows.append({"operation": "generate", **found, "peak_mb": peak_mb(server.pid)})
         counters = {
             "guesses_kept": server.counted("quadrille_text_speculation_kept_total"),

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.text.ratios import IN_PROCESS, INT8, LLAMA, OPENVINO, OURS, VLLM, agreement, ratios
+from benchmarks.text.ratios import IN_PROCESS, INT8, LLAMA, OPENVINO, OURS, VLLM, WHOLE, agreement, ratios
 
 PEERS = {"sentence-transformers float32": 50.0, "sentence-transformers bfloat16": 80.0}
 
@@ -17,9 +17,16 @@ def row(engine, streams, rate, ttft=None, peak=500):
 
 
 def test_ours_is_divided_by_the_peer():
-    found = ratios([row(OURS, 8, 300.0), row(OPENVINO, 8, 200.0), row(IN_PROCESS, 8, 400.0)])
+    rows = [
+        row(OURS, 8, 300.0),
+        row(OPENVINO, 8, 200.0),
+        row(IN_PROCESS, 8, 400.0),
+        row(OURS + WHOLE, 8, 380.0),
+    ]
+    found = ratios(rows)
     assert (found["bfloat16_8_to_openvino"].value, found["bfloat16_8_to_openvino"].goal) == (1.5, 1.1)
     assert found["grpc_8_to_in_process"].value == 0.75
+    assert found["grpc_whole_8_to_in_process"].value == 0.95
     assert all(ratio.better == "higher" for ratio in found.values())
 
 
