@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-compose test-vllm check check-prometheus format protos docs bench load starter evaluate-starter clean
+.PHONY: help setup demo up test test-all test-compose test-vllm check check-prometheus format protos docs bench bench-peers bench-page load starter evaluate-starter clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -89,8 +89,22 @@ protos: setup  ## regenerate the stubs in protos/gen
 docs: setup  ## regenerate docs/configuration.md
 	$(BIN)/python scripts/config_reference.py
 
-bench: setup  ## NAME=text|decoder|image|retrieval|gateway OUT=file.json
+bench: setup  ## NAME=text|text-load|decoder|image|retrieval|gateway OUT=file.json; text and text-load beside what bench-peers made
 	$(BIN)/python -m benchmarks $(NAME) --out $(OUT)
+
+bench-page: setup  ## write the figures of results/text*.json into docs/performance.md
+	$(BIN)/python -m benchmarks.text
+
+BENCH_PEERS = openvino llama embed
+
+bench-peers: .venv-vllm/.ready $(BENCH_PEERS:%=.venv-bench-%/.ready)  ## what NAME=text measures itself beside; needs cmake and g++
+
+# Each in an environment of its own, from a list that is complete: nothing is resolved, so nothing else comes along.
+.venv-bench-%/.ready: benchmarks/peers/constraints-%.txt
+	@echo "Installing .venv-bench-$* to measure beside; this takes some minutes"
+	@$(PYTHON) -m venv .venv-bench-$*
+	@.venv-bench-$*/bin/python -m pip install --disable-pip-version-check -q --no-deps -r $<
+	@touch $@
 
 load: .venv-load/.ready  ## USERS=8 SECONDS=30 against a running stack
 	.venv-load/bin/python tests/load/run.py --users $(or $(USERS),8) --seconds $(or $(SECONDS),30)
@@ -114,4 +128,4 @@ $(BUF): protos/package.json protos/package-lock.json
 	@touch $@
 
 clean:  ## remove environments and caches
-	rm -rf .venv .venv-load .venv-vllm protos/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis out
+	rm -rf .venv .venv-load .venv-vllm .venv-bench-* protos/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis out

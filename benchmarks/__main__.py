@@ -10,16 +10,21 @@ from typing import Any
 from quadrille_cli.stack import Ports, local_stack
 from rich.console import Console
 
-from benchmarks import decoder, gateway, image, retrieval, text
+from benchmarks import decoder, gateway, image, retrieval
+from benchmarks.load import measure as load
 from benchmarks.report import Report
+from benchmarks.text import measure as text
 
 BENCHMARKS: dict[str, Callable[[Ports], Coroutine[Any, Any, Report]]] = {
-    "text": text.measure,
     "image": image.measure,
     "retrieval": retrieval.measure,
     "gateway": gateway.measure,
 }
-ALONE: dict[str, Callable[[], Report]] = {"decoder": decoder.measure}
+ALONE: dict[str, Callable[[], Report]] = {
+    "text": text.measure,
+    "text-load": load.measure,
+    "decoder": decoder.measure,
+}
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""The text service beside its peers: one model, one workload, one run."""

@@ -1,0 +1,42 @@
+"""The picture of a result: tokens a second by number of streams, a line an engine."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+from benchmarks.text.table import engines, generated
+
+# One colour for a page of either shade would be faint on one of them, so the picture has a ground of its own.
+STYLE: Any = {
+    "svg.hashsalt": "text",  # the same file for the same result
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "figure.facecolor": "white",
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+}
+
+
+def draw(result: dict[str, Any], path: Path) -> None:
+    """Ours are thick; what is measured in int8 is dashed."""
+    rows = generated(result)
+    streams = sorted({count for _, count in rows})
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7, 4.5), layout="constrained")
+        axes = figure.subplots()
+        for engine in engines(result):
+            found = [
+                (count, rows[engine, count]["tokens_per_s"]) for count in streams if (engine, count) in rows
+            ]
+            dashed = "--" if engine.endswith(("int8", "Q8_0")) else "-"
+            width = 2.5 if engine.startswith("quadrille") else 1
+            axes.plot(*zip(*found, strict=True), f"o{dashed}", ms=4, lw=width, label=engine)
+        axes.set(xscale="log", yscale="log", xlabel="streams", ylabel="tokens a second")
+        axes.set_xticks(streams, [str(count) for count in streams])
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.legend(fontsize=7)
+        figure.savefig(path, metadata={"Date": None, "Creator": None})
