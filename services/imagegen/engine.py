@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from serving.errors import InvalidInput, Unavailable
+from serving.threads import in_passing_thread
 
 from imagegen.denoising import DenoisingTask
 from imagegen.domain import (
@@ -110,7 +111,7 @@ class Engine:
 
     async def start(self) -> None:
         """Load the models and start the device thread."""
-        self._models = ModelRegistry(await asyncio.to_thread(self._load))
+        self._models = ModelRegistry(await in_passing_thread(self._load))
         self._worker.start()
 
     async def stop(self) -> None:

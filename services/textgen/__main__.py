@@ -12,6 +12,7 @@ from serving.config import load_settings
 from serving.errors import QuadrilleError
 from serving.log import configure_logging
 from serving.server import GrpcServer, run
+from serving.threads import in_passing_thread
 from serving.watch import watch
 from transformers.utils import logging as transformers_logging
 
@@ -113,7 +114,7 @@ async def serve(settings: TextgenSettings) -> None:
     async def start() -> None:
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
-        engine.models = await asyncio.to_thread(load_models, settings, assembler, vllm)
+        engine.models = await in_passing_thread(lambda: load_models(settings, assembler, vllm))
         for item in settings.loras:
             _, adapter = await engine.load_lora(*split_lora(item))
             log.info("lora_loaded", lora=item, rank=adapter.rank, sha256=adapter.sha256)
