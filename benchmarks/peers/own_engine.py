@@ -3,11 +3,13 @@
 import asyncio
 import time
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 
 import torch
 import uvloop
 from prometheus_client import CollectorRegistry
+from serving.threads import in_passing_thread
 from textgen.assembly import Assembler
 from textgen.config import TextgenSettings
 from textgen.domain import Delta, GenerateRequest, Prompt, Sampling
@@ -22,8 +24,8 @@ from textgen.worker import DeviceWorker
 from benchmarks.peers.protocol import ANSWER, PROMPT, STREAMS, Answer, Batch, main
 
 MODEL = "llama"
-# As many sequences as ask at once, and their blocks with one to spare for each. All else as it comes.
-LIMITS = {"max_batch_size": max(STREAMS), "max_batch_tokens": max(STREAMS) * (PROMPT + ANSWER + 16)}
+# As many sequences as ask at once, and what they hold. All else as it comes.
+LIMITS = {"max_batch_size": max(STREAMS), "max_batch_tokens": max(STREAMS) * (PROMPT + ANSWER)}
 
 
 def build(folder: Path, dtype: str) -> Batch:
@@ -35,7 +37,8 @@ def build(folder: Path, dtype: str) -> Batch:
         worker, limits, settings.max_waiting, settings.max_waiting_tokens, metrics, meter=None
     )
     options = LoadOptions(torch.bfloat16, torch.device("cpu"), int8=dtype == "int8")
-    model = assembler.assemble(load_checkpoint(MODEL, str(folder), options))
+    load = partial(load_checkpoint, MODEL, str(folder), options)
+    model = asyncio.run(in_passing_thread(lambda: assembler.assemble(load())))  # as the server does
     engine = Engine(ModelRegistry([model]), Idempotency(settings.replay_seconds))
     worker.start()
     loop = uvloop.new_event_loop()

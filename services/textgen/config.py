@@ -77,7 +77,7 @@ class TextgenSettings(ServiceSettings, service="textgen"):
         description="Tokens, prompts and answers, whose keys and values a model's cache holds.",
     )
     max_prefill_tokens: int = Field(
-        512,
+        256,
         ge=16,
         description="Tokens computed in one step; a longer prompt is read in parts, while others go on.",
     )
