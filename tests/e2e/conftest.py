@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -42,12 +43,15 @@ def loras(tmp_path_factory):
 def stack(tmp_path_factory, loras):
     """The four services with their default models; `ports` tells where each listens."""
     ports = Ports.free()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("QUADRILLE_TEXTGEN_LORA_DIR", str(loras))
-        environment.setenv("QUADRILLE_TEXTGEN_LORAS", "starter/start")
-        with local_stack(tmp_path_factory.mktemp("stack"), ports=ports) as running:
-            running.ports = ports
-            yield running
+    with ExitStack() as started:
+        with (
+            pytest.MonkeyPatch.context() as environment
+        ):  # not for longer: other tests start stacks of their own
+            environment.setenv("QUADRILLE_TEXTGEN_LORA_DIR", str(loras))
+            environment.setenv("QUADRILLE_TEXTGEN_LORAS", "starter/start")
+            running = started.enter_context(local_stack(tmp_path_factory.mktemp("stack"), ports=ports))
+        running.ports = ports
+        yield running
 
 
 @pytest.fixture(scope="session")
