@@ -43,7 +43,7 @@ test-compose: setup  ## the compose stack, on the engine that DOCKER_HOST names
 	$(BIN)/python -m pytest -m compose tests/e2e/compose
 
 test-vllm: .venv-vllm/.ready  ## the engine vLLM, on the CPU, in an environment of its own
-	.venv-vllm/bin/python -m pytest -o filterwarnings=default tests/vllm tests/contract/textgen/test_generator.py
+	.venv-vllm/bin/python -m pytest -o filterwarnings=default tests/vllm tests/contract/textgen/test_generator*.py
 
 test-vllm: export VLLM_CPU_KVCACHE_SPACE ?= 1
 test-vllm: export VLLM_CPU_OMP_THREADS_BIND ?= 0-1

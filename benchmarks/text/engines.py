@@ -40,9 +40,8 @@ class Peer:
     dtype: str = "bfloat16"
     environment: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
-    preloaded: tuple[
-        str, ...
-    ] = ()  # libraries, where they are found: patterns, from the environment's folder
+    # Libraries, where they are found: patterns, from the environment's folder.
+    preloaded: tuple[str, ...] = ()
     converts: bool = False
 
     @property

@@ -19,7 +19,7 @@ class EventChannel:
         """interval_s: how long the reader rests after each delta, unless the end comes."""
         self._loop = loop
         self._interval_s = interval_s
-        self._ready = asyncio.Event()
+        self._ready, self._over = asyncio.Event(), asyncio.Event()
         self._lock = Lock()  # over all that follows
         self._resting = False
         self._prompt: list[PromptLogprobs] = []
@@ -43,7 +43,7 @@ class EventChannel:
             if self._resting and self._end is None:
                 return
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._ready.set)
+            self._loop.call_soon_threadsafe(self._wake)
 
     async def events(self) -> AsyncIterator[GeneratorEvent]:
         """Events as they come, ending after Finished or with the error raised."""
@@ -66,15 +66,20 @@ class EventChannel:
             if self._interval_s and waiting:
                 await self._rest()
 
+    def _wake(self) -> None:
+        self._ready.set()
+        if self._end is not None:
+            self._over.set()
+
     async def _rest(self) -> None:
         with self._lock:
             self._resting = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._interval_s):
-                await self._ready.wait()
+                await self._over.wait()
         with self._lock:
             self._resting = False
-            if self._prompt or self._deltas or self._end is not None:
+            if self._prompt or self._deltas:  # of which nothing was said while it rested
                 self._ready.set()
 
 

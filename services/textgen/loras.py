@@ -66,9 +66,8 @@ class Loras:
         self._read = read
         self._options = options
         self._loaded: dict[str, Adapter] = {}
-        self._alive: list[
-            tuple[ref[Adapter], int]
-        ] = []  # and bytes; also those that requests alone still hold
+        # With their bytes; also those that requests alone still hold.
+        self._alive: list[tuple[ref[Adapter], int]] = []
         self._turn = asyncio.Lock()
 
     @property

@@ -118,17 +118,14 @@ class DeviceWorker:
                 if epoch > 0:
                     for lane in self._lanes:
                         self._guarded(lane.restart)
-                self._take_turns()
+                self._take_turns(epoch)
             except LeftBehindError:
                 log.warning("device_thread_came_back", epoch=epoch)
 
-    def _take_turns(self) -> None:
+    def _take_turns(self, epoch: int) -> None:
         while True:
             with self.computing(), self._changed:
-                epoch = self._epoch
-                while (
-                    epoch == self._epoch and not self._posted and not self._stopping and not self._has_work()
-                ):
+                while not (self._epoch > epoch or self._posted or self._stopping or self._has_work()):
                     self._busy = False
                     self._changed.wait()
             with self._changed:

@@ -128,9 +128,8 @@ def _checked(told: bytes, max_rank: int) -> tuple[int, float, Any]:
         raise LoraUnfit("its rank r must be a positive number")
     if rank > max_rank:
         raise LoraLimit(f"its rank is over {max_rank}")
-    if (
-        isinstance(alpha, bool) or not isinstance(alpha, int | float) or not abs(alpha) <= 1e6
-    ):  # NaN is not, either
+    # NaN is not at most anything.
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not abs(alpha) <= 1e6:
         raise LoraUnfit("its lora_alpha must be a number of ordinary size")
     # Rank-stabilised: Kalajdzievski, 2023, arXiv:2312.03732.
     return rank, alpha / (math.sqrt(rank) if config.get("use_rslora") else rank), config.get("target_modules")

@@ -26,9 +26,8 @@ class _Row:
     prompt: Sequence[int]
     answer: list[int]  # the decoder's start token and what was chosen
     sampler: RowSampler
-    memory: Memory | None = (
-        None  # unless it lies in a batch: of the prompt, and the answer but for the last token
-    )
+    # Of the prompt, and of the answer but for its last token; None while it lies in a batch.
+    memory: Memory | None = None
 
 
 class TorchSeq2Seq:

@@ -136,10 +136,9 @@ void attend_rows(const Heads& heads, const bf16* query, const int64_t* at, const
   auto score = [&]<int PANELS>(int64_t block) {
     Ahead<PANELS> soon{{}, kLine};
     for (int p = 0; p < PANELS; ++p) {  // after the last keys come the first values
-      const int64_t next = block + PANELS + p;
-      const bf16* part = next < blocks ? keys + table[first + next] * heads.block()
-                                       : values + table[first + std::min(next, 2 * blocks - 1) - blocks] * heads.block();
-      soon.panels[p] = reinterpret_cast<const uint8_t*>(part);
+      const int64_t next = std::min(block + PANELS + p, 2 * blocks - 1);
+      const bf16* from = next < blocks ? keys : values;
+      soon.panels[p] = reinterpret_cast<const uint8_t*>(from + table[first + next % blocks] * heads.block());
     }
     score_blocks<ROWS, PANELS>(heads, query, at, table, keys, first + block, soon, scores.data() + block * kBlock,
                                cells, most);

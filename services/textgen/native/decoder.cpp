@@ -46,8 +46,9 @@ class Decoder : public torch::CustomClassHolder {
  public:
   // `small` computes products in int8. head (vocabulary, width), embedding likewise, or undefined where it is the head,
   // final_norm (width,), cosines and sines (positions, head width).
-  Decoder(const c10::optional<Tensor>& embedding, const Tensor& head, const Tensor& final_norm, const Tensor& cosines, const Tensor& sines,
-          int64_t query_heads, int64_t shared_heads, int64_t head_width, double epsilon, bool small)
+  Decoder(const c10::optional<Tensor>& embedding, const Tensor& head, const Tensor& final_norm, const Tensor& cosines,
+          const Tensor& sines, int64_t query_heads, int64_t shared_heads, int64_t head_width, double epsilon,
+          bool small)
       : embedding_(embedding ? embedding->contiguous() : Tensor()),
         head_(packed_linear(head, {}, small, *arena_)),
         final_norm_(final_norm.to(at::kFloat).contiguous()),
@@ -262,7 +263,8 @@ class Decoder : public torch::CustomClassHolder {
 
 // Of logits (rows, vocabulary) float32: the likeliest tokens (rows,) int64 and log(sum(exp)) (rows,).
 std::tuple<Tensor, Tensor> summarise_rows(const Tensor& logits) {
-  TORCH_CHECK(logits.dim() == 2 && logits.scalar_type() == at::kFloat && logits.is_contiguous(), "logits are (rows, vocabulary)");
+  TORCH_CHECK(logits.dim() == 2 && logits.scalar_type() == at::kFloat && logits.is_contiguous(),
+              "logits are (rows, vocabulary)");
   const int64_t rows = logits.size(0), count = logits.size(1);
   Tensor likeliest = at::empty({rows}, at::kLong), sums = at::empty({rows}, at::kFloat);
   at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
@@ -277,8 +279,8 @@ TORCH_LIBRARY_FRAGMENT(quadrille, library) {
   library.def("summarise", &summarise_rows);
   library.class_<Adapter>("Adapter").def(torch::init<int64_t>()).def("add", &Adapter::add);
   library.class_<Decoder>("Decoder")
-      .def(torch::init<const c10::optional<Tensor>&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t, int64_t,
-                       double, bool>())
+      .def(torch::init<const c10::optional<Tensor>&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t,
+                       int64_t, int64_t, double, bool>())
       .def("add_layer", &Decoder::add_layer)
       .def("renewed", &Decoder::renewed)
       .def("step", &Decoder::step);

@@ -4,12 +4,15 @@ import copy
 import functools
 
 import pytest
+import pytest_asyncio
 import torch
 import transformers as t
 from textgen.models.decoder import Decoder
 from textgen.models.lora import install
 from textgen.models.seq2seq import TorchSeq2Seq
 from textgen.models.torch_network import TorchNetwork
+
+from .engines import INSTALLED, STARTER, start
 
 VOCABULARY = 61
 SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
@@ -99,3 +102,23 @@ def decoder_of(model_of):
         return Decoder(network, start_token=start_token)
 
     return make
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=INSTALLED)
+async def served(request):
+    """An engine that serves the starter model."""
+    made = await start(request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """The starter model as transformers has it, in float32."""
+    return t.AutoModelForCausalLM.from_pretrained(STARTER, dtype="float32").eval()
+
+
+@pytest.fixture(scope="module")
+def runner(family, decoder_of):
+    """A runner of the module's `family`."""
+    return decoder_of(family)

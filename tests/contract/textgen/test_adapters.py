@@ -30,11 +30,6 @@ def family(request):
 
 
 @pytest.fixture(scope="module")
-def runner(family, decoder_of):
-    return decoder_of(family)
-
-
-@pytest.fixture(scope="module")
 def adapters(runner, family, model_of):
     """By name: the adapter, and what transformers' own generate says with it."""
     model = model_of(family)

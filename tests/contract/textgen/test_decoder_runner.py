@@ -29,11 +29,6 @@ def family(request):
 
 
 @pytest.fixture(scope="module")
-def runner(family, decoder_of):
-    return decoder_of(family)
-
-
-@pytest.fixture(scope="module")
 def expected(family, model_of):
     """What transformers' own generate says after a prompt, past its end token, too."""
     model, known = model_of(family), {}

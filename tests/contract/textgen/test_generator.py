@@ -11,77 +11,18 @@ from contextlib import aclosing
 
 import jsonschema
 import pytest
-import pytest_asyncio
 import torch
-import transformers
 from serving.errors import DeadlineUnreachable, InvalidInput, Overloaded
 from textgen.domain import (
     Capability,
-    Delta,
-    Finished,
     FinishReason,
-    GenerationTask,
-    PromptLogprobs,
-    Sampling,
     StructuredKind,
     StructuredOutput,
 )
 
-from .engines import INSTALLED, STARTER, start
+from .generating import PROMPTS, generate, run, running, task, text, tokens
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
-PROMPTS = ["Quadrille is", "The gateway answers from", "A red circle", "To stop the server, press"]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=INSTALLED)
-async def served(request):
-    made = await start(request.param)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def reference():
-    return transformers.AutoModelForCausalLM.from_pretrained(STARTER, dtype="float32").eval()
-
-
-def task(served, prompt, *, max_tokens=12, seed=0, priority=0, deadline=None, **rules):
-    ids = tuple(served.model.codec.encode(prompt)) if isinstance(prompt, str) else tuple(prompt)
-    return GenerationTask(ids, Sampling(**rules), max_tokens, seed, "request", priority, deadline)
-
-
-async def events_of(served, request):
-    async with aclosing(served.model.generator.generate(request)) as events:
-        return [event async for event in events]
-
-
-async def run(served, request):
-    *deltas, finished = await events_of(served, request)
-    assert isinstance(finished, Finished)
-    assert all(isinstance(delta, Delta) for delta in deltas)
-    return deltas, finished
-
-
-def tokens(deltas, index=0):
-    return [token for delta in deltas if delta.index == index for token in delta.token_ids]
-
-
-def text(deltas, index=0):
-    return "".join(delta.text for delta in deltas if delta.index == index)
-
-
-async def generate(served, prompt, **options):
-    deltas, finished = await run(served, task(served, prompt, **options))
-    return text(deltas), tokens(deltas), finished
-
-
-async def running(served, count, metric="requests_running"):
-    """Whether so many sequences come to run."""
-    for _ in range(500):
-        if served.value(metric) == count:
-            return True
-        await asyncio.sleep(0.01)
-    return False
 
 
 async def test_greedy_is_that_of_transformers_whoever_shares_the_batch(served, reference):
@@ -166,63 +107,6 @@ async def test_stop_tokens_and_end_tokens_end_a_sequence(served):
     found, ids, finished = await generate(served, PROMPTS[0], **biased)
     assert (found, ids, finished.sequences[0].finish_reason) == ("", [end], FinishReason.STOP)
     assert (await generate(served, PROMPTS[0], ignore_eos=True, **biased))[1] == [end] * 12
-
-
-async def test_logprobs_are_of_the_model_before_any_rule(served, reference):
-    ids = served.model.codec.encode(PROMPTS[2])
-    deltas, finished = await run(
-        served,
-        task(
-            served,
-            PROMPTS[2],
-            temperature=0,
-            logprobs=3,
-            ignore_eos=True,
-            logit_bias={77: 100.0},
-            max_tokens=4,
-        ),
-    )
-    entries = [entry for delta in deltas for entry in delta.logprobs]
-    assert [entry.token_id for entry in entries] == [77] * 4
-    with torch.inference_mode():
-        wanted = reference(torch.tensor([[*ids, *[77] * 4]])).logits[0].log_softmax(-1)
-    for place, entry in enumerate(entries):
-        row = wanted[len(ids) - 1 + place]
-        assert entry.logprob == pytest.approx(float(row[77]), abs=1e-3)
-        assert [top.token_id for top in entry.top] == row.topk(3).indices.tolist()
-        assert [top.logprob for top in entry.top] == pytest.approx(row.topk(3).values.tolist(), abs=1e-3)
-        assert entry.token == served.model.codec.vocabulary.text_of(77)
-    total = sum(entry.logprob for entry in entries)
-    assert finished.sequences[0].cumulative_logprob == pytest.approx(total, abs=1e-3)
-
-
-async def test_logprobs_come_only_when_asked_for(served):
-    deltas, finished = await run(served, task(served, PROMPTS[0], temperature=0))
-    assert not any(delta.logprobs for delta in deltas)
-    assert finished.sequences[0].cumulative_logprob < 0
-    deltas, _ = await run(served, task(served, PROMPTS[0], temperature=0, logprobs=0))
-    assert all(not entry.top for delta in deltas for entry in delta.logprobs)
-    assert sum(len(delta.logprobs) for delta in deltas) == len(tokens(deltas))
-
-
-@pytest.mark.parametrize("top", [0, 2])
-async def test_a_prompts_logprobs_come_once_before_all_deltas(served, reference, top):
-    ids = (*served.model.codec.encode(PROMPTS[3]), *[5, 9] * 160)  # more than a step scores
-    await generate(served, ids)  # its prefix is known
-    request = task(served, ids, n=2, prompt_logprobs=top, max_tokens=3, temperature=0, ignore_eos=True)
-    events = await events_of(served, request)
-    count = sum(isinstance(event, PromptLogprobs) for event in events)
-    assert all(isinstance(event, PromptLogprobs) for event in events[:count])
-    found = [entry for event in events[:count] for entry in event.tokens]
-    assert [entry.token_id for entry in found] == list(ids[1:])
-    with torch.inference_mode():
-        wanted = reference(torch.tensor([ids])).logits[0].log_softmax(-1)
-    for place, entry in enumerate(found):
-        best = wanted[place].topk(top)
-        assert entry.logprob == pytest.approx(float(wanted[place, entry.token_id]), abs=1e-3)
-        assert [each.logprob for each in entry.top] == pytest.approx(best.values.tolist(), abs=1e-3)
-        assert entry.token == served.model.codec.vocabulary.text_of(entry.token_id)
-    assert len(tokens(events[count:-1], 1)) == 3
 
 
 SCHEMA = {

@@ -187,6 +187,14 @@ def test_a_renewed_network_has_a_cache_of_its_own(network, model, tolerance):
     assert network.compute([span(ids)], []).shape == (0, VOCABULARY)
 
 
+def test_logits_stay_as_they_are_while_others_are_computed(network):
+    kept = network.compute([span(text(8, 20))], [18, 19])
+    before = kept.clone()
+    for other in (network, network.renewed()):
+        other.compute([span(text(9, 20))], [18, 19])
+        assert torch.equal(kept, before)
+
+
 @pytest.mark.parametrize("name", [None, "y"])
 def test_a_sequence_has_the_same_logits_in_any_batch(network, adapted, tolerance, name):
     ids, other, own = text(1, 40), text(2, 70), adapted[name][0]

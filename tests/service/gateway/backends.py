@@ -42,6 +42,7 @@ class TextService(text_pb2_grpc.TextServiceServicer):
     def __init__(self) -> None:
         self.cancelled = asyncio.Event()
         self.calls = []
+        self.intervals = []  # ms between deltas that were asked for
 
     async def ListModels(self, request, context):
         capability = text_pb2.Capability
@@ -77,6 +78,7 @@ class TextService(text_pb2_grpc.TextServiceServicer):
         return text_pb2.EmbedResponse(embeddings=embeddings, model="hash", model_stamp=STAMP, usage=usage)
 
     async def Chat(self, request, context):
+        self.intervals.append(request.delta_interval_ms)
         if request.model not in ("", "tiny"):
             raise NotFound("model", request.model)
         if request.tools and request.tool_choice.mode != tools_pb2.TOOL_CHOICE_MODE_NONE:
@@ -117,6 +119,7 @@ class TextService(text_pb2_grpc.TextServiceServicer):
         yield text_pb2.ChatResponse(finished=text_pb2.GenerationFinished(sequences=ends))
 
     async def Generate(self, request, context):
+        self.intervals.append(request.delta_interval_ms)
         if request.model not in ("", "tiny"):
             raise NotFound("model", request.model)
         try:

@@ -3,6 +3,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import httpx
+import openai
 import pytest
 from gateway.__main__ import RETRIEVAL, Gateway
 from gateway.config import GatewaySettings
@@ -99,3 +101,17 @@ async def make_doors(monkeypatch):
 @pytest.fixture
 async def doors(make_doors):
     return await make_doors()
+
+
+@pytest.fixture
+async def client(doors):
+    """OpenAI's own client, at the HTTP door."""
+    async with openai.AsyncOpenAI(base_url=f"{doors.http}/v1", api_key="none", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+async def plain(doors):
+    """An HTTP client, at the same."""
+    async with httpx.AsyncClient(base_url=doors.http) as client:
+        yield client

@@ -12,12 +12,6 @@ CHAT = "/v1/chat/completions"
 USER = [{"role": "user", "content": "hello"}]
 
 
-@pytest.fixture
-async def plain(doors):
-    async with httpx.AsyncClient(base_url=doors.http) as client:
-        yield client
-
-
 @pytest.mark.parametrize(
     ("path", "body", "param"),
     [

@@ -7,20 +7,16 @@ import openai
 import pytest
 from serving.auth import digest
 
-
-@pytest.fixture
-async def client(doors):
-    async with openai.AsyncOpenAI(base_url=f"{doors.http}/v1", api_key="none", max_retries=0) as client:
-        yield client
-
-
-@pytest.fixture
-async def plain(doors):
-    async with httpx.AsyncClient(base_url=doors.http) as client:
-        yield client
-
-
 USER = [{"role": "user", "content": "hello there"}]
+
+
+async def test_tokens_are_gathered_for_callers_who_wait_for_the_whole(client, doors):
+    for stream in (False, True):
+        chat = await client.chat.completions.create(model="tiny", messages=USER, stream=stream)
+        text = await client.completions.create(model="tiny", prompt="x", stream=stream)
+        for answer in (chat, text) if stream else ():
+            assert [chunk async for chunk in answer]
+    assert doors.text.intervals == [1000, 1000, 0, 0]
 
 
 async def test_chat(client):

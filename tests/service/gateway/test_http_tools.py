@@ -1,8 +1,6 @@
 import json
 
 import grpc
-import httpx
-import openai
 import pytest
 from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
 from quadrille.text.v1 import text_pb2, tools_pb2
@@ -14,18 +12,6 @@ TOOLS = [
     {"type": "function", "function": {"name": "stop"}},
 ]
 NAMED = {"type": "function", "function": {"name": "stop"}}
-
-
-@pytest.fixture
-async def client(doors):
-    async with openai.AsyncOpenAI(base_url=f"{doors.http}/v1", api_key="none", max_retries=0) as client:
-        yield client
-
-
-@pytest.fixture
-async def plain(doors):
-    async with httpx.AsyncClient(base_url=doors.http) as client:
-        yield client
 
 
 async def test_a_call_and_its_result(client):

@@ -78,7 +78,8 @@ MODEL = pb.Model(
 
 def spell(response, text, request):
     sampling = request.sampling
-    yield response(started=pb.GenerationStarted(request_id="r", model="speller", seed=sampling.seed))
+    name = f"every {request.delta_interval_ms} ms"
+    yield response(started=pb.GenerationStarted(request_id=name, model="speller", seed=sampling.seed))
     for character in text:
         for index in range(sampling.n or 1):
             logprob = pb.TokenLogprob(token_id=ord(character), logprob=-0.5)
@@ -137,6 +138,13 @@ def test_a_generation_is_collected(call):
     assert result.finished.timings.queue_ms == 1.5
     assert result.finished.timings.energy_joules is None
     assert [(end.finish_reason, end.stop) for end in result.finished.sequences] == [("stop", "!")] * 2
+
+
+def test_tokens_are_gathered_where_the_whole_is_waited_for(call):
+    for ask in ("generate", "chat"):
+        assert call(lambda client, ask=ask: getattr(client, ask)("a")).started.request_id == "every 1000 ms"
+    asked = call(lambda client: client.stream_generate("a", delta_interval_ms=7).collect())
+    assert asked.started.request_id == "every 7 ms"
 
 
 def test_a_prompt_of_tokens(call):

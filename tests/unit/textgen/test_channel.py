@@ -68,6 +68,11 @@ async def test_a_reader_that_rests_gets_the_first_delta_at_once_and_then_what_ca
     await asyncio.sleep(0.01)
     assert not following.done()
     assert (await following).text == "b" * 8
+    channel.send([Delta(0, "x", (0,))])  # before it rests, so that it is woken; it rests all the same
+    following = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(0.01)
+    assert not following.done()
+    assert (await following).text == "x"
     following = asyncio.ensure_future(anext(events))
     await asyncio.sleep(0.1)
     channel.send([Delta(0, "c", (9,))])  # after a rest in which nothing came, what comes is not held up

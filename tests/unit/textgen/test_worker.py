@@ -76,6 +76,33 @@ def test_a_thread_that_was_not_stuck_after_all_hands_over_at_its_next_step(worke
     assert lane.restarts == 1
 
 
+def test_a_thread_that_was_between_two_calls_hands_over_at_the_next(worker):
+    class Slow(StuckLane):
+        def step(self):  # without `computing`: it holds the lanes
+            self.entered.set()
+            self.freed.wait(10)
+            self.left -= 1
+            self.after.append(current_thread())
+            self.done.set()
+
+    lane = Slow(worker)
+    worker.add(lane)
+    worker.start()
+    assert lane.entered.wait(5)
+    first = worker._thread
+    worker.restart()
+    lane.freed.set()
+    assert lane.done.wait(5)
+    first.join(5)
+    assert not first.is_alive()
+    assert lane.after == [first]
+    lane.left, lane.restarts = 1, 0
+    lane.done.clear()
+    worker.post(lambda: None)
+    assert lane.done.wait(5)
+    assert lane.after == [first, worker._thread]
+
+
 def test_stopping_closes_the_lanes_once(worker):
     lane = StuckLane(worker)
     lane.left = 0

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from textgen.models import native_encoder, native_network, networks
@@ -84,6 +86,20 @@ def test_what_can_be_built_is_picked_and_what_is_picked_is_said(monkeypatch):
         network, said = networks.network_of("m", llama(), blocks=2)
         assert isinstance(network, NativeNetwork)
         assert "built for this processor" in said
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("int8", [True, False])
+def test_a_network_needs_nothing_of_a_model_whose_weights_it_has_packed(tied, int8):
+    torch.manual_seed(0)
+    model = llama(tie_word_embeddings=tied)
+    if unfit(model) is None:
+        wanted = NativeNetwork(copy.deepcopy(model), blocks=2, int8=int8)
+        network, _ = networks.network_of("m", model, blocks=2, int8=int8)
+        assert not any(parameter.numel() for parameter in model.parameters())
+        rows = [[3, 1, 4, 1, 5]], range(5)
+        for made in (network, network.renewed()):
+            assert torch.equal(made.compute_alone(*rows), wanted.compute_alone(*rows))
 
 
 def test_layers_look_for_adapters_only_where_some_can_come():
