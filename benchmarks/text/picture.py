@@ -5,7 +5,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from benchmarks.text.table import engines, generated
 
@@ -25,8 +25,10 @@ def draw(result: dict[str, Any], path: Path) -> None:
     rows = generated(result)
     streams = sorted({count for _, count in rows})
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7, 4.5), layout="constrained")
+        figure = Figure(figsize=(8.5, 4.5), layout="constrained")
         axes = figure.subplots()
+        shades = mpl.colormaps["tab20"]  # pairs of a dark and a light one
+        axes.set_prop_cycle(color=[shades(place) for place in (*range(0, 20, 2), *range(1, 20, 2))])
         for engine in engines(result):
             found = [
                 (count, rows[engine, count]["tokens_per_s"]) for count in streams if (engine, count) in rows
@@ -37,6 +39,8 @@ def draw(result: dict[str, Any], path: Path) -> None:
         axes.set(xscale="log", yscale="log", xlabel="streams", ylabel="tokens a second")
         axes.set_xticks(streams, [str(count) for count in streams])
         axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(ScalarFormatter())
-        axes.legend(fontsize=7)
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        figure.legend(loc="outside right upper", fontsize=8)
         figure.savefig(path, metadata={"Date": None, "Creator": None})
