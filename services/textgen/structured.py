@@ -9,17 +9,24 @@ import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from threading import Lock
 
 import numpy as np
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from numpy.typing import NDArray
+from packaging.version import Version
 from serving.errors import InvalidInput, Overloaded
 
 from textgen.domain import StructuredKind, StructuredOutput
 
-# Spaces between the parts of a JSON text are bounded, or a weak model may go on with them for ever.
-JSON_OPTIONS = {"whitespace_pattern": r"[ \n\t]{1,8}", "whitespace_flexible": True}
+# Spaces between the parts of a JSON text are bounded, or a weak model may go on with them for ever. The llguidance
+# that vLLM pins does not know a pattern for them, so there are none.
+JSON_OPTIONS: dict[str, str | bool] = (
+    {"whitespace_flexible": False}
+    if Version(version("llguidance")) < Version("1.8")
+    else {"whitespace_pattern": r"[ \n\t]{1,8}", "whitespace_flexible": True}
+)
 
 
 class GrammarConstraint:
