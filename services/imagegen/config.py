@@ -18,8 +18,8 @@ class ImagegenSettings(ServiceSettings, service="imagegen"):
         min_length=1,
         description=(
             "Models to load, each [id=]reference: a directory or hub name of a StableDiffusionPipeline, "
-            "StableDiffusion3Pipeline, DiTPipeline or DDPMPipeline, or a directory of an AutoencoderKL or a "
-            "StyleGenerator. For each capability the first that has it is the default."
+            "StableDiffusionXLPipeline, StableDiffusion3Pipeline, DiTPipeline or DDPMPipeline, or a directory of "
+            "an AutoencoderKL or a StyleGenerator. For each capability the first that has it is the default."
         ),
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(

@@ -75,7 +75,9 @@ class DenoisingTask:
         self._schedule = model.schedule(spec.sampler, spec.steps, spec.first_step)
         condition = self._prompts.embed(model, spec.prompt)
         guided = model.description.guidance is Guidance.CLASSIFIER_FREE and spec.guidance_scale > 1
-        self._unconditional = self._prompts.embed(model, spec.negative_prompt) if guided else None
+        self._unconditional = (
+            self._prompts.embed(model, spec.negative_prompt, negative=True) if guided else None
+        )
         if isinstance(spec.start, WalkStart):
             ends = generators_of([spec.seeds[0], spec.seeds[-1]])
             noise_ends = draw(ends, shape)

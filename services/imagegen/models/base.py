@@ -81,6 +81,10 @@ class DiffusionModel(LatentModel):
     def encode_prompt(self, text: str) -> Condition:
         """The condition of one prompt; equal shapes for all prompts, so that rows can share a batch."""
 
+    def encode_negative_prompt(self, text: str) -> Condition:
+        """What guidance moves away from, of a prompt's shapes; some families have zeros for the empty one."""
+        return self.encode_prompt(text)
+
     @abstractmethod
     def schedule(self, sampler: Sampler | None, steps: int, first_step: int = 0) -> NoiseSchedule:
         """A fresh schedule of `steps` steps that will run from `first_step` on; None where there is no sampler."""

@@ -8,13 +8,18 @@ from imagegen.testing import (
     save_tiny_dit,
     save_tiny_gan,
     save_tiny_pipeline,
+    save_tiny_sd2,
     save_tiny_sd3,
+    save_tiny_sdxl,
     save_tiny_vae,
 )
 
 GENERATING = [
     "stable_diffusion",
     "v_prediction",
+    "stable_diffusion_2",
+    "stable_diffusion_xl",
+    "stable_diffusion_xl_empty",
     "stable_diffusion_3",
     "stable_diffusion_3_t5",
     "dit",
@@ -35,6 +40,9 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             timestep_spacing="trailing",
             rescale_betas_zero_snr=False,
         ),
+        "stable_diffusion_2": save_tiny_sd2(folder / "sd2"),
+        "stable_diffusion_xl": save_tiny_sdxl(folder / "sdxl"),
+        "stable_diffusion_xl_empty": save_tiny_sdxl(folder / "sdxl_empty", zeros_for_empty=False),
         "stable_diffusion_3": save_tiny_sd3(folder / "sd3"),
         "stable_diffusion_3_t5": save_tiny_sd3(folder / "sd3_t5", t5=True, shift=1.0),
         "dit": save_tiny_dit(folder / "dit"),

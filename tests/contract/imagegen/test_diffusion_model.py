@@ -5,7 +5,15 @@ import torch
 from imagegen.domain import Conditioning, Guidance
 from imagegen.models.base import DiffusionModel, ModelInput
 
-OF_TEXT = ["stable_diffusion", "v_prediction", "stable_diffusion_3", "stable_diffusion_3_t5"]
+OF_TEXT = [
+    "stable_diffusion",
+    "v_prediction",
+    "stable_diffusion_2",
+    "stable_diffusion_xl",
+    "stable_diffusion_xl_empty",
+    "stable_diffusion_3",
+    "stable_diffusion_3_t5",
+]
 OF_MANY_CELLS = [*OF_TEXT, "dit", "ddpm"]
 
 

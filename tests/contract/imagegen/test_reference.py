@@ -19,6 +19,7 @@ from diffusers import (
     EulerDiscreteScheduler,
     StableDiffusion3Pipeline,
     StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
     UniPCMultistepScheduler,
 )
 from imagegen.denoising import DenoisingTask, forward
@@ -126,7 +127,7 @@ def assert_equal(found: list[torch.Tensor], expected: list[torch.Tensor]) -> Non
     assert not torch.allclose(found[-1][0], found[-1][1], atol=0.1)
 
 
-@pytest.mark.parametrize("kind", ["stable_diffusion", "v_prediction"])
+@pytest.mark.parametrize("kind", ["stable_diffusion", "v_prediction", "stable_diffusion_2"])
 @pytest.mark.parametrize("sampler", list(SCHEDULERS))
 @pytest.mark.parametrize("guidance", [1.0, 5.0])
 @pytest.mark.parametrize("steps", STEPS)
@@ -139,6 +140,20 @@ def test_every_sampler_takes_the_pipelines_steps(
     pipeline.scheduler = SCHEDULERS[sampler].from_config(pipeline.scheduler.config)
     (found,) = trajectories(start(ours(kind), spec))
     assert_equal(found, reference(pipeline, spec))
+
+
+@pytest.mark.parametrize("kind", ["stable_diffusion_xl", "stable_diffusion_xl_empty"])
+@pytest.mark.parametrize("guidance", [1.0, 5.0])
+@pytest.mark.parametrize(("negative", "size"), [("blue", (16, 16)), ("", (8, 24))])
+@torch.inference_mode()
+def test_two_text_encoders_and_the_size_are_heard_as_in_the_pipeline(
+    ours: Any, theirs: Any, kind: str, guidance: float, negative: str, size: tuple[int, int]
+) -> None:
+    spec = replace(SPEC, guidance_scale=guidance, negative_prompt=negative, width=size[0], height=size[1])
+    (found,) = trajectories(start(ours(kind), spec))
+    # An empty negative prompt is none: that is where the pipeline may take zeros.
+    asked = replace(spec, negative_prompt=negative or None)
+    assert_equal(found, reference(theirs(kind, StableDiffusionXLPipeline), asked))
 
 
 @pytest.mark.parametrize("kind", ["stable_diffusion_3", "stable_diffusion_3_t5"])

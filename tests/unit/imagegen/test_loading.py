@@ -55,6 +55,13 @@ def test_a_flow_matching_transformer_says_what_it_is(family_paths: dict[str, Pat
     assert (model.conditioning, model.guidance) == (Conditioning.TEXT, Guidance.CLASSIFIER_FREE)
 
 
+def test_a_model_of_two_text_encoders_says_what_it_is(family_paths: dict[str, Path]) -> None:
+    model = load_model("x", str(family_paths["sdxl"]), LoadOptions()).description
+    assert (model.architecture, model.samplers[0]) == ("StableDiffusionXLPipeline", Sampler.DDIM)
+    assert (model.default_width, model.max_size, model.size_granularity) == (16, 32, 2)
+    assert (model.conditioning, model.guidance) == (Conditioning.TEXT, Guidance.CLASSIFIER_FREE)
+
+
 def test_classes_are_the_labels_of_a_diffusion_transformer(family_paths: dict[str, Path]) -> None:
     model = load_model("x", str(family_paths["dit"]), LoadOptions()).description
     assert (model.architecture, model.conditioning) == ("DiTPipeline", Conditioning.LABEL)
@@ -101,7 +108,7 @@ def test_images_of_one_size_must_fit_the_limit_before_weights_are_read(
         load_model("x", str(copy), LoadOptions(max_size=15))
 
 
-@pytest.mark.parametrize("kind", ["sd3", "dit", "ddpm", "gan"])
+@pytest.mark.parametrize("kind", ["sdxl", "sd3", "dit", "ddpm", "gan"])
 def test_number_type_is_the_denoisers(family_paths: dict[str, Path], kind: str, pipeline_path: Path) -> None:
     for path in (family_paths[kind], pipeline_path):
         model = load_model("x", str(path), LoadOptions(dtype=torch.bfloat16))
@@ -141,6 +148,10 @@ def test_other_kinds_of_model_are_refused(
 @pytest.mark.parametrize(
     ("kind", "file", "changes"),
     [
+        ("sdxl", "model_index.json", {"requires_aesthetics_score": True}),
+        ("sdxl", "unet/config.json", {"addition_embed_type": "image"}),
+        ("sdxl", "unet/config.json", {"addition_time_embed_dim": 4}),
+        ("sdxl", "unet/config.json", {"time_cond_proj_dim": 8}),
         ("sd3", "transformer/config.json", {"in_channels": 16}),
         ("sd3", "scheduler/scheduler_config.json", {"_class_name": "DDIMScheduler"}),
         ("sd3", "scheduler/scheduler_config.json", {"use_dynamic_shifting": True}),

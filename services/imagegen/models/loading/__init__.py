@@ -20,12 +20,15 @@ from imagegen.models.loading.options import LoadOptions
 from imagegen.models.loading.source import Source
 from imagegen.models.loading.stable_diffusion import load_stable_diffusion
 from imagegen.models.loading.stable_diffusion_3 import load_stable_diffusion_3
+from imagegen.models.loading.stable_diffusion_xl import load_stable_diffusion_xl
 
 __all__ = ["LoadOptions", "ModelLoadError", "load_model"]
 
 _PIPELINES: dict[str, Callable[[Source, LoadOptions], LatentModel]] = {
     "StableDiffusionPipeline": load_stable_diffusion,
     "StableDiffusionImg2ImgPipeline": load_stable_diffusion,
+    "StableDiffusionXLPipeline": load_stable_diffusion_xl,
+    "StableDiffusionXLImg2ImgPipeline": load_stable_diffusion_xl,
     "StableDiffusion3Pipeline": load_stable_diffusion_3,
     "StableDiffusion3Img2ImgPipeline": load_stable_diffusion_3,
     "DiTPipeline": load_dit,
