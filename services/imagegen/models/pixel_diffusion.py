@@ -41,7 +41,9 @@ class PixelDiffusionModel(DiffusionModel):
         """Nothing: there is no condition."""
         return ()
 
-    def schedule(self, sampler: Sampler | None, steps: int, first_step: int = 0) -> NoiseSchedule:
+    def schedule(
+        self, sampler: Sampler | None, steps: int, first_step: int = 0, cells: int | None = None
+    ) -> NoiseSchedule:
         """A fresh schedule of `steps` steps."""
         return self._samplers.schedule(sampler, steps, first_step)
 

@@ -6,6 +6,7 @@ from imagegen.models.loading import LoadOptions, load_model
 from imagegen.testing import (
     save_tiny_ddpm,
     save_tiny_dit,
+    save_tiny_flux,
     save_tiny_gan,
     save_tiny_pipeline,
     save_tiny_sd2,
@@ -22,6 +23,8 @@ GENERATING = [
     "stable_diffusion_xl_empty",
     "stable_diffusion_3",
     "stable_diffusion_3_t5",
+    "flux",
+    "flux_undistilled",
     "dit",
     "ddpm",
     "gan",
@@ -44,7 +47,13 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "stable_diffusion_xl": save_tiny_sdxl(folder / "sdxl"),
         "stable_diffusion_xl_empty": save_tiny_sdxl(folder / "sdxl_empty", zeros_for_empty=False),
         "stable_diffusion_3": save_tiny_sd3(folder / "sd3"),
-        "stable_diffusion_3_t5": save_tiny_sd3(folder / "sd3_t5", t5=True, shift=1.0),
+        "stable_diffusion_3_t5": save_tiny_sd3(
+            folder / "sd3_t5", t5=True, use_dynamic_shifting=True, base_image_seq_len=4, max_image_seq_len=64
+        ),
+        "flux": save_tiny_flux(folder / "flux"),
+        "flux_undistilled": save_tiny_flux(
+            folder / "schnell", distilled=False, use_dynamic_shifting=False, shift=1.0
+        ),
         "dit": save_tiny_dit(folder / "dit"),
         "ddpm": save_tiny_ddpm(folder / "ddpm"),
         "gan": save_tiny_gan(folder / "gan"),

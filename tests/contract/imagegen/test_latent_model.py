@@ -15,6 +15,8 @@ SCORING = [
     "stable_diffusion_xl_empty",
     "stable_diffusion_3",
     "stable_diffusion_3_t5",
+    "flux",
+    "flux_undistilled",
     "dit",
     "vae",
 ]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from imagegen.domain import Capability, Conditioning, Guidance, Sampler
 from imagegen.models.loading import LoadOptions, ModelLoadError, load_model
-from imagegen.testing import LABELS
+from imagegen.testing import LABELS, save_tiny_flux
 
 
 def test_pipeline_says_what_it_is(pipeline_path: Path) -> None:
@@ -62,6 +62,17 @@ def test_a_model_of_two_text_encoders_says_what_it_is(family_paths: dict[str, Pa
     assert (model.conditioning, model.guidance) == (Conditioning.TEXT, Guidance.CLASSIFIER_FREE)
 
 
+def test_guidance_may_have_been_distilled(family_paths: dict[str, Path], tmp_path: Path) -> None:
+    model = load_model("x", str(family_paths["flux"]), LoadOptions()).description
+    assert (model.architecture, model.samplers) == ("FluxPipeline", (Sampler.FLOW_MATCH_EULER,))
+    assert (model.guidance, model.default_guidance_scale) == (Guidance.DISTILLED, 3.5)
+    # A token is two latent cells of two pixels each; the size is that of the autoencoder.
+    assert (model.default_width, model.max_size, model.size_granularity) == (16, 32, 4)
+    assert model.latent_shape == (4, 8, 8)
+    other = load_model("x", str(save_tiny_flux(tmp_path, distilled=False)), LoadOptions()).description
+    assert (other.guidance, other.default_guidance_scale) == (Guidance.NONE, 0.0)
+
+
 def test_classes_are_the_labels_of_a_diffusion_transformer(family_paths: dict[str, Path]) -> None:
     model = load_model("x", str(family_paths["dit"]), LoadOptions()).description
     assert (model.architecture, model.conditioning) == ("DiTPipeline", Conditioning.LABEL)
@@ -108,7 +119,7 @@ def test_images_of_one_size_must_fit_the_limit_before_weights_are_read(
         load_model("x", str(copy), LoadOptions(max_size=15))
 
 
-@pytest.mark.parametrize("kind", ["sdxl", "sd3", "dit", "ddpm", "gan"])
+@pytest.mark.parametrize("kind", ["sdxl", "sd3", "flux", "dit", "ddpm", "gan"])
 def test_number_type_is_the_denoisers(family_paths: dict[str, Path], kind: str, pipeline_path: Path) -> None:
     for path in (family_paths[kind], pipeline_path):
         model = load_model("x", str(path), LoadOptions(dtype=torch.bfloat16))
@@ -128,7 +139,7 @@ def test_pickled_weights_are_refused(pipeline_path: Path, tmp_path: Path) -> Non
     ("file", "changes"),
     [
         ("model_index.json", {"_class_name": ["my_code", "MyPipeline"]}),
-        ("model_index.json", {"_class_name": "FluxPipeline"}),
+        ("model_index.json", {"_class_name": "KolorsPipeline"}),
         ("unet/config.json", {"in_channels": 9}),
         ("unet/config.json", {"addition_embed_type": "text_time"}),
         ("vae/config.json", {"latent_channels": 8}),
@@ -154,7 +165,11 @@ def test_other_kinds_of_model_are_refused(
         ("sdxl", "unet/config.json", {"time_cond_proj_dim": 8}),
         ("sd3", "transformer/config.json", {"in_channels": 16}),
         ("sd3", "scheduler/scheduler_config.json", {"_class_name": "DDIMScheduler"}),
-        ("sd3", "scheduler/scheduler_config.json", {"use_dynamic_shifting": True}),
+        ("sd3", "scheduler/scheduler_config.json", {"stochastic_sampling": True}),
+        ("flux", "transformer/config.json", {"in_channels": 96}),
+        ("flux", "transformer/config.json", {"out_channels": 4}),
+        ("flux", "transformer/config.json", {"patch_size": 2}),
+        ("flux", "scheduler/scheduler_config.json", {"invert_sigmas": True}),
         ("sd3", "generation_config.json", {"max_sequence_length": 513}),
         ("dit", "transformer/config.json", {"sample_size": None}),
         ("ddpm", "unet/config.json", {"in_channels": 1}),

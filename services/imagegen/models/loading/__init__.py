@@ -15,6 +15,7 @@ from imagegen.models.base import LatentModel
 from imagegen.models.loading.autoencoder import load_autoencoder
 from imagegen.models.loading.ddpm import load_ddpm
 from imagegen.models.loading.dit import load_dit
+from imagegen.models.loading.flux import load_flux
 from imagegen.models.loading.gan import load_gan
 from imagegen.models.loading.options import LoadOptions
 from imagegen.models.loading.source import Source
@@ -31,6 +32,8 @@ _PIPELINES: dict[str, Callable[[Source, LoadOptions], LatentModel]] = {
     "StableDiffusionXLImg2ImgPipeline": load_stable_diffusion_xl,
     "StableDiffusion3Pipeline": load_stable_diffusion_3,
     "StableDiffusion3Img2ImgPipeline": load_stable_diffusion_3,
+    "FluxPipeline": load_flux,
+    "FluxImg2ImgPipeline": load_flux,
     "DiTPipeline": load_dit,
     "DDPMPipeline": load_ddpm,
 }

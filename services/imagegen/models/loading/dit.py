@@ -30,7 +30,7 @@ def load_dit(source: Source, options: LoadOptions) -> DiTModel:
         options,
         read_defaults(source.reference),
         denoiser=transformer,
-        others=(vae,),
+        vae=vae,
         samplers=samplers,
         sizes=Sizes(size, size, size, scale),
         conditioning=Conditioning.LABEL,

@@ -26,7 +26,8 @@ def load_stable_diffusion(source: Source, options: LoadOptions) -> StableDiffusi
         options,
         read_defaults(source.reference),
         denoiser=unet,
-        others=(vae, text_encoder),
+        vae=vae,
+        encoders=(text_encoder,),
         samplers=samplers,
         sizes=unet_sizes(unet_config, vae_config, options),
     )

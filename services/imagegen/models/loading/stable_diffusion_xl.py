@@ -34,7 +34,8 @@ def load_stable_diffusion_xl(source: Source, options: LoadOptions) -> StableDiff
         options,
         read_defaults(source.reference),
         denoiser=unet,
-        others=(vae, *(clip.encoder for clip in clips)),
+        vae=vae,
+        encoders=[clip.encoder for clip in clips],
         samplers=samplers,
         sizes=unet_sizes(unet_config, vae_config, options),
     )
