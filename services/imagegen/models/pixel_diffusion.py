@@ -1,4 +1,5 @@
-"""Unconditional diffusion on pixels (Ho et al., 2020, arXiv:2006.11239), in DDPMPipeline's format: a latent is the
+"""Unconditional diffusion on pixels (Ho et al., 2020, arXiv:2006.11239), in DDPMPipeline's and
+DDIMPipeline's format: a latent is the
 image itself, so that edits need no autoencoder (SDEdit: Meng et al., 2021, arXiv:2108.01073).
 """
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from diffusers import (
+    DDIMPipeline,
     DDIMScheduler,
     DDPMPipeline,
     DDPMScheduler,
@@ -75,8 +76,8 @@ def save_tiny_dit(path: Path) -> Path:
     return path
 
 
-def save_tiny_ddpm(path: Path) -> Path:
-    """Write a DDPMPipeline directory."""
+def save_tiny_ddpm(path: Path, *, ddim: bool = False) -> Path:
+    """Write a DDPMPipeline directory, or a DDIMPipeline's."""
     torch.manual_seed(4)
     unet = UNet2DModel(
         sample_size=SIDE,
@@ -89,5 +90,6 @@ def save_tiny_ddpm(path: Path) -> Path:
         attention_head_dim=4,
         norm_num_groups=4,
     )
-    DDPMPipeline(unet, DDPMScheduler()).save_pretrained(path, safe_serialization=True)
+    pipeline = DDIMPipeline(unet, DDIMScheduler()) if ddim else DDPMPipeline(unet, DDPMScheduler())
+    pipeline.save_pretrained(path, safe_serialization=True)
     return path

@@ -27,6 +27,7 @@ GENERATING = [
     "flux_undistilled",
     "dit",
     "ddpm",
+    "ddim",
     "gan",
 ]
 
@@ -56,6 +57,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ),
         "dit": save_tiny_dit(folder / "dit"),
         "ddpm": save_tiny_ddpm(folder / "ddpm"),
+        "ddim": save_tiny_ddpm(folder / "ddim", ddim=True),
         "gan": save_tiny_gan(folder / "gan"),
         "vae": save_tiny_vae(folder / "vae"),
     }

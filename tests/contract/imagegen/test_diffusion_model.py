@@ -18,7 +18,7 @@ OF_TEXT = [
     "flux",
     "flux_undistilled",
 ]
-OF_MANY_CELLS = [*OF_TEXT, "dit", "ddpm"]
+OF_MANY_CELLS = [*OF_TEXT, "dit", "ddpm", "ddim"]
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import (
     AutoencoderKL,
+    DDIMPipeline,
     DDIMScheduler,
     DDPMPipeline,
     DDPMScheduler,
@@ -252,6 +253,18 @@ def test_unconditional_images_equal_the_pipelines(
     expected = pipeline(2, generator=generators(spec), num_inference_steps=steps, output_type="pt").images
     (found,) = trajectories(start(ours("ddpm"), spec))
     assert_equal([(found[-1] / 2 + 0.5).clamp(0, 1)], [expected])
+
+
+@pytest.mark.parametrize("steps", [1, 6, 25])
+@torch.inference_mode()
+def test_unconditional_images_of_a_deterministic_pipeline_equal_its_own(
+    ours: Any, theirs: Any, steps: int
+) -> None:
+    spec = replace(SPEC, sampler=None, prompt="", negative_prompt="", guidance_scale=0.0, steps=steps)
+    pipeline = theirs("ddim", DDIMPipeline)
+    images = pipeline(2, generator=generators(spec), num_inference_steps=steps, output_type="np").images
+    (found,) = trajectories(start(ours("ddim"), spec))
+    assert_equal([(found[-1] / 2 + 0.5).clamp(0, 1)], [torch.from_numpy(images).permute(0, 3, 1, 2)])
 
 
 @pytest.mark.parametrize("guidance", [1.0, 4.0])

@@ -7,7 +7,9 @@ import pytest
 import torch
 from imagegen.domain import Capability, Conditioning, Guidance, Sampler
 from imagegen.models.loading import LoadOptions, ModelLoadError, load_model
+from imagegen.models.loading.source import find_variant
 from imagegen.testing import LABELS, save_tiny_flux
+from safetensors.torch import load_file
 
 
 def test_pipeline_says_what_it_is(pipeline_path: Path) -> None:
@@ -126,67 +128,109 @@ def test_number_type_is_the_denoisers(family_paths: dict[str, Path], kind: str, 
         assert model.description.dtype == "bfloat16"
 
 
-def test_pickled_weights_are_refused(pipeline_path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_pickled_weights_are_refused(pipeline_path: Path, tmp_path: Path, part: str) -> None:
     copy = shutil.copytree(pipeline_path, tmp_path / "copy")
-    safe = copy / "unet" / "diffusion_pytorch_model.safetensors"
-    torch.save({}, safe.with_suffix(".bin"))
+    (safe,) = (copy / part).glob("*.safetensors")
+    torch.save(load_file(safe), safe.with_suffix(".bin"))
     safe.unlink()
-    with pytest.raises(ModelLoadError, match="copy"):
+    with pytest.raises(ModelLoadError, match=f"copy.*its {part} has no safetensors weights"):
         load_model("x", str(copy), LoadOptions())
 
 
+def test_weights_may_be_of_a_variant(pipeline_path: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(pipeline_path, tmp_path / "copy")
+    plain = [*copy.rglob("*.safetensors")]
+    assert len(plain) == 3
+    for weights in plain:
+        weights.rename(weights.with_suffix(".fp16.safetensors"))
+    model = load_model("x", str(copy), LoadOptions()).description
+    assert model == load_model("x", str(pipeline_path), LoadOptions()).description
+    unet = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    shutil.copy(unet.with_suffix(".fp16.safetensors"), unet.with_suffix(".non_ema.safetensors"))
+    with pytest.raises(ModelLoadError, match="its unet has several variants of its weights: fp16, non_ema"):
+        load_model("x", str(copy), LoadOptions())
+    unet.with_suffix(".fp16.safetensors").rename(unet)
+    assert load_model("x", str(copy), LoadOptions()).description == model
+
+
+def test_variants_in_several_files_are_found_by_their_index(tmp_path: Path) -> None:
+    for name, variant in (
+        ("model.safetensors.index.json", None),
+        ("diffusion_pytorch_model.safetensors.index.fp16.json", "fp16"),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).touch()
+        (folder / "model.fp32-00001-of-00002.safetensors").touch()
+        assert find_variant(folder) == variant
+
+
 @pytest.mark.parametrize(
-    ("file", "changes"),
+    ("file", "changes", "named"),
     [
-        ("model_index.json", {"_class_name": ["my_code", "MyPipeline"]}),
-        ("model_index.json", {"_class_name": "KolorsPipeline"}),
-        ("unet/config.json", {"in_channels": 9}),
-        ("unet/config.json", {"addition_embed_type": "text_time"}),
-        ("vae/config.json", {"latent_channels": 8}),
-        ("unet/config.json", {"sample_size": [8, 8]}),
+        ("model_index.json", {"_class_name": ["my_code", "MyPipeline"]}, "MyPipeline"),
+        ("model_index.json", {"_class_name": "KolorsPipeline"}, "KolorsPipeline"),
+        ("unet/config.json", {"in_channels": 9}, "U-Net takes 9 channels"),
+        ("unet/config.json", {"addition_embed_type": "text_time"}, "addition_embed_type, text_time"),
+        ("unet/config.json", {"class_embed_type": "timestep"}, "class_embed_type, timestep"),
+        ("unet/config.json", {"num_class_embeds": 1000}, "num_class_embeds, 1000"),
+        ("unet/config.json", {"encoder_hid_dim_type": "image_proj"}, "encoder_hid_dim_type, image_proj"),
+        ("unet/config.json", {"time_cond_proj_dim": 256}, "time_cond_proj_dim, 256"),
+        ("unet/config.json", {"sample_size": [8, 8]}, "sample_size"),
+        ("vae/config.json", {"latent_channels": 8}, "latents have 8"),
+        ("vae/config.json", {"latents_mean": [0.0] * 4}, "latents_mean"),
+        ("scheduler/scheduler_config.json", {"_class_name": "EDMEulerScheduler"}, "EDMEulerScheduler"),
+        ("scheduler/scheduler_config.json", {"_class_name": "LCMScheduler"}, "LCMScheduler"),
     ],
 )
 def test_other_kinds_of_model_are_refused(
-    pipeline_path: Path, tmp_path: Path, file: str, changes: dict[str, object]
+    pipeline_path: Path, tmp_path: Path, file: str, changes: dict[str, object], named: str
 ) -> None:
     copy = shutil.copytree(pipeline_path, tmp_path / "copy")
     config = json.loads((copy / file).read_text())
     (copy / file).write_text(json.dumps(config | changes))
-    with pytest.raises(ModelLoadError):
+    with pytest.raises(ModelLoadError, match=f"copy.*{named}"):
         load_model("x", str(copy), LoadOptions())
 
 
 @pytest.mark.parametrize(
-    ("kind", "file", "changes"),
+    ("kind", "file", "changes", "named"),
     [
-        ("sdxl", "model_index.json", {"requires_aesthetics_score": True}),
-        ("sdxl", "unet/config.json", {"addition_embed_type": "image"}),
-        ("sdxl", "unet/config.json", {"addition_time_embed_dim": 4}),
-        ("sdxl", "unet/config.json", {"time_cond_proj_dim": 8}),
-        ("sd3", "transformer/config.json", {"in_channels": 16}),
-        ("sd3", "scheduler/scheduler_config.json", {"_class_name": "DDIMScheduler"}),
-        ("sd3", "scheduler/scheduler_config.json", {"stochastic_sampling": True}),
-        ("flux", "transformer/config.json", {"in_channels": 96}),
-        ("flux", "transformer/config.json", {"out_channels": 4}),
-        ("flux", "transformer/config.json", {"patch_size": 2}),
-        ("flux", "scheduler/scheduler_config.json", {"invert_sigmas": True}),
-        ("sd3", "generation_config.json", {"max_sequence_length": 513}),
-        ("dit", "transformer/config.json", {"sample_size": None}),
-        ("ddpm", "unet/config.json", {"in_channels": 1}),
-        ("ddpm", "unet/config.json", {"num_class_embeds": 10}),
-        ("ddpm", "unet/config.json", {"time_embedding_type": "fourier"}),
-        ("gan", "config.json", {"architecture": "Other"}),
-        ("gan", "config.json", {"block_size": 4}),
-        ("gan", "config.json", {"latent_dim": 5}),
+        ("sdxl", "model_index.json", {"requires_aesthetics_score": True}, "aesthetics"),
+        ("sdxl", "unet/config.json", {"addition_embed_type": "image"}, "addition_embed_type, image"),
+        ("sdxl", "unet/config.json", {"addition_time_embed_dim": 4}, "addition_time_embed_dim, 4"),
+        ("sdxl", "unet/config.json", {"addition_time_embed_dim": None}, "addition_time_embed_dim, None"),
+        ("sd3", "transformer/config.json", {"in_channels": 16}, "transformer takes 16 channels"),
+        ("sd3", "scheduler/scheduler_config.json", {"_class_name": "DDIMScheduler"}, "DDIMScheduler"),
+        ("sd3", "scheduler/scheduler_config.json", {"stochastic_sampling": True}, "stochastic_sampling"),
+        ("sd3", "generation_config.json", {"max_sequence_length": 513}, "max_sequence_length"),
+        ("flux", "transformer/config.json", {"in_channels": 96}, "in_channels, 96"),
+        ("flux", "transformer/config.json", {"out_channels": 4}, "out_channels, 4"),
+        ("flux", "transformer/config.json", {"patch_size": 2}, "patch_size, 2"),
+        ("flux", "vae/config.json", {"sample_size": None}, "sample_size"),
+        ("flux", "scheduler/scheduler_config.json", {"invert_sigmas": True}, "invert_sigmas"),
+        ("dit", "transformer/config.json", {"sample_size": None}, "sample_size"),
+        ("ddpm", "unet/config.json", {"in_channels": 1}, "U-Net maps 1 channels"),
+        ("ddpm", "unet/config.json", {"num_class_embeds": 10}, "num_class_embeds"),
+        ("ddpm", "unet/config.json", {"time_embedding_type": "fourier"}, "time_embedding_type"),
+        ("gan", "config.json", {"architecture": "Other"}, "Other"),
+        ("gan", "config.json", {"block_size": 4}, "block_size"),
+        ("gan", "config.json", {"latent_dim": 5}, "size mismatch"),
     ],
 )
 def test_variants_that_are_not_served_are_refused(
-    family_paths: dict[str, Path], tmp_path: Path, kind: str, file: str, changes: dict[str, object]
+    family_paths: dict[str, Path],
+    tmp_path: Path,
+    kind: str,
+    file: str,
+    changes: dict[str, object],
+    named: str,
 ) -> None:
     copy = shutil.copytree(family_paths[kind], tmp_path / "copy")
     config = json.loads((copy / file).read_text()) if (copy / file).is_file() else {}
     (copy / file).write_text(json.dumps(config | changes))
-    with pytest.raises(ModelLoadError, match="copy"):
+    with pytest.raises(ModelLoadError, match=rf"(?s)copy.*{named}"):
         load_model("x", str(copy), LoadOptions())
 
 

@@ -36,6 +36,7 @@ _PIPELINES: dict[str, Callable[[Source, LoadOptions], LatentModel]] = {
     "FluxImg2ImgPipeline": load_flux,
     "DiTPipeline": load_dit,
     "DDPMPipeline": load_ddpm,
+    "DDIMPipeline": load_ddpm,
 }
 _BARE: dict[str, Callable[[Source, LoadOptions], LatentModel]] = {
     "AutoencoderKL": load_autoencoder,

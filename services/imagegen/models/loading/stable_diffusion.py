@@ -1,14 +1,14 @@
 """StableDiffusionPipeline: a U-Net, an autoencoder and one CLIP text encoder."""
 
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from imagegen.models.loading.discrete import load_samplers
 from imagegen.models.loading.latent_diffusion import describe
 from imagegen.models.loading.options import LoadOptions, read_defaults
 from imagegen.models.loading.source import Source
 from imagegen.models.loading.unet import check_unet, unet_sizes
 from imagegen.models.stable_diffusion import StableDiffusionModel
-from imagegen.samplers import SamplerBank
 
 
 def load_stable_diffusion(source: Source, options: LoadOptions) -> StableDiffusionModel:
@@ -20,7 +20,7 @@ def load_stable_diffusion(source: Source, options: LoadOptions) -> StableDiffusi
     unet = source.load(UNet2DConditionModel, "unet", options, torch_dtype=options.dtype)
     text_encoder = source.load(CLIPTextModel, "text_encoder", options, dtype=options.dtype)
     tokenizer = source.load_tokenizer(CLIPTokenizer, "tokenizer")
-    samplers = SamplerBank(source.config(DDIMScheduler, "scheduler"))
+    samplers = load_samplers(source)
     description = describe(
         source,
         options,

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 
+from imagegen.models.loading.discrete import load_samplers
 from imagegen.models.loading.latent_diffusion import describe
 from imagegen.models.loading.options import LoadOptions, read_defaults
 from imagegen.models.loading.source import Source
 from imagegen.models.loading.text import load_clip
 from imagegen.models.loading.unet import check_unet, unet_sizes
 from imagegen.models.stable_diffusion_xl import StableDiffusionXLModel
-from imagegen.samplers import SamplerBank
 
 _TIME_IDS = 6  # numbers about an image's size that the U-Net is told
 
@@ -20,13 +20,13 @@ _TIME_IDS = 6  # numbers about an image's size that the U-Net is told
 def load_stable_diffusion_xl(source: Source, options: LoadOptions) -> StableDiffusionXLModel:
     """The pipeline's parts. Raises ValueError for a refiner, and for a U-Net that is told something else."""
     if source.index.get("requires_aesthetics_score"):
-        raise ValueError("its U-Net takes an aesthetics score, which is not supported")
+        raise ValueError("its requires_aesthetics_score is not supported")
     vae_config = source.config(AutoencoderKL, "vae")
     unet_config = source.config(UNet2DConditionModel, "unet")
     check_unet(unet_config, vae_config, addition="text_time")
     clips = (load_clip(source, "", options, CLIPTextModel), load_clip(source, "_2", options))
     _check_time_ids(unet_config, int(clips[-1].encoder.config.projection_dim))
-    samplers = SamplerBank(source.config(DDIMScheduler, "scheduler"))
+    samplers = load_samplers(source)
     vae = source.load_vae("vae", vae_config, options)
     unet = source.load(UNet2DConditionModel, "unet", options, torch_dtype=options.dtype)
     description = describe(
