@@ -18,8 +18,9 @@ class ImagegenSettings(ServiceSettings, service="imagegen"):
         min_length=1,
         description=(
             "Models to load, each [id=]reference: a directory or hub name of a StableDiffusionPipeline, "
-            "StableDiffusion3Pipeline, DiTPipeline or DDPMPipeline, or a directory of an AutoencoderKL or a "
-            "StyleGenerator. For each capability the first that has it is the default."
+            "StableDiffusionXLPipeline, StableDiffusion3Pipeline, FluxPipeline, DiTPipeline, DDPMPipeline or "
+            "DDIMPipeline, or a directory of an AutoencoderKL or a StyleGenerator. For each "
+            "capability the first that has it is the default."
         ),
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
@@ -58,7 +59,10 @@ class ImagegenSettings(ServiceSettings, service="imagegen"):
         7.5,
         ge=0,
         le=50,
-        description="Guidance scale when neither a request nor the model's generation_config.json names one.",
+        description=(
+            "Guidance scale when neither a request nor the model's generation_config.json names one; "
+            "3.5 where the model itself is told the scale."
+        ),
     )
     prompt_cache_entries: int = Field(
         256, ge=1, description="Prompt embeddings kept, least recently used first out."

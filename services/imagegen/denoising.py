@@ -72,10 +72,12 @@ class DenoisingTask:
         spec, model, device = self._spec, self.model, self.model.device
         rows = len(spec.seeds)
         shape = (model.noise_channels, self._stage.key.height, self._stage.key.width)
-        self._schedule = model.schedule(spec.sampler, spec.steps, spec.first_step)
+        self._schedule = model.schedule(spec.sampler, spec.steps, spec.first_step, shape[1] * shape[2])
         condition = self._prompts.embed(model, spec.prompt)
         guided = model.description.guidance is Guidance.CLASSIFIER_FREE and spec.guidance_scale > 1
-        self._unconditional = self._prompts.embed(model, spec.negative_prompt) if guided else None
+        self._unconditional = (
+            self._prompts.embed(model, spec.negative_prompt, negative=True) if guided else None
+        )
         if isinstance(spec.start, WalkStart):
             ends = generators_of([spec.seeds[0], spec.seeds[-1]])
             noise_ends = draw(ends, shape)
@@ -184,6 +186,7 @@ def forward(parts: Sequence[tuple[DenoisingTask, Slice]]) -> None:
             _each([rows.timestep for rows in every], sizes),
             tuple(torch.cat(tensors) for tensors in zip(*conditions, strict=True)),
             _each([rows.truncation for rows in every], sizes),
+            _each([rows.guidance_scale for rows in every], sizes),
         )
     )
     pieces = iter(torch.split(prediction, sizes))

@@ -51,6 +51,7 @@ class Guidance(StrEnum):
 
     NONE = "none"
     CLASSIFIER_FREE = "classifier_free"
+    DISTILLED = "distilled"
 
 
 class ImageFormat(StrEnum):

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
@@ -19,10 +20,10 @@ class FlowSchedule(NoiseSchedule):
 
     initial_sigma = 1.0
 
-    def __init__(self, scheduler: Any, steps: int, first_step: int) -> None:
-        """Takes over `scheduler`, which no one else may use."""
+    def __init__(self, scheduler: Any, steps: int, first_step: int, **levels: Any) -> None:
+        """Takes over `scheduler`, which no one else may use; `levels` go to its `set_timesteps`."""
         self._scheduler = scheduler
-        scheduler.set_timesteps(steps)
+        scheduler.set_timesteps(steps, **levels)
         scheduler.set_begin_index(first_step)
 
     @property
@@ -56,14 +57,32 @@ class FlowSamplerBank:
     samplers = (Sampler.FLOW_MATCH_EULER,)
     max_steps: Mapping[Sampler, int] = {Sampler.FLOW_MATCH_EULER: MAX_STEPS}
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        """`config` is that of a FlowMatchEulerDiscreteScheduler. ValueError for options that are not supported."""
-        for option in ("use_dynamic_shifting", "stochastic_sampling", "invert_sigmas"):
+    def __init__(self, config: Mapping[str, Any], *, token_cells: int = 1, even_sigmas: bool = False) -> None:
+        """`config` is that of a FlowMatchEulerDiscreteScheduler. ValueError for options that are not supported.
+
+        A model's token is `token_cells` latent cells. With `even_sigmas` levels fall from 1 to 1 / steps before they
+        are shifted; the scheduler's own end at 1 / 1000, shifted.
+        """
+        for option in ("stochastic_sampling", "invert_sigmas"):
             if config.get(option):
                 raise ValueError(f"its scheduler's {option} is not supported")
+        self._token_cells, self._even_sigmas = token_cells, even_sigmas
         settings = {key: value for key, value in config.items() if not key.startswith("_")}
         self._prototype: Any = FlowMatchEulerDiscreteScheduler.from_config(settings)
 
-    def schedule(self, sampler: Sampler | None, steps: int, first_step: int = 0) -> FlowSchedule:
-        """A fresh schedule."""
-        return FlowSchedule(copy.deepcopy(self._prototype), steps, first_step)
+    def schedule(
+        self, sampler: Sampler | None, steps: int, first_step: int = 0, cells: int = 1
+    ) -> FlowSchedule:
+        """A fresh schedule; with dynamic shifting it leans to noise as an image of `cells` latent cells needs it."""
+        levels: dict[str, Any] = {}
+        if self._even_sigmas:
+            levels["sigmas"] = np.linspace(1.0, 1.0 / steps, steps)
+        if self._prototype.config.use_dynamic_shifting:
+            levels["mu"] = _log_shift(self._prototype.config, cells // self._token_cells)
+        return FlowSchedule(copy.deepcopy(self._prototype), steps, first_step, **levels)
+
+
+def _log_shift(config: Any, tokens: int) -> float:
+    """Logarithm of the shift, linear in an image's tokens, as the pipelines compute it (Esser et al., 5.3.2)."""
+    slope = (config.max_shift - config.base_shift) / (config.max_image_seq_len - config.base_image_seq_len)
+    return float(config.base_shift + slope * (tokens - config.base_image_seq_len))

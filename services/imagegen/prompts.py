@@ -7,24 +7,24 @@ from imagegen.models.base import Condition, DiffusionModel
 
 
 class PromptCache:
-    """Conditions by (model id, text). Used by the device thread alone."""
+    """Conditions by (model id, text, whether it is negative). Used by the device thread alone."""
 
     def __init__(self, capacity: int, metrics: ImagegenMetrics) -> None:
         """Keeps up to `capacity` conditions, at least 1."""
         self._capacity = max(1, capacity)
         self._metrics = metrics
-        self._entries: OrderedDict[tuple[str, str], Condition] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str, bool], Condition] = OrderedDict()
 
-    def embed(self, model: DiffusionModel, text: str) -> Condition:
-        """The condition that `text` is under `model`."""
-        key = (model.description.id, text)
+    def embed(self, model: DiffusionModel, text: str, *, negative: bool = False) -> Condition:
+        """The condition that `text` is under `model`, as a prompt or as a negative one."""
+        key = (model.description.id, text, negative)
         self._metrics.prompt_cache_queries_total.inc()
         found = self._entries.get(key)
         if found is not None:
             self._metrics.prompt_cache_hits_total.inc()
             self._entries.move_to_end(key)
             return found
-        condition = model.encode_prompt(text)
+        condition = model.encode_negative_prompt(text) if negative else model.encode_prompt(text)
         self._entries[key] = condition
         if len(self._entries) > self._capacity:
             self._entries.popitem(last=False)

@@ -104,7 +104,9 @@ class SamplerBank:
         }
         self.max_steps = {sampler: self._probe_max_steps(sampler) for sampler in self.samplers}
 
-    def schedule(self, sampler: Sampler | None, steps: int, first_step: int = 0) -> DiffusionSchedule:
+    def schedule(
+        self, sampler: Sampler | None, steps: int, first_step: int = 0, cells: int = 1
+    ) -> DiffusionSchedule:
         """A fresh schedule, of the default sampler for None; ValueError if it cannot take so many steps."""
         prototype = self._prototypes[sampler or self.samplers[0]]
         return DiffusionSchedule(copy.deepcopy(prototype), steps, first_step)

@@ -55,8 +55,13 @@ class Samplers(Protocol):
     def max_steps(self) -> Mapping[Sampler, int]:
         """Most steps by sampler."""
 
-    def schedule(self, sampler: Sampler | None, steps: int, first_step: int = 0) -> NoiseSchedule:
-        """A fresh schedule, of the default sampler for None; ValueError if it cannot take so many steps."""
+    def schedule(
+        self, sampler: Sampler | None, steps: int, first_step: int = 0, cells: int = 1
+    ) -> NoiseSchedule:
+        """A fresh schedule, of the default sampler for None; ValueError if it cannot take so many steps.
+
+        `cells` counts a latent's, h x w.
+        """
 
 
 class OneStep(NoiseSchedule):

@@ -140,15 +140,13 @@ def _guidance(parameters: DiffusionParameters, model: ModelDescription) -> float
     field = "parameters.guidance_scale"
     if not (math.isfinite(guidance) and 0 <= guidance <= MAX_GUIDANCE_SCALE):
         raise InvalidInput(field, f"must be 0 to {MAX_GUIDANCE_SCALE:g}, not {guidance}")
-    if model.guidance is Guidance.NONE:
-        if guidance > 1:
-            raise InvalidInput(field, f"must be at most 1, which is off: model {model.id} has no guidance")
-        if parameters.negative_prompt:
-            raise InvalidInput(
-                "parameters.negative_prompt", f"must be empty: model {model.id} has no guidance"
-            )
-    elif parameters.negative_prompt:
-        check_prompt("parameters.negative_prompt", parameters.negative_prompt, model)
+    if model.guidance is Guidance.NONE and guidance > 1:
+        raise InvalidInput(field, f"must be at most 1, which is off: model {model.id} has no guidance")
+    if parameters.negative_prompt:
+        field = "parameters.negative_prompt"
+        if model.guidance is not Guidance.CLASSIFIER_FREE:
+            raise InvalidInput(field, f"must be empty: model {model.id} is not guided away from a prompt")
+        check_prompt(field, parameters.negative_prompt, model)
     return guidance
 
 

@@ -30,12 +30,16 @@ class ElboTerms:
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """Rows of a forward pass: latents [n, c, h, w], timesteps and truncations [n], conditions each [n, ...]."""
+    """Rows of a forward pass: latents [n, c, h, w], conditions each [n, ...], all else [n].
+
+    Guidance scales are for a model that hears them; what guides others is outside.
+    """
 
     latents: torch.Tensor
     timesteps: torch.Tensor
     condition: Condition
     truncations: torch.Tensor
+    guidance_scales: torch.Tensor
 
 
 class LatentModel(ABC):
@@ -81,9 +85,18 @@ class DiffusionModel(LatentModel):
     def encode_prompt(self, text: str) -> Condition:
         """The condition of one prompt; equal shapes for all prompts, so that rows can share a batch."""
 
+    def encode_negative_prompt(self, text: str) -> Condition:
+        """What guidance moves away from, of a prompt's shapes; some families have zeros for the empty one."""
+        return self.encode_prompt(text)
+
     @abstractmethod
-    def schedule(self, sampler: Sampler | None, steps: int, first_step: int = 0) -> NoiseSchedule:
-        """A fresh schedule of `steps` steps that will run from `first_step` on; None where there is no sampler."""
+    def schedule(
+        self, sampler: Sampler | None, steps: int, first_step: int = 0, cells: int | None = None
+    ) -> NoiseSchedule:
+        """A fresh schedule of `steps` steps that will run from `first_step` on; None where there is no sampler.
+
+        `cells` counts a latent's, h x w; None is the default size. Some spend more steps on noise in large images.
+        """
 
     @abstractmethod
     def predict(self, rows: ModelInput) -> torch.Tensor:

@@ -40,7 +40,9 @@ class GeneratorModel(DiffusionModel):
         mixture[self._generator.config.labels.index(text)] = 1.0
         return (mixture,)
 
-    def schedule(self, sampler: Sampler | None, steps: int, first_step: int = 0) -> NoiseSchedule:
+    def schedule(
+        self, sampler: Sampler | None, steps: int, first_step: int = 0, cells: int | None = None
+    ) -> NoiseSchedule:
         """The only step."""
         return OneStep()
 

@@ -31,9 +31,12 @@ class LatentDiffusionModel(VaeModel, DiffusionModel):
         with torch.inference_mode():
             self._preview = fit_preview(self, self.noise_channels)
 
-    def schedule(self, sampler: Sampler | None, steps: int, first_step: int = 0) -> NoiseSchedule:
+    def schedule(
+        self, sampler: Sampler | None, steps: int, first_step: int = 0, cells: int | None = None
+    ) -> NoiseSchedule:
         """A fresh schedule of `steps` steps."""
-        return self._samplers.schedule(sampler, steps, first_step)
+        _, height, width = self.description.latent_shape
+        return self._samplers.schedule(sampler, steps, first_step, cells or height * width)
 
     def render_previews(self, latents: torch.Tensor) -> torch.Tensor:
         """Cheap renderings, pixels [n, 3, h, w]."""

@@ -1,4 +1,5 @@
-"""Unconditional diffusion on pixels (Ho et al., 2020, arXiv:2006.11239), in DDPMPipeline's format: a latent is the
+"""Unconditional diffusion on pixels (Ho et al., 2020, arXiv:2006.11239), in DDPMPipeline's and
+DDIMPipeline's format: a latent is the
 image itself, so that edits need no autoencoder (SDEdit: Meng et al., 2021, arXiv:2108.01073).
 """
 
@@ -41,7 +42,9 @@ class PixelDiffusionModel(DiffusionModel):
         """Nothing: there is no condition."""
         return ()
 
-    def schedule(self, sampler: Sampler | None, steps: int, first_step: int = 0) -> NoiseSchedule:
+    def schedule(
+        self, sampler: Sampler | None, steps: int, first_step: int = 0, cells: int | None = None
+    ) -> NoiseSchedule:
         """A fresh schedule of `steps` steps."""
         return self._samplers.schedule(sampler, steps, first_step)
 

@@ -4,7 +4,6 @@ The two CLIP encoders share the width of the caption's tokens; the third, a T5, 
 is absent zeros stand in, as many as it would add: that is how the pipeline does it, and attention counts them.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,14 +11,7 @@ from torch.nn import functional
 
 from imagegen.models.base import Condition, ModelInput
 from imagegen.models.latent_diffusion import LatentDiffusionModel
-
-
-@dataclass(frozen=True, slots=True)
-class TextTower:
-    """A tokenizer and its encoder."""
-
-    tokenizer: Any
-    encoder: Any
+from imagegen.models.text import TextTower, clip_tokens
 
 
 class StableDiffusion3Model(LatentDiffusionModel):
@@ -31,15 +23,13 @@ class StableDiffusion3Model(LatentDiffusionModel):
         """`t5_tokens` is the pipeline's max_sequence_length; `parts` are those of LatentDiffusionModel."""
         super().__init__(**parts)
         self._clips, self._t5, self._t5_tokens = clips, t5, t5_tokens
-        # The pipeline pads for both encoders as the first tokenizer says.
-        positions = [int(clip.encoder.config.max_position_embeddings) for clip in clips]
-        self._clip_tokens = min(int(clips[0].tokenizer.model_max_length), *positions)
+        self._clip_tokens = clip_tokens(*clips)
         self._width = int(self._denoiser.config.joint_attention_dim)
 
     def encode_prompt(self, text: str) -> Condition:
         """Features [tokens, width] of a prompt, of fixed length, and its pooled embedding [pooled width]."""
         outputs = [
-            clip.encoder(self._tokens(clip, text, self._clip_tokens), output_hidden_states=True)
+            clip.encoder(clip.tokens(text, self._clip_tokens), output_hidden_states=True)
             for clip in self._clips
         ]
         clip_features = torch.cat([output.hidden_states[-2][0] for output in outputs], dim=-1)
@@ -63,13 +53,5 @@ class StableDiffusion3Model(LatentDiffusionModel):
     def _t5_features(self, text: str, like: torch.Tensor) -> torch.Tensor:
         if self._t5 is None:
             return like.new_zeros(self._t5_tokens, self._width)
-        features: torch.Tensor = self._t5.encoder(self._tokens(self._t5, text, self._t5_tokens))[0][0]
+        features: torch.Tensor = self._t5.encoder(self._t5.tokens(text, self._t5_tokens))[0][0]
         return features.to(like.dtype)
-
-    def _tokens(self, tower: TextTower, text: str, length: int) -> torch.Tensor:
-        """Ids [1, length], padded and cut off."""
-        tokens = tower.tokenizer(
-            text, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-        )
-        ids: torch.Tensor = tokens.input_ids
-        return ids.to(self.device)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTokenizer
 
 PROMPT_TOKENS = 16
@@ -38,6 +38,36 @@ def tiny_vae(**config: Any) -> Any:
     return vae
 
 
+def tiny_unet(**config: Any) -> Any:
+    """A conditional U-Net of two blocks; `config` overrides its config."""
+    settings = {
+        "sample_size": SIDE // CELL,
+        "in_channels": 4,
+        "out_channels": 4,
+        "block_out_channels": (16, 32),
+        "layers_per_block": 1,
+        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+        "cross_attention_dim": 16,
+        "attention_head_dim": 2,
+        "norm_num_groups": 4,
+    }
+    unet = UNet2DConditionModel(**(settings | config))
+    with torch.no_grad():
+        # Untrained attention hardly listens to the prompt; make it heard.
+        for name, parameter in unet.named_parameters():
+            if "attn2.to_out" in name:
+                parameter.mul_(20)
+    return unet
+
+
+def tiny_scheduler(**config: Any) -> DDIMScheduler:
+    """Stable Diffusion's; `config` overrides its config."""
+    settings = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
+    settings |= {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}
+    return DDIMScheduler(**(settings | config))
+
+
 def tiny_tokenizer() -> Any:
     """A CLIP tokenizer of single characters."""
     letters = [chr(code) for code in range(33, 127)]
@@ -47,8 +77,8 @@ def tiny_tokenizer() -> Any:
     return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=PROMPT_TOKENS)
 
 
-def tiny_text_config(tokenizer: Any) -> CLIPTextConfig:
-    """A CLIP text encoder of two layers, 16 wide."""
+def tiny_text_config(tokenizer: Any, **config: Any) -> CLIPTextConfig:
+    """A CLIP text encoder of two layers, 16 wide; `config` adds to it."""
     return CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=16,
@@ -60,4 +90,5 @@ def tiny_text_config(tokenizer: Any) -> CLIPTextConfig:
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
+        **config,
     )

@@ -6,18 +6,26 @@ from typing import Any
 
 import torch
 from diffusers import (
+    DDIMPipeline,
     DDIMScheduler,
     DDPMPipeline,
     DDPMScheduler,
     DiTPipeline,
     DiTTransformer2DModel,
     StableDiffusionPipeline,
-    UNet2DConditionModel,
     UNet2DModel,
 )
 from transformers import CLIPTextModel
 
-from imagegen.testing.parts import CELL, SIDE, tiny_text_config, tiny_tokenizer, tiny_vae
+from imagegen.testing.parts import (
+    CELL,
+    SIDE,
+    tiny_scheduler,
+    tiny_text_config,
+    tiny_tokenizer,
+    tiny_unet,
+    tiny_vae,
+)
 
 _CLASSES = 1000  # DiTPipeline takes class 1000 for the null class
 
@@ -27,31 +35,12 @@ def save_tiny_pipeline(path: Path, **scheduler: Any) -> Path:
     torch.manual_seed(0)
     tokenizer = tiny_tokenizer()
     text_encoder = CLIPTextModel(tiny_text_config(tokenizer))
-    unet = UNet2DConditionModel(
-        sample_size=SIDE // CELL,
-        in_channels=4,
-        out_channels=4,
-        block_out_channels=(16, 32),
-        layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=16,
-        attention_head_dim=2,
-        norm_num_groups=4,
-    )
-    with torch.no_grad():
-        # Untrained attention hardly listens to the prompt; make it heard.
-        for name, parameter in unet.named_parameters():
-            if "attn2.to_out" in name:
-                parameter.mul_(20)
-    config = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
-    config |= {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1} | scheduler
     pipeline = StableDiffusionPipeline(
         vae=tiny_vae(),
         text_encoder=text_encoder,
         tokenizer=tokenizer,
-        unet=unet,
-        scheduler=DDIMScheduler(**config),
+        unet=tiny_unet(),
+        scheduler=tiny_scheduler(**scheduler),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -87,8 +76,8 @@ def save_tiny_dit(path: Path) -> Path:
     return path
 
 
-def save_tiny_ddpm(path: Path) -> Path:
-    """Write a DDPMPipeline directory."""
+def save_tiny_ddpm(path: Path, *, ddim: bool = False) -> Path:
+    """Write a DDPMPipeline directory, or a DDIMPipeline's."""
     torch.manual_seed(4)
     unet = UNet2DModel(
         sample_size=SIDE,
@@ -101,5 +90,6 @@ def save_tiny_ddpm(path: Path) -> Path:
         attention_head_dim=4,
         norm_num_groups=4,
     )
-    DDPMPipeline(unet, DDPMScheduler()).save_pretrained(path, safe_serialization=True)
+    pipeline = DDIMPipeline(unet, DDIMScheduler()) if ddim else DDPMPipeline(unet, DDPMScheduler())
+    pipeline.save_pretrained(path, safe_serialization=True)
     return path

@@ -6,19 +6,28 @@ from imagegen.models.loading import LoadOptions, load_model
 from imagegen.testing import (
     save_tiny_ddpm,
     save_tiny_dit,
+    save_tiny_flux,
     save_tiny_gan,
     save_tiny_pipeline,
+    save_tiny_sd2,
     save_tiny_sd3,
+    save_tiny_sdxl,
     save_tiny_vae,
 )
 
 GENERATING = [
     "stable_diffusion",
     "v_prediction",
+    "stable_diffusion_2",
+    "stable_diffusion_xl",
+    "stable_diffusion_xl_empty",
     "stable_diffusion_3",
     "stable_diffusion_3_t5",
+    "flux",
+    "flux_undistilled",
     "dit",
     "ddpm",
+    "ddim",
     "gan",
 ]
 
@@ -35,10 +44,20 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             timestep_spacing="trailing",
             rescale_betas_zero_snr=False,
         ),
+        "stable_diffusion_2": save_tiny_sd2(folder / "sd2"),
+        "stable_diffusion_xl": save_tiny_sdxl(folder / "sdxl"),
+        "stable_diffusion_xl_empty": save_tiny_sdxl(folder / "sdxl_empty", zeros_for_empty=False),
         "stable_diffusion_3": save_tiny_sd3(folder / "sd3"),
-        "stable_diffusion_3_t5": save_tiny_sd3(folder / "sd3_t5", t5=True, shift=1.0),
+        "stable_diffusion_3_t5": save_tiny_sd3(
+            folder / "sd3_t5", t5=True, use_dynamic_shifting=True, base_image_seq_len=4, max_image_seq_len=64
+        ),
+        "flux": save_tiny_flux(folder / "flux"),
+        "flux_undistilled": save_tiny_flux(
+            folder / "schnell", distilled=False, use_dynamic_shifting=False, shift=1.0
+        ),
         "dit": save_tiny_dit(folder / "dit"),
         "ddpm": save_tiny_ddpm(folder / "ddpm"),
+        "ddim": save_tiny_ddpm(folder / "ddim", ddim=True),
         "gan": save_tiny_gan(folder / "gan"),
         "vae": save_tiny_vae(folder / "vae"),
     }

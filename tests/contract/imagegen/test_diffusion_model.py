@@ -1,12 +1,24 @@
 """What every adapter of DiffusionModel keeps."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from imagegen.domain import Conditioning, Guidance
 from imagegen.models.base import DiffusionModel, ModelInput
 
-OF_TEXT = ["stable_diffusion", "v_prediction", "stable_diffusion_3", "stable_diffusion_3_t5"]
-OF_MANY_CELLS = [*OF_TEXT, "dit", "ddpm"]
+OF_TEXT = [
+    "stable_diffusion",
+    "v_prediction",
+    "stable_diffusion_2",
+    "stable_diffusion_xl",
+    "stable_diffusion_xl_empty",
+    "stable_diffusion_3",
+    "stable_diffusion_3_t5",
+    "flux",
+    "flux_undistilled",
+]
+OF_MANY_CELLS = [*OF_TEXT, "dit", "ddpm", "ddim"]
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +45,7 @@ def prompts(model: DiffusionModel, *texts: str) -> tuple[str, ...]:
 
 
 def inputs(model: DiffusionModel, rows: int, *texts: str) -> ModelInput:
-    """Rows of noise at timesteps and truncations that differ."""
+    """Rows of noise at timesteps, truncations and guidance scales that differ."""
     _, height, width = model.description.latent_shape
     conditions = [model.encode_prompt(text) for text in prompts(model, *texts[:rows])]
     return ModelInput(
@@ -41,13 +53,16 @@ def inputs(model: DiffusionModel, rows: int, *texts: str) -> ModelInput:
         torch.linspace(900.0, 10.0, rows),
         tuple(torch.stack(tensors) for tensors in zip(*conditions, strict=True)),
         torch.linspace(1.0, 0.25, rows),
+        torch.linspace(1.0, 9.0, rows),
     )
 
 
 def row(rows: ModelInput, index: int) -> ModelInput:
     one = slice(index, index + 1)
     condition = tuple(tensor[one] for tensor in rows.condition)
-    return ModelInput(rows.latents[one], rows.timesteps[one], condition, rows.truncations[one])
+    return ModelInput(
+        rows.latents[one], rows.timesteps[one], condition, rows.truncations[one], rows.guidance_scales[one]
+    )
 
 
 def test_conditions_of_all_prompts_have_equal_shapes(diffusion: DiffusionModel) -> None:
@@ -76,7 +91,7 @@ def test_special_tokens_and_any_script_are_text(diffusion: DiffusionModel) -> No
         assert all(torch.isfinite(tensor).all() for tensor in diffusion.encode_prompt(text))
 
 
-def test_each_row_has_its_own_timestep_prompt_and_truncation(diffusion: DiffusionModel) -> None:
+def test_each_row_has_its_own_timestep_prompt_truncation_and_guidance(diffusion: DiffusionModel) -> None:
     rows = inputs(diffusion, 3, "a", "b", "c")
     together = diffusion.predict(rows)
     assert together.dtype == torch.float32
@@ -86,14 +101,16 @@ def test_each_row_has_its_own_timestep_prompt_and_truncation(diffusion: Diffusio
         torch.testing.assert_close(together[index : index + 1], alone, atol=1e-4, rtol=1e-4)
     timed = bool(diffusion.description.samplers)
     truncated = diffusion.description.default_truncation is not None
+    guided = diffusion.description.guidance is Guidance.DISTILLED
     for matters, changed in (
-        (timed, ModelInput(rows.latents, rows.timesteps.flip(0), rows.condition, rows.truncations)),
-        (truncated, ModelInput(rows.latents, rows.timesteps, rows.condition, rows.truncations.flip(0))),
+        (timed, replace(rows, timesteps=rows.timesteps.flip(0))),
+        (truncated, replace(rows, truncations=rows.truncations.flip(0))),
+        (guided, replace(rows, guidance_scales=rows.guidance_scales.flip(0))),
     ):
         assert torch.allclose(diffusion.predict(changed)[0], together[0], atol=1e-5) != matters
     if rows.condition:
         rolled = tuple(tensor.roll(-1, 0) for tensor in rows.condition)
-        changed = ModelInput(rows.latents, rows.timesteps, rolled, rows.truncations)
+        changed = replace(rows, condition=rolled)
         assert not torch.allclose(diffusion.predict(changed)[0], together[0], atol=1e-5)
 
 
@@ -104,7 +121,9 @@ def test_smallest_and_oblong_sizes(diffusion: DiffusionModel) -> None:
     for height, width in ((one, one), (min(3 * one, most), most), (most, one)):
         rows = torch.zeros(1, diffusion.noise_channels, height, width)
         condition = inputs(diffusion, 1, "a").condition
-        prediction = diffusion.predict(ModelInput(rows, torch.ones(1), condition, torch.ones(1)))
+        prediction = diffusion.predict(
+            ModelInput(rows, torch.ones(1), condition, torch.ones(1), torch.ones(1))
+        )
         assert prediction.shape == (1, about.latent_shape[0], height, width)
 
 

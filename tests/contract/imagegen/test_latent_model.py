@@ -7,7 +7,19 @@ from imagegen.models.base import DiffusionModel, LatentModel
 from serving.errors import InvalidInput
 
 # With an autoencoder of their own.
-SCORING = ["stable_diffusion", "v_prediction", "stable_diffusion_3", "stable_diffusion_3_t5", "dit", "vae"]
+SCORING = [
+    "stable_diffusion",
+    "v_prediction",
+    "stable_diffusion_2",
+    "stable_diffusion_xl",
+    "stable_diffusion_xl_empty",
+    "stable_diffusion_3",
+    "stable_diffusion_3_t5",
+    "flux",
+    "flux_undistilled",
+    "dit",
+    "vae",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import (
     AutoencoderKL,
+    DDIMPipeline,
     DDIMScheduler,
     DDPMPipeline,
     DDPMScheduler,
@@ -17,8 +18,10 @@ from diffusers import (
     DPMSolverMultistepScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
+    FluxPipeline,
     StableDiffusion3Pipeline,
     StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
     UniPCMultistepScheduler,
 )
 from imagegen.denoising import DenoisingTask, forward
@@ -44,6 +47,8 @@ STEPS = [1, 2, 6, 25]
 SPEC = DenoiseSpec(
     "m", "a red dot", "blue", 16, 16, 6, 0, 5.0, Sampler.DDIM, (11, 12), 0, ImageFormat.PNG, NoiseStart()
 )
+
+FLOW = replace(SPEC, sampler=Sampler.FLOW_MATCH_EULER)
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +107,9 @@ def reference(pipeline: Any, spec: DenoiseSpec, **options: Any) -> list[torch.Te
         samples.append(values["latents"])
         return values
 
+    defaults = {"negative_prompt": spec.negative_prompt}
     pipeline(
         spec.prompt,
-        negative_prompt=spec.negative_prompt,
         width=spec.width,
         height=spec.height,
         num_inference_steps=spec.steps,
@@ -113,7 +118,7 @@ def reference(pipeline: Any, spec: DenoiseSpec, **options: Any) -> list[torch.Te
         generator=[torch.Generator().manual_seed(seed) for seed in spec.seeds],
         output_type="latent",
         callback_on_step_end=record,
-        **options,
+        **(defaults | options),
     )
     return samples
 
@@ -126,7 +131,7 @@ def assert_equal(found: list[torch.Tensor], expected: list[torch.Tensor]) -> Non
     assert not torch.allclose(found[-1][0], found[-1][1], atol=0.1)
 
 
-@pytest.mark.parametrize("kind", ["stable_diffusion", "v_prediction"])
+@pytest.mark.parametrize("kind", ["stable_diffusion", "v_prediction", "stable_diffusion_2"])
 @pytest.mark.parametrize("sampler", list(SCHEDULERS))
 @pytest.mark.parametrize("guidance", [1.0, 5.0])
 @pytest.mark.parametrize("steps", STEPS)
@@ -141,6 +146,20 @@ def test_every_sampler_takes_the_pipelines_steps(
     assert_equal(found, reference(pipeline, spec))
 
 
+@pytest.mark.parametrize("kind", ["stable_diffusion_xl", "stable_diffusion_xl_empty"])
+@pytest.mark.parametrize("guidance", [1.0, 5.0])
+@pytest.mark.parametrize(("negative", "size"), [("blue", (16, 16)), ("", (8, 24))])
+@torch.inference_mode()
+def test_two_text_encoders_and_the_size_are_heard_as_in_the_pipeline(
+    ours: Any, theirs: Any, kind: str, guidance: float, negative: str, size: tuple[int, int]
+) -> None:
+    spec = replace(SPEC, guidance_scale=guidance, negative_prompt=negative, width=size[0], height=size[1])
+    (found,) = trajectories(start(ours(kind), spec))
+    # An empty negative prompt is none: that is where the pipeline may take zeros.
+    pipeline = theirs(kind, StableDiffusionXLPipeline)
+    assert_equal(found, reference(pipeline, spec, negative_prompt=negative or None))
+
+
 @pytest.mark.parametrize("kind", ["stable_diffusion_3", "stable_diffusion_3_t5"])
 @pytest.mark.parametrize("guidance", [1.0, 5.0])
 @pytest.mark.parametrize("steps", STEPS)
@@ -148,18 +167,57 @@ def test_every_sampler_takes_the_pipelines_steps(
 def test_flow_matching_takes_the_pipelines_steps(
     ours: Any, theirs: Any, kind: str, guidance: float, steps: int
 ) -> None:
-    spec = replace(SPEC, sampler=Sampler.FLOW_MATCH_EULER, guidance_scale=guidance, steps=steps)
+    spec = replace(FLOW, guidance_scale=guidance, steps=steps)
     (found,) = trajectories(start(ours(kind), spec))
     assert_equal(found, reference(theirs(kind, StableDiffusion3Pipeline), spec))
 
 
+@pytest.mark.parametrize(("kind", "guidance"), [("flux", 1.0), ("flux", 3.5), ("flux_undistilled", 0.0)])
+@pytest.mark.parametrize("size", [(16, 16), (8, 24)])
+@pytest.mark.parametrize("steps", STEPS)
+@torch.inference_mode()
+def test_packed_flow_matching_takes_the_pipelines_steps(
+    ours: Any, theirs: Any, kind: str, guidance: float, size: tuple[int, int], steps: int
+) -> None:
+    (width, height), model = size, ours(kind)
+    spec = replace(FLOW, negative_prompt="", guidance_scale=guidance, steps=steps, width=width, height=height)
+    pipeline = theirs(kind, FluxPipeline)
+    (found,) = trajectories(start(model, spec))
+    expected = [
+        unpacked(pipeline, packed, spec) for packed in reference(pipeline, spec, negative_prompt=None)
+    ]
+    assert_equal(found, expected)
+    images = pipeline.vae.decode(expected[-1] / 0.5 + 0.25).sample.clamp(-1, 1)
+    torch.testing.assert_close(model.decode(found[-1]), images, atol=1e-4, rtol=0)
+
+
+@torch.inference_mode()
+def test_packed_rows_of_all_guidance_scales_share_their_forwards(ours: Any, theirs: Any) -> None:
+    specs = [
+        replace(FLOW, steps=6, guidance_scale=9.0, prompt="a", negative_prompt="", seeds=(1, 2)),
+        replace(FLOW, steps=4, guidance_scale=0.5, prompt="", negative_prompt="", seeds=(3, 4)),
+    ]
+    pipeline = theirs("flux", FluxPipeline)
+    found = trajectories(*(start(ours("flux"), spec) for spec in specs))
+    for mine, spec in zip(found, specs, strict=True):
+        expected = reference(pipeline, spec, negative_prompt=None)
+        assert_equal(mine, [unpacked(pipeline, packed, spec) for packed in expected])
+
+
+def unpacked(pipeline: Any, latents: torch.Tensor, spec: DenoiseSpec) -> torch.Tensor:
+    found: torch.Tensor = pipeline._unpack_latents(
+        latents, spec.height, spec.width, pipeline.vae_scale_factor
+    )
+    return found
+
+
 @torch.inference_mode()
 def test_flow_matching_rows_of_all_kinds_share_their_forwards(ours: Any, theirs: Any) -> None:
-    kind, flow = "stable_diffusion_3_t5", replace(SPEC, sampler=Sampler.FLOW_MATCH_EULER)
+    kind = "stable_diffusion_3_t5"
     specs = [
-        replace(flow, steps=9, guidance_scale=3.0, prompt="a", negative_prompt="", seeds=(1, 2)),
-        replace(flow, steps=4, guidance_scale=1.0, prompt="b c", seeds=(3, 4)),
-        replace(flow, steps=6, guidance_scale=7.5, prompt="", negative_prompt="d", seeds=(5, 6)),
+        replace(FLOW, steps=9, guidance_scale=3.0, prompt="a", negative_prompt="", seeds=(1, 2)),
+        replace(FLOW, steps=4, guidance_scale=1.0, prompt="b c", seeds=(3, 4)),
+        replace(FLOW, steps=6, guidance_scale=7.5, prompt="", negative_prompt="d", seeds=(5, 6)),
     ]
     found = trajectories(*(start(ours(kind), spec) for spec in specs))
     for mine, spec in zip(found, specs, strict=True):
@@ -176,7 +234,7 @@ def test_a_flow_model_may_name_its_sequence_length(theirs: Any, paths: dict[str,
         finally:
             says.unlink()
         assert isinstance(model, DiffusionModel)
-        spec = replace(SPEC, sampler=Sampler.FLOW_MATCH_EULER, steps=3)
+        spec = replace(FLOW, steps=3)
         (found,) = trajectories(start(model, spec))
         pipeline = theirs(kind, StableDiffusion3Pipeline)
         assert_equal(found, reference(pipeline, spec, max_sequence_length=3))
@@ -195,6 +253,18 @@ def test_unconditional_images_equal_the_pipelines(
     expected = pipeline(2, generator=generators(spec), num_inference_steps=steps, output_type="pt").images
     (found,) = trajectories(start(ours("ddpm"), spec))
     assert_equal([(found[-1] / 2 + 0.5).clamp(0, 1)], [expected])
+
+
+@pytest.mark.parametrize("steps", [1, 6, 25])
+@torch.inference_mode()
+def test_unconditional_images_of_a_deterministic_pipeline_equal_its_own(
+    ours: Any, theirs: Any, steps: int
+) -> None:
+    spec = replace(SPEC, sampler=None, prompt="", negative_prompt="", guidance_scale=0.0, steps=steps)
+    pipeline = theirs("ddim", DDIMPipeline)
+    images = pipeline(2, generator=generators(spec), num_inference_steps=steps, output_type="np").images
+    (found,) = trajectories(start(ours("ddim"), spec))
+    assert_equal([(found[-1] / 2 + 0.5).clamp(0, 1)], [torch.from_numpy(images).permute(0, 3, 1, 2)])
 
 
 @pytest.mark.parametrize("guidance", [1.0, 4.0])

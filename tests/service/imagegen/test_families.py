@@ -11,12 +11,27 @@ import numpy as np
 import pytest
 from google.protobuf.message import Message
 from imagegen.config import ImagegenSettings
-from imagegen.testing import LABELS, save_tiny_ddpm, save_tiny_dit, save_tiny_gan, save_tiny_sd3
+from imagegen.testing import (
+    LABELS,
+    save_tiny_ddpm,
+    save_tiny_dit,
+    save_tiny_flux,
+    save_tiny_gan,
+    save_tiny_sd3,
+    save_tiny_sdxl,
+)
 from PIL import Image
 from prometheus_client import CollectorRegistry
 from quadrille.image.v1 import image_pb2 as pb
 
-PROMPTS = {"flow": "a red dot", "classes": "goldfish", "pixels": "", "gan": "blue square"}
+PROMPTS = {
+    "flow": "a red dot",
+    "classes": "goldfish",
+    "pixels": "",
+    "gan": "blue square",
+    "large": "a red dot",
+    "packed": "a red dot",
+}
 PICTURE = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 
 
@@ -28,6 +43,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "classes": save_tiny_dit(folder / "classes"),
         "pixels": save_tiny_ddpm(folder / "pixels"),
         "gan": save_tiny_gan(folder / "gan"),
+        "large": save_tiny_sdxl(folder / "large"),
+        "packed": save_tiny_flux(folder / "packed"),
     }
 
 
@@ -61,7 +78,7 @@ def images(responses: list[Any]) -> list[Any]:
 
 
 async def test_models_say_what_they_are(stub: Any) -> None:
-    flow, classes, unconditional, gan = (await stub.ListModels(pb.ListModelsRequest())).models
+    flow, classes, unconditional, gan, large, packed = (await stub.ListModels(pb.ListModelsRequest())).models
     assert (flow.architecture, list(flow.samplers)) == (
         "StableDiffusion3Pipeline",
         [pb.SAMPLER_FLOW_MATCH_EULER],
@@ -70,6 +87,11 @@ async def test_models_say_what_they_are(stub: Any) -> None:
     assert classes.conditioning == pb.CONDITIONING_LABEL and "goldfish" in classes.labels
     assert unconditional.conditioning == pb.CONDITIONING_NONE and unconditional.guidance == pb.GUIDANCE_NONE
     assert unconditional.samplers[0] == pb.SAMPLER_DDPM and pb.SAMPLER_UNIPC in unconditional.samplers
+    assert (large.architecture, large.guidance) == (
+        "StableDiffusionXLPipeline",
+        pb.GUIDANCE_CLASSIFIER_FREE,
+    )
+    assert (packed.architecture, packed.guidance) == ("FluxPipeline", pb.GUIDANCE_DISTILLED)
     assert (tuple(gan.labels), gan.default_steps, list(gan.samplers)) == (LABELS, 1, [])
     assert gan.default_truncation == pytest.approx(0.7) and not flow.HasField("default_truncation")
     assert set(gan.capabilities) == {
@@ -93,6 +115,16 @@ async def test_a_seed_makes_its_image_alone_and_in_company(stub: Any, model: str
     together = images(first)
     assert np.abs(together[1] - alone).max() <= 1
     assert np.abs(together[0] - alone).max() > 5
+
+
+async def test_a_guidance_scale_that_the_model_hears_is_each_rows_own(stub: Any) -> None:
+    requests = [generate("packed", seed=1, steps=3, guidance_scale=scale) for scale in (0.0, 3.5, 9.0)]
+    together = await asyncio.gather(*(collect(stub.Generate(request)) for request in requests))
+    drawn = [images(responses)[0] for responses in together]
+    for request, image in zip(requests, drawn, strict=True):
+        (alone,) = images(await collect(stub.Generate(request)))
+        assert np.abs(image - alone).max() <= 1
+    assert np.abs(drawn[0] - drawn[1]).max() > 5 and np.abs(drawn[1] - drawn[2]).max() > 5
 
 
 async def test_generators_requests_share_a_pass(stub: Any, registry: CollectorRegistry) -> None:
@@ -144,7 +176,7 @@ async def test_latent_walks_of_a_generator(stub: Any) -> None:
     assert np.abs(between[1] - between[0]).max() > 2
 
 
-@pytest.mark.parametrize("model", ["flow", "classes", "pixels"])
+@pytest.mark.parametrize("model", ["flow", "classes", "pixels", "large", "packed"])
 async def test_edits(stub: Any, model: str) -> None:
     mask = np.zeros((16, 16), np.uint8)
     mask[:, 8:] = 255
@@ -166,6 +198,9 @@ BAD: list[tuple[str, Message, str]] = [
     ("Generate", generate("flow", sampler=pb.SAMPLER_DDIM), "parameters.sampler"),
     ("Generate", generate("flow", truncation=0.5), "parameters.truncation"),
     ("Generate", generate("flow", width=18), "parameters.width"),
+    ("Generate", generate("packed", negative_prompt="blurry"), "parameters.negative_prompt"),
+    ("Generate", generate("packed", width=18), "parameters.width"),
+    ("Generate", generate("large", sampler=pb.SAMPLER_FLOW_MATCH_EULER), "parameters.sampler"),
     ("Generate", generate("classes", "a goldfish"), "prompt"),
     ("Generate", generate("classes", negative_prompt="blurry"), "parameters.negative_prompt"),
     ("Generate", generate("classes", width=8, height=8), "parameters.width"),

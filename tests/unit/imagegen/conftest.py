@@ -13,9 +13,11 @@ from imagegen.prompts import PromptCache
 from imagegen.testing import (
     save_tiny_ddpm,
     save_tiny_dit,
+    save_tiny_flux,
     save_tiny_gan,
     save_tiny_pipeline,
     save_tiny_sd3,
+    save_tiny_sdxl,
     save_tiny_vae,
 )
 from prometheus_client import CollectorRegistry
@@ -57,6 +59,8 @@ def family_paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("families")
     return {
         "sd3": save_tiny_sd3(folder / "sd3"),
+        "sdxl": save_tiny_sdxl(folder / "sdxl"),
+        "flux": save_tiny_flux(folder / "flux"),
         "dit": save_tiny_dit(folder / "dit"),
         "ddpm": save_tiny_ddpm(folder / "ddpm"),
         "gan": save_tiny_gan(folder / "gan"),

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from imagegen.domain import Sampler
@@ -34,6 +36,16 @@ def test_a_shift_spends_more_steps_on_much_noise() -> None:
     assert all(shifted.timestep(step) > plain.timestep(step) for step in range(1, 9))
 
 
+def test_dynamic_shifting_spends_more_steps_on_much_noise_in_large_images() -> None:
+    bank = FlowSamplerBank({"use_dynamic_shifting": True}, token_cells=4, even_sigmas=True)
+    small, large = (bank.schedule(None, 10, cells=4 * tokens) for tokens in (256, 4096))
+    assert small.timestep(0) == large.timestep(0) == 1000
+    assert all(large.timestep(step) > small.timestep(step) for step in range(1, 10))
+    # exp(mu) / (exp(mu) + 1 / sigma - 1) at sigma 0.5, for a mu of 0.5 at 256 tokens and of 1.15 at 4,096.
+    assert small.timestep(5) == pytest.approx(1000 * math.exp(0.5) / (math.exp(0.5) + 1))
+    assert large.timestep(5) == pytest.approx(1000 * math.exp(1.15) / (math.exp(1.15) + 1))
+
+
 def test_schedules_share_no_state() -> None:
     bank = FlowSamplerBank({})
     first = bank.schedule(Sampler.FLOW_MATCH_EULER, 5)
@@ -42,7 +54,7 @@ def test_schedules_share_no_state() -> None:
     assert first.step_count == 5
 
 
-@pytest.mark.parametrize("option", ["use_dynamic_shifting", "stochastic_sampling", "invert_sigmas"])
+@pytest.mark.parametrize("option", ["stochastic_sampling", "invert_sigmas"])
 def test_schedules_of_other_kinds_are_refused(option: str) -> None:
     with pytest.raises(ValueError, match=option):
         FlowSamplerBank({option: True})

@@ -7,7 +7,9 @@ import pytest
 import torch
 from imagegen.domain import Capability, Conditioning, Guidance, Sampler
 from imagegen.models.loading import LoadOptions, ModelLoadError, load_model
-from imagegen.testing import LABELS
+from imagegen.models.loading.source import find_variant
+from imagegen.testing import LABELS, save_tiny_flux
+from safetensors.torch import load_file
 
 
 def test_pipeline_says_what_it_is(pipeline_path: Path) -> None:
@@ -53,6 +55,24 @@ def test_a_flow_matching_transformer_says_what_it_is(family_paths: dict[str, Pat
     # A patch is two latent cells of two pixels each; positions end at twice the trained size.
     assert (model.default_width, model.max_size, model.size_granularity) == (16, 32, 4)
     assert (model.conditioning, model.guidance) == (Conditioning.TEXT, Guidance.CLASSIFIER_FREE)
+
+
+def test_a_model_of_two_text_encoders_says_what_it_is(family_paths: dict[str, Path]) -> None:
+    model = load_model("x", str(family_paths["sdxl"]), LoadOptions()).description
+    assert (model.architecture, model.samplers[0]) == ("StableDiffusionXLPipeline", Sampler.DDIM)
+    assert (model.default_width, model.max_size, model.size_granularity) == (16, 32, 2)
+    assert (model.conditioning, model.guidance) == (Conditioning.TEXT, Guidance.CLASSIFIER_FREE)
+
+
+def test_guidance_may_have_been_distilled(family_paths: dict[str, Path], tmp_path: Path) -> None:
+    model = load_model("x", str(family_paths["flux"]), LoadOptions()).description
+    assert (model.architecture, model.samplers) == ("FluxPipeline", (Sampler.FLOW_MATCH_EULER,))
+    assert (model.guidance, model.default_guidance_scale) == (Guidance.DISTILLED, 3.5)
+    # A token is two latent cells of two pixels each; the size is that of the autoencoder.
+    assert (model.default_width, model.max_size, model.size_granularity) == (16, 32, 4)
+    assert model.latent_shape == (4, 8, 8)
+    other = load_model("x", str(save_tiny_flux(tmp_path, distilled=False)), LoadOptions()).description
+    assert (other.guidance, other.default_guidance_scale) == (Guidance.NONE, 0.0)
 
 
 def test_classes_are_the_labels_of_a_diffusion_transformer(family_paths: dict[str, Path]) -> None:
@@ -101,66 +121,116 @@ def test_images_of_one_size_must_fit_the_limit_before_weights_are_read(
         load_model("x", str(copy), LoadOptions(max_size=15))
 
 
-@pytest.mark.parametrize("kind", ["sd3", "dit", "ddpm", "gan"])
+@pytest.mark.parametrize("kind", ["sdxl", "sd3", "flux", "dit", "ddpm", "gan"])
 def test_number_type_is_the_denoisers(family_paths: dict[str, Path], kind: str, pipeline_path: Path) -> None:
     for path in (family_paths[kind], pipeline_path):
         model = load_model("x", str(path), LoadOptions(dtype=torch.bfloat16))
         assert model.description.dtype == "bfloat16"
 
 
-def test_pickled_weights_are_refused(pipeline_path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_pickled_weights_are_refused(pipeline_path: Path, tmp_path: Path, part: str) -> None:
     copy = shutil.copytree(pipeline_path, tmp_path / "copy")
-    safe = copy / "unet" / "diffusion_pytorch_model.safetensors"
-    torch.save({}, safe.with_suffix(".bin"))
+    (safe,) = (copy / part).glob("*.safetensors")
+    torch.save(load_file(safe), safe.with_suffix(".bin"))
     safe.unlink()
-    with pytest.raises(ModelLoadError, match="copy"):
+    with pytest.raises(ModelLoadError, match=f"copy.*its {part} has no safetensors weights"):
         load_model("x", str(copy), LoadOptions())
 
 
+def test_weights_may_be_of_a_variant(pipeline_path: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(pipeline_path, tmp_path / "copy")
+    plain = [*copy.rglob("*.safetensors")]
+    assert len(plain) == 3
+    for weights in plain:
+        weights.rename(weights.with_suffix(".fp16.safetensors"))
+    model = load_model("x", str(copy), LoadOptions()).description
+    assert model == load_model("x", str(pipeline_path), LoadOptions()).description
+    unet = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    shutil.copy(unet.with_suffix(".fp16.safetensors"), unet.with_suffix(".non_ema.safetensors"))
+    with pytest.raises(ModelLoadError, match="its unet has several variants of its weights: fp16, non_ema"):
+        load_model("x", str(copy), LoadOptions())
+    unet.with_suffix(".fp16.safetensors").rename(unet)
+    assert load_model("x", str(copy), LoadOptions()).description == model
+
+
+def test_variants_in_several_files_are_found_by_their_index(tmp_path: Path) -> None:
+    for name, variant in (
+        ("model.safetensors.index.json", None),
+        ("diffusion_pytorch_model.safetensors.index.fp16.json", "fp16"),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).touch()
+        (folder / "model.fp32-00001-of-00002.safetensors").touch()
+        assert find_variant(folder) == variant
+
+
 @pytest.mark.parametrize(
-    ("file", "changes"),
+    ("file", "changes", "named"),
     [
-        ("model_index.json", {"_class_name": ["my_code", "MyPipeline"]}),
-        ("model_index.json", {"_class_name": "FluxPipeline"}),
-        ("unet/config.json", {"in_channels": 9}),
-        ("unet/config.json", {"addition_embed_type": "text_time"}),
-        ("vae/config.json", {"latent_channels": 8}),
-        ("unet/config.json", {"sample_size": [8, 8]}),
+        ("model_index.json", {"_class_name": ["my_code", "MyPipeline"]}, "MyPipeline"),
+        ("model_index.json", {"_class_name": "KolorsPipeline"}, "KolorsPipeline"),
+        ("unet/config.json", {"in_channels": 9}, "U-Net takes 9 channels"),
+        ("unet/config.json", {"addition_embed_type": "text_time"}, "addition_embed_type, text_time"),
+        ("unet/config.json", {"class_embed_type": "timestep"}, "class_embed_type, timestep"),
+        ("unet/config.json", {"num_class_embeds": 1000}, "num_class_embeds, 1000"),
+        ("unet/config.json", {"encoder_hid_dim_type": "image_proj"}, "encoder_hid_dim_type, image_proj"),
+        ("unet/config.json", {"time_cond_proj_dim": 256}, "time_cond_proj_dim, 256"),
+        ("unet/config.json", {"sample_size": [8, 8]}, "sample_size"),
+        ("vae/config.json", {"latent_channels": 8}, "latents have 8"),
+        ("vae/config.json", {"latents_mean": [0.0] * 4}, "latents_mean"),
+        ("scheduler/scheduler_config.json", {"_class_name": "EDMEulerScheduler"}, "EDMEulerScheduler"),
+        ("scheduler/scheduler_config.json", {"_class_name": "LCMScheduler"}, "LCMScheduler"),
     ],
 )
 def test_other_kinds_of_model_are_refused(
-    pipeline_path: Path, tmp_path: Path, file: str, changes: dict[str, object]
+    pipeline_path: Path, tmp_path: Path, file: str, changes: dict[str, object], named: str
 ) -> None:
     copy = shutil.copytree(pipeline_path, tmp_path / "copy")
     config = json.loads((copy / file).read_text())
     (copy / file).write_text(json.dumps(config | changes))
-    with pytest.raises(ModelLoadError):
+    with pytest.raises(ModelLoadError, match=f"copy.*{named}"):
         load_model("x", str(copy), LoadOptions())
 
 
 @pytest.mark.parametrize(
-    ("kind", "file", "changes"),
+    ("kind", "file", "changes", "named"),
     [
-        ("sd3", "transformer/config.json", {"in_channels": 16}),
-        ("sd3", "scheduler/scheduler_config.json", {"_class_name": "DDIMScheduler"}),
-        ("sd3", "scheduler/scheduler_config.json", {"use_dynamic_shifting": True}),
-        ("sd3", "generation_config.json", {"max_sequence_length": 513}),
-        ("dit", "transformer/config.json", {"sample_size": None}),
-        ("ddpm", "unet/config.json", {"in_channels": 1}),
-        ("ddpm", "unet/config.json", {"num_class_embeds": 10}),
-        ("ddpm", "unet/config.json", {"time_embedding_type": "fourier"}),
-        ("gan", "config.json", {"architecture": "Other"}),
-        ("gan", "config.json", {"block_size": 4}),
-        ("gan", "config.json", {"latent_dim": 5}),
+        ("sdxl", "model_index.json", {"requires_aesthetics_score": True}, "aesthetics"),
+        ("sdxl", "unet/config.json", {"addition_embed_type": "image"}, "addition_embed_type, image"),
+        ("sdxl", "unet/config.json", {"addition_time_embed_dim": 4}, "addition_time_embed_dim, 4"),
+        ("sdxl", "unet/config.json", {"addition_time_embed_dim": None}, "addition_time_embed_dim, None"),
+        ("sd3", "transformer/config.json", {"in_channels": 16}, "transformer takes 16 channels"),
+        ("sd3", "scheduler/scheduler_config.json", {"_class_name": "DDIMScheduler"}, "DDIMScheduler"),
+        ("sd3", "scheduler/scheduler_config.json", {"stochastic_sampling": True}, "stochastic_sampling"),
+        ("sd3", "generation_config.json", {"max_sequence_length": 513}, "max_sequence_length"),
+        ("flux", "transformer/config.json", {"in_channels": 96}, "in_channels, 96"),
+        ("flux", "transformer/config.json", {"out_channels": 4}, "out_channels, 4"),
+        ("flux", "transformer/config.json", {"patch_size": 2}, "patch_size, 2"),
+        ("flux", "vae/config.json", {"sample_size": None}, "sample_size"),
+        ("flux", "scheduler/scheduler_config.json", {"invert_sigmas": True}, "invert_sigmas"),
+        ("dit", "transformer/config.json", {"sample_size": None}, "sample_size"),
+        ("ddpm", "unet/config.json", {"in_channels": 1}, "U-Net maps 1 channels"),
+        ("ddpm", "unet/config.json", {"num_class_embeds": 10}, "num_class_embeds"),
+        ("ddpm", "unet/config.json", {"time_embedding_type": "fourier"}, "time_embedding_type"),
+        ("gan", "config.json", {"architecture": "Other"}, "Other"),
+        ("gan", "config.json", {"block_size": 4}, "block_size"),
+        ("gan", "config.json", {"latent_dim": 5}, "size mismatch"),
     ],
 )
 def test_variants_that_are_not_served_are_refused(
-    family_paths: dict[str, Path], tmp_path: Path, kind: str, file: str, changes: dict[str, object]
+    family_paths: dict[str, Path],
+    tmp_path: Path,
+    kind: str,
+    file: str,
+    changes: dict[str, object],
+    named: str,
 ) -> None:
     copy = shutil.copytree(family_paths[kind], tmp_path / "copy")
     config = json.loads((copy / file).read_text()) if (copy / file).is_file() else {}
     (copy / file).write_text(json.dumps(config | changes))
-    with pytest.raises(ModelLoadError, match="copy"):
+    with pytest.raises(ModelLoadError, match=rf"(?s)copy.*{named}"):
         load_model("x", str(copy), LoadOptions())
 
 

@@ -45,6 +45,7 @@ MODEL = ModelDescription(
 UNCONDITIONAL = replace(
     MODEL, conditioning=Conditioning.NONE, guidance=Guidance.NONE, default_guidance_scale=0.0
 )
+DISTILLED = replace(MODEL, guidance=Guidance.DISTILLED)
 GENERATOR = replace(
     UNCONDITIONAL,
     conditioning=Conditioning.LABEL,
@@ -111,6 +112,8 @@ def test_bounds_themselves_are_accepted() -> None:
     [
         (UNCONDITIONAL, {"guidance_scale": 1.5}, "parameters.guidance_scale"),
         (UNCONDITIONAL, {"negative_prompt": "x"}, "parameters.negative_prompt"),
+        (DISTILLED, {"negative_prompt": "x"}, "parameters.negative_prompt"),
+        (DISTILLED, {"guidance_scale": 50.1}, "parameters.guidance_scale"),
         (CLASSES, {"negative_prompt": "x"}, "parameters.negative_prompt"),
         (GENERATOR, {"negative_prompt": "cat"}, "parameters.negative_prompt"),
         (GENERATOR, {"sampler": Sampler.EULER}, "parameters.sampler"),
@@ -131,6 +134,7 @@ def test_what_a_family_cannot_do_is_named(
 def test_guidance_that_is_off_is_accepted_where_there_is_none() -> None:
     assert resolve(DiffusionParameters(), UNCONDITIONAL, LIMITS).guidance_scale == 0
     assert resolve(DiffusionParameters(guidance_scale=1.0), UNCONDITIONAL, LIMITS).guidance_scale == 1
+    assert resolve(DiffusionParameters(guidance_scale=50.0), DISTILLED, LIMITS).guidance_scale == 50
     assert resolve(DiffusionParameters(negative_prompt="dog"), CLASSES, LIMITS).guidance_scale == 5
 
 

@@ -15,21 +15,28 @@ from imagegen.models.base import LatentModel
 from imagegen.models.loading.autoencoder import load_autoencoder
 from imagegen.models.loading.ddpm import load_ddpm
 from imagegen.models.loading.dit import load_dit
+from imagegen.models.loading.flux import load_flux
 from imagegen.models.loading.gan import load_gan
 from imagegen.models.loading.options import LoadOptions
 from imagegen.models.loading.source import Source
 from imagegen.models.loading.stable_diffusion import load_stable_diffusion
 from imagegen.models.loading.stable_diffusion_3 import load_stable_diffusion_3
+from imagegen.models.loading.stable_diffusion_xl import load_stable_diffusion_xl
 
 __all__ = ["LoadOptions", "ModelLoadError", "load_model"]
 
 _PIPELINES: dict[str, Callable[[Source, LoadOptions], LatentModel]] = {
     "StableDiffusionPipeline": load_stable_diffusion,
     "StableDiffusionImg2ImgPipeline": load_stable_diffusion,
+    "StableDiffusionXLPipeline": load_stable_diffusion_xl,
+    "StableDiffusionXLImg2ImgPipeline": load_stable_diffusion_xl,
     "StableDiffusion3Pipeline": load_stable_diffusion_3,
     "StableDiffusion3Img2ImgPipeline": load_stable_diffusion_3,
+    "FluxPipeline": load_flux,
+    "FluxImg2ImgPipeline": load_flux,
     "DiTPipeline": load_dit,
     "DDPMPipeline": load_ddpm,
+    "DDIMPipeline": load_ddpm,
 }
 _BARE: dict[str, Callable[[Source, LoadOptions], LatentModel]] = {
     "AutoencoderKL": load_autoencoder,

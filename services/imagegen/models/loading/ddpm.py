@@ -1,22 +1,22 @@
-"""DDPMPipeline: an unconditional U-Net on pixels."""
+"""DDPMPipeline and DDIMPipeline: an unconditional U-Net on pixels."""
 
 from typing import Any
 
-from diffusers import DDPMScheduler, UNet2DModel
+from diffusers import UNet2DModel
 
 from imagegen.domain import ModelDescription
+from imagegen.models.loading.discrete import load_samplers
 from imagegen.models.loading.options import LoadOptions, read_defaults
 from imagegen.models.loading.source import MAX_SIZE_FACTOR, Source, check_square, default_steps, dtype_name
 from imagegen.models.pixel_diffusion import PIXEL_CAPABILITIES, PixelDiffusionModel
 from imagegen.models.vae import count_parameters
-from imagegen.samplers import SamplerBank
 
 
 def load_ddpm(source: Source, options: LoadOptions) -> PixelDiffusionModel:
     """The pipeline's parts. Raises ValueError for a U-Net that is not one of RGB images without a condition."""
     _check_unet(source.config(UNet2DModel, "unet"))
     unet = source.load(UNet2DModel, "unet", options, torch_dtype=options.dtype)
-    samplers = SamplerBank(source.config(DDPMScheduler, "scheduler"))
+    samplers = load_samplers(source)
     # Every block but the last halves the size.
     step = 2 ** (len(unet.config.block_out_channels) - 1)
     trained = int(unet.config.sample_size)

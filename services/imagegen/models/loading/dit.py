@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from diffusers import AutoencoderKL, DDIMScheduler, DiTTransformer2DModel
+from diffusers import AutoencoderKL, DiTTransformer2DModel
 
 from imagegen.domain import Conditioning
 from imagegen.models.dit import DiTModel
+from imagegen.models.loading.discrete import load_samplers
 from imagegen.models.loading.latent_diffusion import Sizes, check_denoiser, describe
 from imagegen.models.loading.options import LoadOptions, read_defaults
 from imagegen.models.loading.source import Source, check_fits
 from imagegen.models.vae import cell_size
-from imagegen.samplers import SamplerBank
 
 
 def load_dit(source: Source, options: LoadOptions) -> DiTModel:
@@ -21,7 +21,7 @@ def load_dit(source: Source, options: LoadOptions) -> DiTModel:
     scale = cell_size(vae_config)
     size = int(transformer_config["sample_size"]) * scale
     check_fits(size, options)
-    samplers = SamplerBank(source.config(DDIMScheduler, "scheduler"))
+    samplers = load_samplers(source)
     vae = source.load_vae("vae", vae_config, options)
     transformer = source.load(DiTTransformer2DModel, "transformer", options, torch_dtype=options.dtype)
     classes = _classes(source.index.get("id2label"), int(transformer.config.num_embeds_ada_norm))
@@ -30,7 +30,7 @@ def load_dit(source: Source, options: LoadOptions) -> DiTModel:
         options,
         read_defaults(source.reference),
         denoiser=transformer,
-        others=(vae,),
+        vae=vae,
         samplers=samplers,
         sizes=Sizes(size, size, size, scale),
         conditioning=Conditioning.LABEL,

@@ -39,14 +39,18 @@ def describe(
     own: GenerationDefaults,
     *,
     denoiser: Any,
-    others: Sequence[torch.nn.Module],
+    vae: Any,
+    encoders: Sequence[torch.nn.Module] = (),
     samplers: Samplers,
     sizes: Sizes,
     conditioning: Conditioning = Conditioning.TEXT,
     labels: Sequence[str] = (),
+    guidance: Guidance = Guidance.CLASSIFIER_FREE,
+    guidance_scale: float | None = None,
 ) -> ModelDescription:
-    """All capabilities, classifier-free guidance, and defaults of the model's `own` before the options'."""
-    guidance_scale = own.guidance_scale
+    """All capabilities, and defaults of the model's `own` before the family's or else the options'."""
+    scales = (own.guidance_scale, guidance_scale, options.default_guidance_scale)
+    scale = 0.0 if guidance is Guidance.NONE else next(scale for scale in scales if scale is not None)
     cells = sizes.default // sizes.cell
     return ModelDescription(
         id=source.model_id,
@@ -59,12 +63,12 @@ def describe(
         max_size=sizes.most,
         size_granularity=sizes.granularity,
         default_steps=default_steps(own, options, samplers),
-        default_guidance_scale=options.default_guidance_scale if guidance_scale is None else guidance_scale,
-        latent_shape=(int(denoiser.config.in_channels), cells, cells),
-        parameter_count=count_parameters(denoiser, *others),
+        default_guidance_scale=scale,
+        latent_shape=(int(vae.config.latent_channels), cells, cells),
+        parameter_count=count_parameters(denoiser, vae, *encoders),
         dtype=dtype_name(denoiser),
         device=str(options.device),
         conditioning=conditioning,
         labels=tuple(labels),
-        guidance=Guidance.CLASSIFIER_FREE,
+        guidance=guidance,
     )

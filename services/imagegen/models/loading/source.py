@@ -1,5 +1,6 @@
 """Where a model's components come from, and what loaders of all families do with them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,12 @@ from imagegen.schedules import Samplers
 
 # Attention memory grows with the fourth power of the side, and models draw badly far beyond their own size.
 MAX_SIZE_FACTOR = 2
+
+# Weights in one file or the index of several, of a variant or not, as diffusers and as transformers name them.
+_WEIGHTS = re.compile(
+    r"(diffusion_pytorch_)?model(\.(?P<one>\w+))?\.safetensors"
+    r"|(diffusion_pytorch_)?model\.safetensors\.index(\.(?P<several>\w+))?\.json"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +37,16 @@ class Source:
         return config
 
     def load(self, component: Any, subfolder: str | None, options: LoadOptions, **arguments: Any) -> Any:
-        """A component of the class given, from safetensors, placed and frozen."""
+        """A component of the class given, from safetensors, placed and frozen.
+
+        In a directory that has weights of one variant alone ("fp16") those are taken. Raises ValueError where there are
+        none, or several and none without a variant.
+        """
         where = {} if subfolder is None else {"subfolder": subfolder}
         # A directory is enough; without this the loaders ask the hub about it all the same.
         local = Path(self.reference).is_dir()
+        if local and (variant := find_variant(Path(self.reference) / (subfolder or ""))):
+            where["variant"] = variant
         module = component.from_pretrained(
             self.reference, use_safetensors=True, local_files_only=local, **where, **arguments
         )
@@ -41,6 +54,9 @@ class Source:
 
     def load_vae(self, subfolder: str | None, config: Mapping[str, Any], options: LoadOptions) -> Any:
         """An autoencoder of the asked number type, but float32 where it overflows in half precision."""
+        for option in ("latents_mean", "latents_std"):
+            if config.get(option) is not None:
+                raise ValueError(f"its autoencoder's {option} is not supported")
         dtype = torch.float32 if config.get("force_upcast", True) else options.dtype
         return self.load(AutoencoderKL, subfolder, options, torch_dtype=dtype)
 
@@ -48,6 +64,21 @@ class Source:
         """A tokenizer of the class given."""
         local = Path(self.reference).is_dir()
         return tokenizer.from_pretrained(self.reference, subfolder=subfolder, local_files_only=local)
+
+
+def find_variant(folder: Path) -> str | None:
+    """The only variant of the safetensors weights in a directory; None where there are weights without one."""
+    names = [path.name for path in sorted(folder.iterdir())] if folder.is_dir() else []
+    variants = {match["one"] or match["several"] for match in map(_WEIGHTS.fullmatch, names) if match}
+    if not variants:
+        raise ValueError(f"its {folder.name} has no safetensors weights; others are not read")
+    if None in variants:
+        return None
+    if len(variants) > 1:
+        raise ValueError(
+            f"its {folder.name} has several variants of its weights: {', '.join(sorted(variants))}"
+        )
+    return str(variants.pop())
 
 
 def place(module: Any, device: torch.device) -> Any:

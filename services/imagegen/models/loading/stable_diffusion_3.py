@@ -1,33 +1,31 @@
 """StableDiffusion3Pipeline: a transformer, an autoencoder, two CLIP text encoders and, where there is one, a T5."""
 
-from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel
-from transformers import CLIPTextModelWithProjection, CLIPTokenizer, T5EncoderModel, T5TokenizerFast
+from diffusers import AutoencoderKL, SD3Transformer2DModel
 
-from imagegen.flow_matching import FlowSamplerBank
+from imagegen.models.loading.flow import load_flow_samplers
 from imagegen.models.loading.latent_diffusion import Sizes, check_denoiser, describe
 from imagegen.models.loading.options import LoadOptions, read_defaults
 from imagegen.models.loading.source import MAX_SIZE_FACTOR, Source
-from imagegen.models.stable_diffusion_3 import StableDiffusion3Model, TextTower
+from imagegen.models.loading.text import load_clip, load_t5
+from imagegen.models.stable_diffusion_3 import StableDiffusion3Model
 from imagegen.models.vae import cell_size
 
 # The pipeline's own default of max_sequence_length.
 _T5_TOKENS = 256
-_SCHEDULER = "FlowMatchEulerDiscreteScheduler"
 
 
 def load_stable_diffusion_3(source: Source, options: LoadOptions) -> StableDiffusion3Model:
-    """The pipeline's parts. Raises ValueError for a scheduler that is not of flow matching."""
+    """The pipeline's parts. Raises ValueError for those that do not fit each other."""
     vae_config = source.config(AutoencoderKL, "vae")
     transformer_config = source.config(SD3Transformer2DModel, "transformer")
     check_denoiser("transformer", transformer_config, vae_config)
-    scheduler_config = source.config(FlowMatchEulerDiscreteScheduler, "scheduler")
-    if scheduler_config.get("_class_name") != _SCHEDULER:
-        raise ValueError(f"its scheduler {scheduler_config.get('_class_name')} is not {_SCHEDULER}")
-    samplers = FlowSamplerBank(scheduler_config)
+    samplers = load_flow_samplers(source, token_cells=int(transformer_config["patch_size"]) ** 2)
     vae = source.load_vae("vae", vae_config, options)
     transformer = source.load(SD3Transformer2DModel, "transformer", options, torch_dtype=options.dtype)
-    clips = (_clip(source, "", options), _clip(source, "_2", options))
-    t5 = _t5(source, options)
+    clips = (load_clip(source, "", options), load_clip(source, "_2", options))
+    # The index says whether there is a third encoder, but not of which class.
+    has_t5 = (source.index.get("text_encoder_3") or [None])[0] is not None
+    t5 = load_t5(source, "_3", options) if has_t5 else None
     own = read_defaults(source.reference)
     scale = cell_size(vae.config)
     patch = scale * int(transformer.config.patch_size)
@@ -39,7 +37,8 @@ def load_stable_diffusion_3(source: Source, options: LoadOptions) -> StableDiffu
         options,
         own,
         denoiser=transformer,
-        others=(vae, *(tower.encoder for tower in (*clips, t5) if tower)),
+        vae=vae,
+        encoders=[tower.encoder for tower in (*clips, t5) if tower],
         samplers=samplers,
         sizes=Sizes(min(trained // patch * patch, most), most, patch, scale),
     )
@@ -53,21 +52,4 @@ def load_stable_diffusion_3(source: Source, options: LoadOptions) -> StableDiffu
         description=description,
         device=options.device,
         score_sigma=options.score_sigma,
-    )
-
-
-def _clip(source: Source, suffix: str, options: LoadOptions) -> TextTower:
-    return TextTower(
-        source.load_tokenizer(CLIPTokenizer, f"tokenizer{suffix}"),
-        source.load(CLIPTextModelWithProjection, f"text_encoder{suffix}", options, dtype=options.dtype),
-    )
-
-
-def _t5(source: Source, options: LoadOptions) -> TextTower | None:
-    """The third encoder; the index says whether there is one, but not of which class."""
-    if (source.index.get("text_encoder_3") or [None])[0] is None:
-        return None
-    return TextTower(
-        source.load_tokenizer(T5TokenizerFast, "tokenizer_3"),
-        source.load(T5EncoderModel, "text_encoder_3", options, dtype=options.dtype),
     )

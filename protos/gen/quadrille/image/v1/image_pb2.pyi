@@ -147,6 +147,8 @@ class _GuidanceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Guidance.Val
     """Not at all: a guidance scale above 1 and negative prompts are refused."""
     GUIDANCE_CLASSIFIER_FREE: _Guidance.ValueType  # 2
     """Classifier-free guidance, away from the negative prompt (Ho and Salimans, 2022)."""
+    GUIDANCE_DISTILLED: _Guidance.ValueType  # 3
+    """The model is told the guidance scale, as it learned from a guided one; negative prompts are refused."""
 
 class Guidance(_Guidance, metaclass=_GuidanceEnumTypeWrapper):
     """Guidance is how a model holds to a prompt."""
@@ -157,6 +159,8 @@ GUIDANCE_NONE: Guidance.ValueType  # 1
 """Not at all: a guidance scale above 1 and negative prompts are refused."""
 GUIDANCE_CLASSIFIER_FREE: Guidance.ValueType  # 2
 """Classifier-free guidance, away from the negative prompt (Ho and Salimans, 2022)."""
+GUIDANCE_DISTILLED: Guidance.ValueType  # 3
+"""The model is told the guidance scale, as it learned from a guided one; negative prompts are refused."""
 Global___Guidance: _TypeAlias = Guidance  # noqa: Y015
 
 class _ImageFormat:
@@ -229,7 +233,9 @@ class DiffusionParameters(_message.Message):
     PREVIEW_EVERY_STEPS_FIELD_NUMBER: _builtins.int
     TRUNCATION_FIELD_NUMBER: _builtins.int
     negative_prompt: _builtins.str
-    """What the image should not show; a label where the model takes labels. Default empty. Without guidance it has no effect."""
+    """What the image should not show; a label where the model takes labels. Default empty. Where guidance is off it has no
+    effect; a model whose guidance is not classifier-free refuses it.
+    """
     width: _builtins.int
     """Width in pixels, a multiple of the model's granularity, up to its limit. Default: the model's own."""
     height: _builtins.int
@@ -237,7 +243,7 @@ class DiffusionParameters(_message.Message):
     steps: _builtins.int
     """Denoising steps, 1 to 1000. Default: the model's own. A model without samplers takes one step, whatever is asked."""
     guidance_scale: _builtins.float
-    """Classifier-free guidance scale, 0 to 50; up to 1 is off. Default: the model's own."""
+    """Guidance scale, 0 to 50; up to 1 is off where guidance is classifier-free. Default: the model's own."""
     sampler: Global___Sampler.ValueType
     """Sampler. Default: the model's own."""
     seed: _builtins.int
