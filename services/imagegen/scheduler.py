@@ -3,13 +3,23 @@
 A request is a stage of `steps` steps over `rows` rows (images). Rows of all running requests that share a
 stage key may share a forward pass, whatever their step, so requests join and leave between steps. A step of a
 request is complete when each of its rows was in a batch once; many rows take several batches a step.
+
+Keys share the device's time in deficit round robin; within a key, the order is by priority, then deadline.
 """
 
-from dataclasses import dataclass
+import math
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-# An entry overtaken this often counts as one priority higher: the lowest priority waits long, never for ever.
-AGING_ADMISSIONS = 4
+from imagegen.round_robin import DeficitRoundRobin
+
+# Who was passed over this often counts as one priority higher: the lowest priority waits long, never for ever.
+AGING_TURNS = 4
+# Device seconds that a key may take before another that waits gets its turn, or one batch where that takes longer.
+QUANTUM_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +31,20 @@ class StageKey:
     width: int = 0
     owner: int | None = None
 
+    @property
+    def flow(self) -> "StageKey":
+        """What has one share of the device's time: a key, and all together that a model does for its owners alone."""
+        return self if self.owner is None else replace(self, owner=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`steps` passes over each of `rows` rows."""
+    """`steps` passes over each of `rows` rows; in each a row is `evaluations` rows to the network, 2 with guidance."""
 
     key: StageKey
     rows: int
     steps: int
+    evaluations: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +84,20 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows for one forward pass."""
+    """Rows for one forward pass.
+
+    `evaluations` are rows as the network sees them, and `occupancy`, above 0 and at most 1, is how near they and
+    the images come to the most there may be.
+    """
 
     key: StageKey
     slices: tuple[Slice, ...]
+    evaluations: int
+    occupancy: float
 
     @property
     def rows(self) -> int:
-        """Number of rows."""
+        """Number of images."""
         return sum(part.stop - part.start for part in self.slices)
 
 
@@ -101,8 +123,15 @@ class _Running:
     stage: Stage
     arrival: int
     last_turn: int
+    passed_over: int = 0
     step: int = 0
     row: int = 0
+
+    @property
+    def order(self) -> tuple[float, ...]:
+        """Least first, among those that could be in the same batch."""
+        priority = self.entry.priority + self.passed_over // AGING_TURNS
+        return -priority, _due(self.entry), self.last_turn, self.arrival
 
 
 class QueueFullError(Exception):
@@ -110,15 +139,26 @@ class QueueFullError(Exception):
 
 
 class Scheduler:
-    """Priority, then first come first served, with aging; running requests take turns."""
+    """Admits by priority, share of the device and deadline, with aging; running requests take turns."""
 
-    def __init__(self, max_batch_rows: int, max_running_rows: int, max_waiting: int) -> None:
-        """`max_running_rows` bounds what is admitted; a request weighs its rows, at most `max_batch_rows`."""
+    def __init__(
+        self,
+        max_batch_rows: int,
+        max_running_rows: int,
+        max_waiting: int,
+        max_evaluations: Callable[[StageKey], int] = lambda _: sys.maxsize,
+    ) -> None:
+        """`max_running_rows` bounds what is admitted; a request weighs its rows, at most `max_batch_rows`.
+
+        `max_evaluations` bounds a batch of that key; a single row is always let through.
+        """
         if not 1 <= max_batch_rows <= max_running_rows:
             raise ValueError("max_running_rows must be at least max_batch_rows, and both positive")
         self._max_batch_rows = max_batch_rows
         self._max_running_rows = max_running_rows
         self._max_waiting = max_waiting
+        self._max_evaluations = max_evaluations
+        self._turns = DeficitRoundRobin[StageKey](QUANTUM_SECONDS)
         self._waiting: dict[int, _Waiting] = {}
         self._running: dict[int, _Running] = {}
         self._cancelled: set[int] = set()
@@ -156,49 +196,72 @@ class Scheduler:
             self._cancelled.add(request_id)
 
     def admit(self, now: float) -> Admission:
-        """Drop what is cancelled or expired, then admit what fits; the first in rank is never skipped."""
+        """Drop what is cancelled or expired, then admit what fits; the first in rank is never skipped.
+
+        Among equals in priority goes first whose flow has the fewest rows running, then whose deadline is nearest.
+        """
         dropped = [*self._drop(self._waiting, now), *self._drop(self._running, now)]
         self._cancelled.clear()
         started: list[int] = []
-        room = self._max_running_rows - sum(self._weight(run.stage) for run in self._running.values())
+        weights: Counter[StageKey] = Counter()
+        for run in self._running.values():
+            weights[run.stage.key.flow] += self._weight(run.stage)
+
+        def order(item: _Waiting) -> tuple[float, ...]:
+            flow = item.entry.stage.key.flow
+            return -self._rank(item), weights[flow], _due(item.entry), item.arrival
+
         while self._waiting:
-            first = max(self._waiting.values(), key=lambda item: (self._rank(item), -item.arrival))
-            weight = self._weight(first.entry.stage)
-            if weight > room:
+            first = min(self._waiting.values(), key=order)
+            entry, weight = first.entry, self._weight(first.entry.stage)
+            if weights.total() + weight > self._max_running_rows:
                 break
-            room -= weight
-            del self._waiting[first.entry.id]
+            weights[entry.stage.key.flow] += weight
+            del self._waiting[entry.id]
             self._admissions += 1
-            self._running[first.entry.id] = _Running(
-                first.entry, first.entry.stage, first.arrival, last_turn=self._turn
-            )
-            started.append(first.entry.id)
+            self._running[entry.id] = _Running(entry, entry.stage, first.arrival, last_turn=self._turn)
+            started.append(entry.id)
         return Admission(tuple(dropped), tuple(started))
 
     def next_batch(self) -> Batch | None:
-        """Rows of the stage key whose request waited longest for a turn, filled with others of that key."""
-        if not self._running:
+        """Rows of the flow whose turn it is; what cannot share a pass with the first in order waits."""
+        flow = self._turns.choose(run.stage.key.flow for run in self._running.values())
+        if flow is None:
             return None
-        in_turn = sorted(self._running.values(), key=lambda run: (run.last_turn, run.arrival))
-        key = in_turn[0].stage.key
+        in_order = sorted(
+            (run for run in self._running.values() if run.stage.key.flow == flow), key=lambda run: run.order
+        )
+        key = in_order[0].stage.key
+        limit = self._max_evaluations(key)
         slices: list[Slice] = []
-        room = self._max_batch_rows
-        for run in in_turn:
-            if run.stage.key == key and room:
-                stop = min(run.stage.rows, run.row + room)
-                slices.append(Slice(run.entry.id, run.step, run.row, stop))
-                room -= stop - run.row
-        return Batch(key, tuple(slices))
+        rows = evaluations = 0
+        for run in in_order:
+            each = run.stage.evaluations
+            room = min(self._max_batch_rows - rows, max((limit - evaluations) // each, 0 if slices else 1))
+            taken = min(run.stage.rows - run.row, room)
+            if run.stage.key == key and taken:
+                slices.append(Slice(run.entry.id, run.step, run.row, run.row + taken))
+                rows += taken
+                evaluations += taken * each
+        occupancy = min(1.0, max(rows / self._max_batch_rows, evaluations / limit))
+        return Batch(key, tuple(slices), evaluations, occupancy)
 
-    def complete(self, batch: Batch) -> list[StepDone]:
-        """Record that a batch ran and return the steps it completed; requests removed since are ignored."""
+    def complete(self, batch: Batch, seconds: float) -> list[StepDone]:
+        """Record that a batch ran in `seconds` of the device and return the steps it completed.
+
+        Requests removed since are ignored.
+        """
         self._turn += 1
+        self._turns.charge(batch.key.flow, seconds)
+        for other in self._running.values():
+            if other.stage.key.flow == batch.key.flow:
+                other.passed_over += 1
         done: list[StepDone] = []
         for part in batch.slices:
             run = self._running.get(part.id)
             if run is None:
                 continue
-            run.last_turn = self._turn
+            run.last_turn, run.passed_over = self._turn, 0
             run.row = part.stop
             if run.row == run.stage.rows:
                 run.row = 0
@@ -209,7 +272,7 @@ class Scheduler:
     def continue_with(self, request_id: int, stage: Stage) -> None:
         """Let a running request go on with another stage."""
         run = self._running[request_id]
-        run.stage, run.step, run.row = stage, 0, 0
+        run.stage, run.step, run.row, run.passed_over = stage, 0, 0, 0
 
     def remove(self, request_id: int) -> None:
         """Forget a request, finished or failed. Unknown ids are ignored."""
@@ -223,7 +286,7 @@ class Scheduler:
 
     def _rank(self, item: _Waiting) -> int:
         overtaken = self._admissions - item.admissions_before
-        return item.entry.priority + overtaken // AGING_ADMISSIONS
+        return item.entry.priority + overtaken // AGING_TURNS
 
     def _weight(self, stage: Stage) -> int:
         return min(stage.rows, self._max_batch_rows)
@@ -243,3 +306,7 @@ class Scheduler:
                 continue
             del items[request_id]
         return dropped
+
+
+def _due(entry: Entry) -> float:
+    return math.inf if entry.deadline is None else entry.deadline

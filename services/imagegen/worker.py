@@ -130,9 +130,10 @@ class Worker:
         with self._work:
             batch = self._scheduler.next_batch()
         if batch is not None:
+            begun = time.monotonic()
             self._execute(batch)
             with self._work:
-                done = self._scheduler.complete(batch)
+                done = self._scheduler.complete(batch, time.monotonic() - begun)
             for step in done:
                 self._step_done(step)
         self._progress_at = time.monotonic()

@@ -1,8 +1,11 @@
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from imagegen.scheduler import (
-    AGING_ADMISSIONS,
+    AGING_TURNS,
+    QUANTUM_SECONDS,
     DropReason,
     Entry,
     QueueFullError,
@@ -28,7 +31,7 @@ def run_to_end(scheduler: Scheduler) -> list[int]:
         scheduler.admit(0.0)
         batch = scheduler.next_batch()
         assert batch is not None
-        for done in scheduler.complete(batch):
+        for done in scheduler.complete(batch, QUANTUM_SECONDS):
             if done.stage_done:
                 scheduler.remove(done.id)
                 finished.append(done.id)
@@ -41,13 +44,13 @@ def test_requests_join_and_leave_between_steps() -> None:
     scheduler.admit(0.0)
     first = scheduler.next_batch()
     assert first is not None
-    assert scheduler.complete(first) == [StepDone(1, 1, False)]
+    assert scheduler.complete(first, QUANTUM_SECONDS) == [StepDone(1, 1, False)]
     scheduler.submit(entry(2, steps=3))
     scheduler.admit(0.0)
     both = scheduler.next_batch()
     assert both is not None
     assert set(both.slices) == {Slice(1, 1, 0, 1), Slice(2, 0, 0, 1)}
-    assert set(scheduler.complete(both)) == {StepDone(1, 2, True), StepDone(2, 1, False)}
+    assert set(scheduler.complete(both, QUANTUM_SECONDS)) == {StepDone(1, 2, True), StepDone(2, 1, False)}
 
 
 def test_only_equal_keys_share_a_batch_and_keys_take_turns() -> None:
@@ -59,7 +62,7 @@ def test_only_equal_keys_share_a_batch_and_keys_take_turns() -> None:
     for _ in range(2):
         batch = scheduler.next_batch()
         assert batch is not None
-        scheduler.complete(batch)
+        scheduler.complete(batch, QUANTUM_SECONDS)
         batches.append((batch.key, [part.id for part in batch.slices]))
     assert batches == [(KEY, [1, 3]), (WIDE, [2])]
 
@@ -122,12 +125,12 @@ def test_low_priority_is_never_starved() -> None:
         (started,) = scheduler.admit(0.0).started
         batch = scheduler.next_batch()
         assert batch is not None
-        scheduler.complete(batch)
+        scheduler.complete(batch, QUANTUM_SECONDS)
         scheduler.remove(started)
         if started == 0:
             break
         overtaken += 1
-    assert 0 < overtaken <= 5 * AGING_ADMISSIONS
+    assert 0 < overtaken <= 5 * AGING_TURNS
 
 
 def test_next_stage_of_a_running_request() -> None:
@@ -136,61 +139,184 @@ def test_next_stage_of_a_running_request() -> None:
     scheduler.admit(0.0)
     batch = scheduler.next_batch()
     assert batch is not None
-    assert scheduler.complete(batch) == [StepDone(1, 1, True)]
+    assert scheduler.complete(batch, QUANTUM_SECONDS) == [StepDone(1, 1, True)]
     scheduler.continue_with(1, Stage(StageKey("m", owner=1), 1, 2))
     batch = scheduler.next_batch()
     assert batch is not None and batch.key.owner == 1
-    assert scheduler.complete(batch) == [StepDone(1, 1, False)]
+    assert scheduler.complete(batch, QUANTUM_SECONDS) == [StepDone(1, 1, False)]
 
 
-ENTRIES = st.lists(
-    st.tuples(
-        st.integers(1, 20),  # rows
-        st.integers(1, 4),  # steps
-        st.integers(-3, 3),  # priority
-        st.sampled_from([KEY, WIDE]),
-        st.integers(0, 6),  # turn at which it arrives
-        st.one_of(st.none(), st.integers(0, 10)),  # turn at which it is cancelled
+@dataclass
+class Load:
+    """What arrives: at `turn`, a request; it leaves at `cancel_at`, or when `deadline` (a turn, too) has passed."""
+
+    rows: int
+    steps: int
+    evaluations: int
+    priority: int
+    key: StageKey
+    turn: int
+    cancel_at: int | None
+    deadline: int | None
+
+    @property
+    def leaves(self) -> bool:
+        return self.cancel_at is not None or self.deadline is not None
+
+
+LOADS = st.lists(
+    st.builds(
+        Load,
+        rows=st.integers(1, 20),
+        steps=st.integers(1, 4),
+        evaluations=st.integers(1, 2),
+        priority=st.integers(-3, 3),
+        key=st.sampled_from([KEY, WIDE, StageKey("m", owner=1)]),
+        turn=st.integers(0, 6),
+        cancel_at=st.one_of(st.none(), st.integers(0, 10)),
+        deadline=st.one_of(st.none(), st.integers(0, 60)),
     ),
     max_size=12,
 )
 
 
 @settings(max_examples=150, deadline=None)
-@given(ENTRIES, st.integers(1, 8), st.integers(0, 8))
+@given(LOADS, st.integers(1, 8), st.integers(0, 8), st.integers(1, 20), st.lists(st.floats(0, 1), min_size=1))
 def test_every_row_runs_every_step_once_in_order(
-    specs: list[tuple[int, int, int, StageKey, int, int | None]], batch_rows: int, slack: int
+    loads: list[Load], batch_rows: int, slack: int, cap: int, seconds: list[float]
 ) -> None:
-    scheduler = Scheduler(batch_rows, batch_rows + slack, 100)
+    scheduler = Scheduler(batch_rows, batch_rows + slack, 100, lambda _: cap)
     ran: dict[tuple[int, int], list[int]] = {}
-    cancelled = {number for number, spec in enumerate(specs) if spec[5] is not None}
     finished: set[int] = set()
     dropped: set[int] = set()
     turn = 0
     while turn <= 10 or not scheduler.idle:
-        for number, (rows, steps, priority, key, arrival, cancel_at) in enumerate(specs):
-            if arrival == turn:
-                scheduler.submit(entry(number, rows, steps, key, priority=priority))
-            if cancel_at == turn:
+        for number, load in enumerate(loads):
+            if load.turn == turn:
+                stage = Stage(load.key, load.rows, load.steps, load.evaluations)
+                scheduler.submit(Entry(number, stage, load.priority, load.deadline))
+            if load.cancel_at == turn:
                 scheduler.cancel(number)
-        dropped |= {number for number, _ in scheduler.admit(0.0).dropped}
+        dropped |= {number for number, _ in scheduler.admit(turn).dropped}
         batch = scheduler.next_batch()
         assert (batch is None) == (scheduler.running_count == 0)
         if batch is not None:
             assert 1 <= batch.rows <= batch_rows
+            assert batch.evaluations <= cap or batch.rows == 1
+            assert 0 < batch.occupancy <= 1
+            assert not {part.id for part in batch.slices} & (dropped | finished)
             for part in batch.slices:
-                assert specs[part.id][3] == batch.key
+                assert loads[part.id].key == batch.key
                 for row in range(part.start, part.stop):
                     ran.setdefault((part.id, row), []).append(part.step)
-            for done in scheduler.complete(batch):
-                assert all(len(ran[done.id, row]) == done.step for row in range(specs[done.id][0]))
+            for done in scheduler.complete(batch, seconds[turn % len(seconds)]):
+                assert all(len(ran[done.id, row]) == done.step for row in range(loads[done.id].rows))
                 if done.stage_done:
                     scheduler.remove(done.id)
                     finished.add(done.id)
         turn += 1
         assert turn < 10_000
-    assert dropped <= cancelled
-    assert finished | dropped == set(range(len(specs)))
+    assert all(loads[number].leaves for number in dropped)
+    assert finished | dropped == set(range(len(loads)))
     for number in finished:
-        rows, steps = specs[number][:2]
+        rows, steps = loads[number].rows, loads[number].steps
         assert all(ran[number, row] == list(range(steps)) for row in range(rows))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(0.001, 2), st.floats(0.001, 2), st.integers(1, 12), st.integers(1, 12))
+def test_keys_that_always_have_work_share_the_device_evenly(
+    cost: float, wide_cost: float, rows: int, wide_rows: int
+) -> None:
+    scheduler = Scheduler(8, 16, 10)
+    costs, spent = {KEY: cost, WIDE: wide_cost}, {KEY: 0.0, WIDE: 0.0}
+    scheduler.submit(entry(1, rows, steps=10_000))
+    scheduler.submit(entry(2, wide_rows, steps=10_000, key=WIDE))
+    scheduler.admit(0.0)
+    for _ in range(100):
+        batch = scheduler.next_batch()
+        assert batch is not None
+        scheduler.complete(batch, costs[batch.key])
+        spent[batch.key] += costs[batch.key]
+        assert abs(spent[KEY] - spent[WIDE]) <= 2 * QUANTUM_SECONDS + max(costs.values()) + 1e-6
+
+
+def test_short_requests_pay_for_their_long_batches() -> None:
+    scheduler = Scheduler(8, 16, 10)
+    spent = {KEY: 0.0, WIDE: 0.0}
+    scheduler.submit(entry(0, steps=10_000))
+    for number in range(1, 200):
+        if scheduler.running_count + scheduler.waiting_count < 2:
+            scheduler.submit(entry(number, steps=1, key=WIDE))
+        scheduler.admit(0.0)
+        batch = scheduler.next_batch()
+        assert batch is not None
+        seconds = 1.0 if batch.key == WIDE else 0.01
+        spent[batch.key] += seconds
+        for done in scheduler.complete(batch, seconds):
+            if done.stage_done:
+                scheduler.remove(done.id)
+    assert spent[WIDE] <= spent[KEY] + 1.0 + 2 * QUANTUM_SECONDS
+
+
+def test_what_is_done_for_owners_alone_is_one_flow() -> None:
+    scheduler = Scheduler(8, 16, 10)
+    spent = {False: 0, True: 0}
+    scheduler.submit(entry(0, steps=10_000))
+    for owner in range(1, 6):
+        scheduler.submit(entry(owner, steps=10_000, key=StageKey("m", owner=owner)))
+    scheduler.admit(0.0)
+    for _ in range(100):
+        batch = scheduler.next_batch()
+        assert batch is not None
+        scheduler.complete(batch, QUANTUM_SECONDS)
+        spent[batch.key.owner is not None] += 1
+    assert abs(spent[True] - spent[False]) <= 2
+
+
+def test_a_flood_of_one_key_leaves_another_its_place() -> None:
+    scheduler = Scheduler(4, 8, 100)
+    for number in range(40):
+        scheduler.submit(entry(number))
+    scheduler.submit(entry(100, key=WIDE))
+    assert 100 not in scheduler.admit(0.0).started[:1]
+    assert scheduler.running_count == 8
+    assert 100 in {part.id for part in _batches(scheduler, 3)}
+
+
+def _batches(scheduler: Scheduler, count: int) -> list[Slice]:
+    slices: list[Slice] = []
+    for _ in range(count):
+        scheduler.admit(0.0)
+        batch = scheduler.next_batch()
+        assert batch is not None
+        slices += batch.slices
+        scheduler.complete(batch, QUANTUM_SECONDS)
+    return slices
+
+
+def test_within_a_key_priority_and_then_the_deadline_decide() -> None:
+    scheduler = Scheduler(1, 3, 10)
+    scheduler.submit(entry(1, steps=100))
+    scheduler.submit(entry(2, steps=100, deadline=50.0))
+    scheduler.submit(entry(3, steps=100, priority=1))
+    order = [part.id for part in _batches(scheduler, 60)]
+    assert order[0] == 3
+    assert order.count(3) > order.count(2) > order.count(1) > 0  # nobody starves
+
+
+def test_rows_with_guidance_count_twice_towards_the_cap() -> None:
+    scheduler = Scheduler(8, 16, 10, lambda _: 5)
+    scheduler.submit(Entry(1, Stage(KEY, 2, 1, 2)))
+    scheduler.submit(Entry(2, Stage(KEY, 4, 1, 1)))
+    scheduler.admit(0.0)
+    batch = scheduler.next_batch()
+    assert batch is not None
+    assert batch.slices == (Slice(1, 0, 0, 2), Slice(2, 0, 0, 1))
+    assert (batch.evaluations, batch.occupancy) == (5, 1.0)
+
+
+def test_a_row_over_the_cap_runs_alone() -> None:
+    scheduler = Scheduler(8, 16, 10, lambda _: 1)
+    scheduler.submit(Entry(1, Stage(KEY, 2, 1, 2)))
+    assert run_to_end(scheduler) == [1]
