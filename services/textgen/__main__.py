@@ -11,18 +11,18 @@ from quadrille.text.v1 import adapters_pb2_grpc, text_pb2_grpc
 from serving.config import load_settings
 from serving.errors import QuadrilleError
 from serving.log import configure_logging
+from serving.loras import split_lora
 from serving.server import GrpcServer, run
 from serving.threads import in_passing_thread
 from serving.watch import watch
 from transformers.utils import logging as transformers_logging
 
 from textgen.assembly import Assembler
-from textgen.config import TextgenSettings, split_lora, split_reference
+from textgen.config import TextgenSettings, split_reference
 from textgen.energy import EnergyMeter, open_nvml, open_rapl
 from textgen.engine import Engine
 from textgen.engine_choice import EngineUnavailable, choose_engine
 from textgen.idempotency import Idempotency
-from textgen.loras import LoraOptions
 from textgen.metrics import TextMetrics
 from textgen.models.checkpoint import ModelLoadError, open_files
 from textgen.models.loading import LoadOptions, load_weights
@@ -90,12 +90,8 @@ async def serve(settings: TextgenSettings) -> None:
     limits = Limits(settings.max_batch_size, settings.max_batch_tokens, settings.max_prefill_tokens)
     metrics = TextMetrics(registry, has_meter=meter is not None)
     waiting = settings.max_waiting, settings.max_waiting_tokens
-    loras = LoraOptions(
-        settings.lora_dir, settings.max_loras, settings.max_lora_rank, settings.max_lora_bytes
-    )
-    serves_loras = settings.lora_dir is not None or bool(settings.loras)
     assembler = Assembler(
-        worker, limits, *waiting, metrics, meter, settings.tool_format, loras if serves_loras else None
+        worker, limits, *waiting, metrics, meter, settings.tool_format, settings.lora_options
     )
     vllm = VllmAssembler(
         limits,

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from serving.loras import Adapter, LoraOptions, Loras
 
 from textgen.admission import Admission
 from textgen.batching import BatchLane
 from textgen.chat import ChatTemplate
 from textgen.codec import TokenCodec
 from textgen.continuous import ContinuousGenerator
-from textgen.domain import Adapter, Capability
+from textgen.domain import Capability
 from textgen.energy import EnergyMeter
 from textgen.generation import GenerationLane
-from textgen.loras import LoraOptions, Loras
 from textgen.metrics import ModelMetrics, TextMetrics
 from textgen.models.decoder import Decoder, Network
 from textgen.models.encoder import EncoderNetwork, TorchEmbedder, TorchMaskFiller, TorchReranker

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import DirectoryPath, Field, field_validator
-from serving.config import CommaList, ServiceSettings
+from pydantic import Field, field_validator
+from serving.config import CommaList
+from serving.lora_settings import LoraSettings
 
-from textgen.loras import is_name
 
-
-class TextgenSettings(ServiceSettings, service="textgen"):
+class TextgenSettings(LoraSettings, service="textgen"):
     """Environment QUADRILLE_TEXTGEN_*, TOML table [textgen]."""
 
     port: int = Field(50051, ge=0, le=65535, description="Port of gRPC; 0 picks a free one.")
@@ -87,25 +86,6 @@ class TextgenSettings(ServiceSettings, service="textgen"):
         ge=16,
         description="Tokens that may wait to be read by one model; more are refused, so first tokens come in time.",
     )
-    lora_dir: DirectoryPath | None = Field(
-        None,
-        description=(
-            "Directory whose folders are LoRA adapters, as PEFT writes them, that may be loaded at run time by name. "
-            "None: none can be."
-        ),
-    )
-    loras: CommaList = Field(
-        (),
-        description=(
-            "LoRA adapters to load at start, each [model/]name[=folder]: without a model that of the default decoder, "
-            "without a folder the one of that name in lora_dir."
-        ),
-    )
-    max_loras: int = Field(8, ge=1, description="Adapters that a model may have loaded at once.")
-    max_lora_rank: int = Field(64, ge=1, le=512, description="Largest rank of an adapter.")
-    max_lora_bytes: int = Field(
-        1024 * 1024 * 1024, ge=1, description="Memory for the adapters of a model, in bytes."
-    )
     replay_seconds: float = Field(
         60.0,
         ge=0,
@@ -119,13 +99,6 @@ class TextgenSettings(ServiceSettings, service="textgen"):
             "requests of which nothing was sent yet wait again, others fail."
         ),
     )
-
-    @field_validator("loras")
-    @classmethod
-    def _named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(is_name(split_lora(item)[1]) for item in value):
-            raise ValueError("must be [model/]name[=folder]")
-        return value
 
     @field_validator("models")
     @classmethod
@@ -142,10 +115,3 @@ def split_reference(item: str) -> tuple[str, str]:
     """Id and reference of "[id=]reference"; without an id, the reference's last part."""
     model_id, equals, reference = item.partition("=")
     return (model_id.strip(), reference.strip()) if equals else (Path(item).name, item.strip())
-
-
-def split_lora(item: str) -> tuple[str, str, Path | None]:
-    """Model, name and folder of "[model/]name[=folder]"; "" and None for what is left out."""
-    names, _, folder = item.partition("=")
-    model_id, _, name = names.strip().rpartition("/")
-    return model_id, name, Path(folder.strip()) if folder.strip() else None

@@ -7,6 +7,7 @@ from typing import Any
 from quadrille.text.v1 import adapters_pb2, tools_pb2
 from quadrille.text.v1 import text_pb2 as pb
 from serving.errors import InvalidInput
+from serving.loras import Adapter
 
 from textgen import domain
 from textgen.tools.calls import Tool, ToolCall, ToolChoice, ToolMode
@@ -233,7 +234,7 @@ def model(info: domain.ModelInfo) -> pb.Model:
     )
 
 
-def lora(model_id: str, adapter: domain.Adapter) -> adapters_pb2.LoadLoraResponse:
+def lora(model_id: str, adapter: Adapter) -> adapters_pb2.LoadLoraResponse:
     """An adapter's facts."""
     return adapters_pb2.LoadLoraResponse(
         model=model_id,

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+
+from serving.loras import Adapter
 
 from textgen.tools.calls import Tool, ToolCall, ToolCallDelta, ToolChoice
 
@@ -141,20 +142,6 @@ class ChatRequest:
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = field(default_factory=ToolChoice)
     parallel_tool_calls: bool = True
-
-
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class Adapter:
-    """A LoRA adapter in memory, which lives for as long as somebody holds it; `weights` are a network's own matter.
-
-    The digest (SHA-256, hex) is of its folder's content: what is cached under one digest is right for no other.
-    """
-
-    name: str
-    rank: int
-    size_bytes: int
-    sha256: str
-    weights: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from serving.call import current_call
 from serving.errors import FailedPrecondition, InvalidInput, NotConfigured
+from serving.loras import Adapter, Loras
 
 from textgen import domain, validation
 from textgen.domain import Answered, Capability
 from textgen.idempotency import Idempotency
-from textgen.loras import Loras, check_name
 from textgen.registry import ModelRegistry
 from textgen.served import ServedModel
 from textgen.tools.calls import ToolMode
@@ -189,9 +189,7 @@ class Engine:
         ]
         return masks, Answered(model.info.id, domain.Usage(len(ids)), timings)
 
-    async def load_lora(
-        self, model_id: str, name: str, folder: Path | None = None
-    ) -> tuple[str, domain.Adapter]:
+    async def load_lora(self, model_id: str, name: str, folder: Path | None = None) -> tuple[str, Adapter]:
         """Load an adapter, from its folder in lora_dir unless another is given; the model's id, and the adapter.
 
         Fails as `Loras.load` does, and with FailedPrecondition for a model that takes no adapters.
@@ -202,7 +200,6 @@ class Engine:
     def unload_lora(self, model_id: str, name: str) -> str:
         """Forget an adapter; the model's id. NotFound when it is not loaded."""
         model, loras = self._with_loras(model_id)
-        check_name("name", name)
         loras.unload(name)
         return model.info.id
 
@@ -280,7 +277,7 @@ async def _run(
             yield event
 
 
-def _adapter(model: ServedModel, name: str) -> domain.Adapter | None:
+def _adapter(model: ServedModel, name: str) -> Adapter | None:
     if not name:
         return None
     if model.loras is None:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
-from textgen.domain import Adapter
+from serving.loras import Adapter
+
 from textgen.kv_blocks import BLOCK_TOKENS, BlockPool, digest
 from textgen.speculation import PromptLookup
 

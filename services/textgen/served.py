@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from numpy.typing import NDArray
+from serving.loras import Loras
 
 from textgen.batching import BatchLane
 from textgen.chat import ChatTemplate
 from textgen.codec import TokenCodec
 from textgen.domain import ModelInfo, Timings
-from textgen.loras import Loras
 from textgen.metrics import ModelMetrics
 from textgen.models.base import Generator
 from textgen.tools.calling import ToolCalling

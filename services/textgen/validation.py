@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 
 from serving.errors import InvalidInput
+from serving.loras import check_name
 
 from textgen.domain import Sampling, StructuredKind
-from textgen.loras import check_name
 from textgen.served import ServedModel
 
 MAX_SEED = 2**63 - 1

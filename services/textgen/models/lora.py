@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any
 
 import torch
+from serving.loras import Adapter
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from textgen.domain import Adapter
 from textgen.models.int8 import Int8Linear
 from textgen.models.lora_files import Pairs
 from textgen.scheduler import Span

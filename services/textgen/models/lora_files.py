@@ -1,12 +1,7 @@
-"""Reads LoRA adapters from folders as PEFT writes them: adapter_config.json and adapter_model.safetensors.
-
-An adapter adds scale x (x Aᵀ) Bᵀ to the outputs of linear layers (Hu et al., 2021, arXiv:2106.09685). What else PEFT
-can put into an adapter changes a model in other ways; it is refused by name, never left out.
-"""
+"""Reads LoRA adapters from folders as PEFT writes them: adapter_config.json and adapter_model.safetensors."""
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,41 +10,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, deserialize
+from serving.lora_files import rank_and_scale, read_bounded
+from serving.loras import LoraLimit, LoraUnfit
 from torch import Tensor
-
-from textgen.loras import LoraLimit, LoraUnfit
 
 Pairs = Mapping[str, tuple[Tensor, Tensor]]  # by linear layer: A (rank, inputs) and scale x B (outputs, rank)
 _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _CONFIG_BYTES = 1024 * 1024
 _NAME = re.compile(r"base_model\.model\.(.{1,512})\.lora_([AB])\.weight")
 _TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-# Options that say what is served, or nothing of what an adapter computes; any other must be off.
-_KNOWN = {
-    "peft_type",
-    "r",
-    "lora_alpha",
-    "use_rslora",
-    "target_modules",
-    "bias",
-    "init_lora_weights",
-    "eva_config",
-    "layers_to_transform",
-    "layers_pattern",
-    "exclude_modules",
-    "fan_in_fan_out",
-    "lora_dropout",
-    "task_type",
-    "inference_mode",
-    "base_model_name_or_path",
-    "revision",
-    "auto_mapping",
-    "peft_version",
-    "megatron_core",
-    "qalora_group_size",
-}
-# Beginnings that leave the model's own weights as they are.
-_BEGINNINGS = (True, False, None, "gaussian", "orthogonal", "eva")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +38,10 @@ def read_adapter(
 
     LoraUnfit, or LoraLimit, for all that can be wrong with a folder; limits come before what they are for is read.
     """
-    told = _read(folder / _CONFIG, _CONFIG_BYTES)
+    told = read_bounded(folder / _CONFIG, _CONFIG_BYTES)
     rank, scale, targets = _checked(told, max_rank)
     # Numbers in a file are at most twice as wide as in the model; names take room, too.
-    weights = _read(folder / _WEIGHTS, 2 * max_bytes + _CONFIG_BYTES)
+    weights = read_bounded(folder / _WEIGHTS, 2 * max_bytes + _CONFIG_BYTES)
     try:
         found = dict(deserialize(weights))  # type: ignore[no-untyped-call]
     except (SafetensorError, ValueError) as error:
@@ -96,18 +65,6 @@ def read_adapter(
     return LoraFiles(rank, size, digest.hexdigest(), pairs)
 
 
-def _read(path: Path, most: int) -> bytes:
-    try:
-        if not path.is_file():
-            raise LoraUnfit(f"there is no {path.name}")
-        if (size := path.stat().st_size) > most:
-            raise LoraLimit(f"{path.name} is over {most} bytes, more than an adapter may have here")
-        with path.open("rb") as file:
-            return file.read(size)
-    except OSError as error:
-        raise LoraUnfit(f"{path.name} cannot be read: {error.strerror}") from error
-
-
 def _checked(told: bytes, max_rank: int) -> tuple[int, float, Any]:
     """Rank, scale, and what target_modules says."""
     try:
@@ -116,23 +73,7 @@ def _checked(told: bytes, max_rank: int) -> tuple[int, float, Any]:
         raise LoraUnfit(f"{_CONFIG} is no JSON") from error
     if not isinstance(config, dict) or config.get("peft_type") != "LORA":
         raise LoraUnfit(f"{_CONFIG} is not that of a LoRA adapter")
-    for option, value in config.items():
-        if value and option not in _KNOWN:
-            raise LoraUnfit(f"it has {option[:100]}, which is not served")
-    if config.get("bias", "none") != "none":
-        raise LoraUnfit("it has biases, which are not served")
-    if (begun := config.get("init_lora_weights", True)) not in _BEGINNINGS:
-        raise LoraUnfit(f"it began as {str(begun)[:40]!r}, beside which the model's own weights are others")
-    rank, alpha = config.get("r"), config.get("lora_alpha")
-    if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
-        raise LoraUnfit("its rank r must be a positive number")
-    if rank > max_rank:
-        raise LoraLimit(f"its rank is over {max_rank}")
-    # NaN is not at most anything.
-    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not abs(alpha) <= 1e6:
-        raise LoraUnfit("its lora_alpha must be a number of ordinary size")
-    # Rank-stabilised: Kalajdzievski, 2023, arXiv:2312.03732.
-    return rank, alpha / (math.sqrt(rank) if config.get("use_rslora") else rank), config.get("target_modules")
+    return *rank_and_scale(config, max_rank), config.get("target_modules")
 
 
 def _names(found: Mapping[str, Any], targets: Any) -> list[str]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from serving.loras import Adapter
 from torch import Tensor
 
-from textgen.domain import Adapter
 from textgen.kv_blocks import BLOCK_TOKENS
 from textgen.models.lora import linears_of
 from textgen.models.lora_files import Pairs

@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from textgen.domain import Adapter
+from serving.loras import Adapter
 from textgen.models.lora import linears_of
 from transformers.pytorch_utils import Conv1D
 

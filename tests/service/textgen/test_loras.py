@@ -13,7 +13,7 @@ from quadrille.text.v1 import text_pb2 as pb
 from quadrille.text.v1.text_pb2_grpc import TextServiceStub
 from safetensors.torch import save_file
 from serving.auth import ApiKey, KeyStore, digest
-from textgen.loras import LoraOptions
+from serving.loras import LoraOptions
 from textgen.models.lora import linears_of
 
 PROMPT = [7, 8, 9, 40, 41]

@@ -1,8 +1,6 @@
-from pathlib import Path
-
 import pytest
 from serving.config import load_settings
-from textgen.config import TextgenSettings, split_lora
+from textgen.config import TextgenSettings
 
 
 @pytest.mark.parametrize(
@@ -30,15 +28,3 @@ def test_a_bad_value_stops_the_start_with_a_sentence_that_names_it(monkeypatch, 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1"])
 def test_devices(device):
     assert TextgenSettings(device=device).device == device
-
-
-@pytest.mark.parametrize(
-    ("item", "parts"),
-    [
-        ("style", ("", "style", None)),
-        ("llm/style", ("llm", "style", None)),
-        ("org/llm/style = /a/b=c", ("org/llm", "style", Path("/a/b=c"))),
-    ],
-)
-def test_adapters_that_are_loaded_at_start(item, parts):
-    assert split_lora(item) == parts

@@ -4,7 +4,7 @@ from hashlib import sha256
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from textgen.domain import Adapter
+from serving.loras import Adapter
 from textgen.kv_blocks import BLOCK_TOKENS
 from textgen.scheduler import SCORED_TOKENS, Entry, Limits, Plan, Scheduler
 

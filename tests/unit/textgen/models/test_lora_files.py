@@ -6,7 +6,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
-from textgen.loras import LoraLimit, LoraUnfit
+from serving.loras import LoraLimit, LoraUnfit
 from textgen.models.lora_files import read_adapter
 
 LINEARS = {"model.layers.0.self_attn.q_proj": (6, 4), "model.layers.0.mlp.up_proj": (6, 10)}

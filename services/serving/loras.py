@@ -10,16 +10,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from weakref import ref
 
 from serving.errors import AlreadyExists, FailedPrecondition, InvalidInput, NotConfigured, NotFound
 
-from textgen.domain import Adapter
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KIND = "LoRA adapter"
-# Reads a name's folder into at most so many bytes; LoraUnfit, LoraLimit, or Overloaded when the device has none.
-Reader = Callable[[str, Path, int], Adapter]
 
 
 class LoraUnfit(FailedPrecondition):
@@ -34,6 +31,24 @@ class LoraLimit(FailedPrecondition):
 
     def __init__(self, message: str) -> None:
         super().__init__("LORA_LIMIT", message)
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Adapter:
+    """A LoRA adapter in memory, which lives for as long as somebody holds it; `weights` are a model's own matter.
+
+    The digest (SHA-256, hex) is of its folder's content: what is cached under one digest is right for no other.
+    """
+
+    name: str
+    rank: int
+    size_bytes: int
+    sha256: str
+    weights: Any
+
+
+# Reads a name's folder into at most so many bytes; LoraUnfit, LoraLimit, or Overloaded when the device has none.
+Reader = Callable[[str, Path, int], Adapter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +86,11 @@ class Loras:
         self._turn = asyncio.Lock()
 
     @property
+    def loaded(self) -> tuple[Adapter, ...]:
+        """All that is loaded."""
+        return tuple(self._loaded.values())
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What requests may name."""
         return tuple(self._loaded)
@@ -100,14 +120,15 @@ class Loras:
             return adapter
 
     def unload(self, name: str) -> None:
-        """Forget an adapter, or NotFound; who holds it goes on with it."""
+        """Forget an adapter; who holds it goes on with it. InvalidInput, NotFound."""
+        check_name("name", name)
         self.get(name)
         del self._loaded[name]
 
     def _folder(self, name: str) -> Path:
         """Where an adapter of this name would be. NotFound for a link that leads elsewhere."""
         if self._options.directory is None:
-            raise NotConfigured("no adapter can be loaded", "set QUADRILLE_TEXTGEN_LORA_DIR")
+            raise NotConfigured("no adapter can be loaded", "set the option lora_dir")
         directory = self._options.directory.resolve()
         folder = (directory / name).resolve()
         if folder.parent != directory:
@@ -127,3 +148,10 @@ class Loras:
         if room <= 0:
             raise LoraLimit("no memory is left for adapters, beside those that are loaded or still used")
         return room
+
+
+def split_lora(item: str) -> tuple[str, str, Path | None]:
+    """Model, name and folder of "[model/]name[=folder]"; "" and None for what is left out."""
+    names, _, folder = item.partition("=")
+    model_id, _, name = names.strip().rpartition("/")
+    return model_id, name, Path(folder.strip()) if folder.strip() else None

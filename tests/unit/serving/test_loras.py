@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from serving.errors import AlreadyExists, InvalidInput, NotConfigured, NotFound
-from textgen.domain import Adapter
-from textgen.loras import LoraLimit, LoraOptions, Loras, LoraUnfit, is_name
+from serving.loras import Adapter, LoraLimit, LoraOptions, Loras, LoraUnfit, is_name, split_lora
 
 
 def read(name, folder, room):
@@ -61,7 +60,7 @@ async def test_what_is_told_is_told_of_the_name(make):
         await make().load("../a")
     with pytest.raises(NotFound):
         await make().load("d")
-    with pytest.raises(NotConfigured, match="LORA_DIR"):
+    with pytest.raises(NotConfigured, match="lora_dir"):
         await make(directory=None).load("a")
 
 
@@ -117,3 +116,15 @@ async def test_memory_counts_until_nobody_holds_it(make):
     gc.collect()
     await loras.load("c")
     assert rooms == [20, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("item", "parts"),
+    [
+        ("style", ("", "style", None)),
+        ("llm/style", ("llm", "style", None)),
+        ("org/llm/style = /a/b=c", ("org/llm", "style", Path("/a/b=c"))),
+    ],
+)
+def test_adapters_that_are_loaded_at_start(item, parts):
+    assert split_lora(item) == parts
