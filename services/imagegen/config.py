@@ -18,9 +18,9 @@ class ImagegenSettings(ServiceSettings, service="imagegen"):
         min_length=1,
         description=(
             "Models to load, each [id=]reference: a directory or hub name of a StableDiffusionPipeline, "
-            "StableDiffusionXLPipeline, StableDiffusion3Pipeline, FluxPipeline, DiTPipeline, DDPMPipeline or "
-            "DDIMPipeline, or a directory of an AutoencoderKL or a StyleGenerator. For each "
-            "capability the first that has it is the default."
+            "StableDiffusionXLPipeline (of these two also the Inpaint pipeline), StableDiffusion3Pipeline, "
+            "FluxPipeline, DiTPipeline, DDPMPipeline or DDIMPipeline, or a directory of an AutoencoderKL or a "
+            "StyleGenerator. For each capability the first that has it is the default."
         ),
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(

@@ -1,8 +1,8 @@
 """One request's denoising: its rows, its sampler's state, and the guidance that a batch shares.
 
 Image to image starts from the noised latent (SDEdit, Meng et al., 2021). Inpainting puts the noised original
-back outside the mask after every step (as RePaint does, Lugmayr et al., 2022, without its resampling), and
-the original pixels themselves at the end.
+back outside the mask after every step (as RePaint does, Lugmayr et al., 2022, without its resampling), unless the
+denoiser sees it, and the original pixels themselves at the end.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from imagegen.noise import clone_generator, draw, generators_of, path
 from imagegen.pixels import to_images, to_tensor
 from imagegen.prompts import PromptCache
 from imagegen.scheduler import Slice, Stage, StageKey
-from imagegen.specs import DenoiseSpec, ImageStart, WalkStart
+from imagegen.specs import DenoiseSpec, ImageStart, NoiseStart, WalkStart
 from imagegen.tasks import Phase, chunk_count, rows_per_chunk
 
 
@@ -90,12 +90,17 @@ class DenoisingTask:
             self._generators = generators_of(spec.seeds)
             self._noise = draw(self._generators, shape).to(device)
             self._conditional = _repeated(condition, rows)
+        context = model.encode_context(spec.height, spec.width, *_shown(spec.start))
+        self._conditional += _repeated(context, rows)
+        if self._unconditional is not None:
+            self._unconditional += context
         self._clean: torch.Tensor | None = None
         self._mask: torch.Tensor | None = None
         if isinstance(spec.start, ImageStart):
             self._clean = model.encode(to_tensor([spec.start.image])).expand(rows, *shape)
             self._sample = self._schedule.add_noise(self._clean, self._noise, spec.first_step)
-            if spec.start.mask is not None:
+            # A denoiser that sees what is kept was trained to go on from it by itself.
+            if spec.start.mask is not None and not context:
                 # A cell may change if any of its pixels may; `run` restores the others exactly.
                 mask = torch.from_numpy(spec.start.mask)[None, None].float()
                 self._mask = functional.max_pool2d(mask, model.cell_size).bool().to(device)
@@ -197,6 +202,13 @@ def forward(parts: Sequence[tuple[DenoisingTask, Slice]]) -> None:
             unconditional = next(pieces)
             result = unconditional + rows.guidance_scale * (piece - unconditional)
         task.accept(part, result)
+
+
+def _shown(start: NoiseStart | ImageStart | WalkStart) -> tuple[torch.Tensor, ...]:
+    """The image [1, 3, H, W] and the mask [1, 1, H, W] of an inpainting; nothing of other starts."""
+    if not isinstance(start, ImageStart) or start.mask is None:
+        return ()
+    return to_tensor([start.image]), torch.from_numpy(start.mask)[None, None].float()
 
 
 def _each(values: Sequence[float], sizes: Sequence[int]) -> torch.Tensor:

@@ -89,6 +89,16 @@ class DiffusionModel(LatentModel):
         """What guidance moves away from, of a prompt's shapes; some families have zeros for the empty one."""
         return self.encode_prompt(text)
 
+    def encode_context(
+        self, height: int, width: int, pixels: torch.Tensor | None = None, mask: torch.Tensor | None = None
+    ) -> Condition:
+        """What the denoiser sees of an image [1, 3, H, W] that `mask` [1, 1, H, W], 1 where it may change, leaves.
+
+        It follows a prompt's tensors. Most denoisers see nothing; the others are shown a hidden image where there is
+        none.
+        """
+        return ()
+
     @abstractmethod
     def schedule(
         self, sampler: Sampler | None, steps: int, first_step: int = 0, cells: int | None = None

@@ -8,6 +8,7 @@ from imagegen.testing import (
     save_tiny_dit,
     save_tiny_flux,
     save_tiny_gan,
+    save_tiny_inpainting,
     save_tiny_pipeline,
     save_tiny_sd2,
     save_tiny_sd3,
@@ -21,6 +22,8 @@ GENERATING = [
     "stable_diffusion_2",
     "stable_diffusion_xl",
     "stable_diffusion_xl_empty",
+    "inpainting",
+    "inpainting_xl",
     "stable_diffusion_3",
     "stable_diffusion_3_t5",
     "flux",
@@ -47,6 +50,8 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "stable_diffusion_2": save_tiny_sd2(folder / "sd2"),
         "stable_diffusion_xl": save_tiny_sdxl(folder / "sdxl"),
         "stable_diffusion_xl_empty": save_tiny_sdxl(folder / "sdxl_empty", zeros_for_empty=False),
+        "inpainting": save_tiny_inpainting(folder / "inpainting"),
+        "inpainting_xl": save_tiny_sdxl(folder / "inpainting_xl", inpaint=True),
         "stable_diffusion_3": save_tiny_sd3(folder / "sd3"),
         "stable_diffusion_3_t5": save_tiny_sd3(
             folder / "sd3_t5", t5=True, use_dynamic_shifting=True, base_image_seq_len=4, max_image_seq_len=64

@@ -13,11 +13,14 @@ OF_TEXT = [
     "stable_diffusion_2",
     "stable_diffusion_xl",
     "stable_diffusion_xl_empty",
+    "inpainting",
+    "inpainting_xl",
     "stable_diffusion_3",
     "stable_diffusion_3_t5",
     "flux",
     "flux_undistilled",
 ]
+SEEING = ["inpainting", "inpainting_xl"]
 OF_MANY_CELLS = [*OF_TEXT, "dit", "ddpm", "ddim"]
 
 
@@ -125,6 +128,22 @@ def test_smallest_and_oblong_sizes(diffusion: DiffusionModel) -> None:
             ModelInput(rows, torch.ones(1), condition, torch.ones(1), torch.ones(1))
         )
         assert prediction.shape == (1, about.latent_shape[0], height, width)
+
+
+def test_what_a_denoiser_sees_of_an_image_follows_the_prompts(diffusion: DiffusionModel) -> None:
+    about, rows = diffusion.description, inputs(diffusion, 1, "a")
+    size = about.default_height, about.default_width
+    mask = torch.zeros(1, 1, *size)
+    mask[..., : size[1] // 2] = 1.0
+    hidden = diffusion.encode_context(*size)
+    seen = diffusion.encode_context(*size, torch.rand(1, 3, *size), mask)
+    assert bool(hidden) == bool(seen) == (about.id in SEEING)
+    without, shown, covered = (
+        diffusion.predict(replace(rows, condition=(*rows.condition, *(part[None] for part in context))))
+        for context in ((), seen, hidden)
+    )
+    torch.testing.assert_close(covered, without, atol=1e-5, rtol=0)
+    assert torch.allclose(shown, without, atol=1e-3) != (about.id in SEEING)
 
 
 def test_every_sampler_makes_fresh_schedules(diffusion: DiffusionModel) -> None:

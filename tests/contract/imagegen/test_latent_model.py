@@ -13,6 +13,8 @@ SCORING = [
     "stable_diffusion_2",
     "stable_diffusion_xl",
     "stable_diffusion_xl_empty",
+    "inpainting",
+    "inpainting_xl",
     "stable_diffusion_3",
     "stable_diffusion_3_t5",
     "flux",

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from diffusers import (
@@ -20,7 +21,9 @@ from diffusers import (
     EulerDiscreteScheduler,
     FluxPipeline,
     StableDiffusion3Pipeline,
+    StableDiffusionInpaintPipeline,
     StableDiffusionPipeline,
+    StableDiffusionXLInpaintPipeline,
     StableDiffusionXLPipeline,
     UniPCMultistepScheduler,
 )
@@ -30,9 +33,11 @@ from imagegen.metrics import ImagegenMetrics
 from imagegen.models.base import DiffusionModel
 from imagegen.models.gan import load_generator, read_config
 from imagegen.models.loading import LoadOptions, load_model
+from imagegen.pixels import to_tensor
 from imagegen.prompts import PromptCache
 from imagegen.scheduler import Slice
-from imagegen.specs import DenoiseSpec, NoiseStart
+from imagegen.specs import DenoiseSpec, ImageStart, NoiseStart
+from PIL import Image
 from prometheus_client import CollectorRegistry
 
 SCHEDULERS = {
@@ -158,6 +163,38 @@ def test_two_text_encoders_and_the_size_are_heard_as_in_the_pipeline(
     # An empty negative prompt is none: that is where the pipeline may take zeros.
     pipeline = theirs(kind, StableDiffusionXLPipeline)
     assert_equal(found, reference(pipeline, spec, negative_prompt=negative or None))
+
+
+@pytest.mark.parametrize(
+    ("kind", "kind_of_pipeline"),
+    [
+        ("inpainting", StableDiffusionInpaintPipeline),
+        ("inpainting_xl", StableDiffusionXLInpaintPipeline),
+    ],
+)
+@pytest.mark.parametrize("guidance", [1.0, 5.0])
+@torch.inference_mode()
+def test_a_denoiser_that_sees_the_image_inpaints_as_the_pipeline(
+    ours: Any, theirs: Any, kind: str, kind_of_pipeline: Any, guidance: float
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    mask = np.zeros((16, 24), dtype=bool)
+    mask[3:11, 6:17] = True
+    spec = replace(SPEC, guidance_scale=guidance, width=24, start=ImageStart(picture, mask))
+    model, task = ours(kind), start(ours(kind), spec)
+    left = to_tensor([np.where(mask[..., None], 127.5, picture)])
+    # The pipeline draws the latent of what is left, and begins with noise alone.
+    expected = reference(
+        theirs(kind, kind_of_pipeline),
+        spec,
+        image=Image.fromarray(picture),
+        mask_image=Image.fromarray(mask),
+        masked_image_latents=model.encode(left),
+        latents=task._sample,
+        strength=1.0,
+    )
+    (found,) = trajectories(task)
+    assert_equal(found, expected)
 
 
 @pytest.mark.parametrize("kind", ["stable_diffusion_3", "stable_diffusion_3_t5"])

@@ -17,6 +17,7 @@ from imagegen.testing import (
     save_tiny_dit,
     save_tiny_flux,
     save_tiny_gan,
+    save_tiny_inpainting,
     save_tiny_sd3,
     save_tiny_sdxl,
 )
@@ -31,6 +32,7 @@ PROMPTS = {
     "gan": "blue square",
     "large": "a red dot",
     "packed": "a red dot",
+    "inpainting": "a red dot",
 }
 PICTURE = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 
@@ -45,6 +47,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "gan": save_tiny_gan(folder / "gan"),
         "large": save_tiny_sdxl(folder / "large"),
         "packed": save_tiny_flux(folder / "packed"),
+        "inpainting": save_tiny_inpainting(folder / "inpainting"),
     }
 
 
@@ -78,7 +81,12 @@ def images(responses: list[Any]) -> list[Any]:
 
 
 async def test_models_say_what_they_are(stub: Any) -> None:
-    flow, classes, unconditional, gan, large, packed = (await stub.ListModels(pb.ListModelsRequest())).models
+    models = (await stub.ListModels(pb.ListModelsRequest())).models
+    flow, classes, unconditional, gan, large, packed, inpainting = models
+    assert (inpainting.architecture, list(inpainting.latent_shape)) == (
+        "StableDiffusionInpaintPipeline",
+        [4, 8, 8],
+    )
     assert (flow.architecture, list(flow.samplers)) == (
         "StableDiffusion3Pipeline",
         [pb.SAMPLER_FLOW_MATCH_EULER],
@@ -176,7 +184,7 @@ async def test_latent_walks_of_a_generator(stub: Any) -> None:
     assert np.abs(between[1] - between[0]).max() > 2
 
 
-@pytest.mark.parametrize("model", ["flow", "classes", "pixels", "large", "packed"])
+@pytest.mark.parametrize("model", ["flow", "classes", "pixels", "large", "packed", "inpainting"])
 async def test_edits(stub: Any, model: str) -> None:
     mask = np.zeros((16, 16), np.uint8)
     mask[:, 8:] = 255

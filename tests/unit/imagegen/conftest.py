@@ -15,6 +15,7 @@ from imagegen.testing import (
     save_tiny_dit,
     save_tiny_flux,
     save_tiny_gan,
+    save_tiny_inpainting,
     save_tiny_pipeline,
     save_tiny_sd3,
     save_tiny_sdxl,
@@ -58,6 +59,7 @@ def family_paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Directories of the other families that generate."""
     folder = tmp_path_factory.mktemp("families")
     return {
+        "inpainting": save_tiny_inpainting(folder / "inpainting"),
         "sd3": save_tiny_sd3(folder / "sd3"),
         "sdxl": save_tiny_sdxl(folder / "sdxl"),
         "flux": save_tiny_flux(folder / "flux"),

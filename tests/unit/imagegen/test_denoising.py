@@ -164,6 +164,7 @@ def test_a_walk_begins_and_ends_at_the_images_of_its_seeds(task, sampler: Sample
 
 # What each family takes: a prompt, another, and the sampler of its run.
 FAMILIES = {
+    "inpainting": ("a red dot", "blue", Sampler.EULER),
     "sdxl": ("a red dot", "blue", Sampler.DPM_SOLVER_PP),
     "flux": ("a red dot", "blue", Sampler.FLOW_MATCH_EULER),
     "sd3": ("a red dot", "blue", Sampler.FLOW_MATCH_EULER),
@@ -222,7 +223,7 @@ def test_truncation_is_the_requests_own(of) -> None:  # type: ignore[no-untyped-
     assert [event for event in events if not isinstance(event, RawImage)] == [Progress(1, 1)]
 
 
-@pytest.mark.parametrize("name", ["sdxl", "sd3", "flux", "dit", "ddpm"])
+@pytest.mark.parametrize("name", ["sdxl", "inpainting", "sd3", "flux", "dit", "ddpm"])
 def test_families_edit_and_inpaint(of, families: dict[str, DiffusionModel], name: str) -> None:  # type: ignore[no-untyped-def]
     model = families[name]
     with torch.inference_mode():

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 from imagegen.domain import Capability, Conditioning, Guidance, Sampler
+from imagegen.models.inpainting import StableDiffusionInpaintModel
 from imagegen.models.loading import LoadOptions, ModelLoadError, load_model
 from imagegen.models.loading.source import find_variant
+from imagegen.models.stable_diffusion import StableDiffusionModel
 from imagegen.testing import LABELS, save_tiny_flux
 from safetensors.torch import load_file
 
@@ -62,6 +64,19 @@ def test_a_model_of_two_text_encoders_says_what_it_is(family_paths: dict[str, Pa
     assert (model.architecture, model.samplers[0]) == ("StableDiffusionXLPipeline", Sampler.DDIM)
     assert (model.default_width, model.max_size, model.size_granularity) == (16, 32, 2)
     assert (model.conditioning, model.guidance) == (Conditioning.TEXT, Guidance.CLASSIFIER_FREE)
+
+
+def test_an_inpainting_pipelines_u_net_need_not_see_the_image(
+    pipeline_path: Path, family_paths: dict[str, Path], tmp_path: Path
+) -> None:
+    seeing = load_model("x", str(family_paths["inpainting"]), LoadOptions())
+    assert isinstance(seeing, StableDiffusionInpaintModel)
+    assert (seeing.description.latent_shape, seeing.noise_channels) == ((4, 8, 8), 4)
+    copy = shutil.copytree(pipeline_path, tmp_path / "copy")
+    index = json.loads((copy / "model_index.json").read_text())
+    index["_class_name"] = "StableDiffusionInpaintPipeline"
+    (copy / "model_index.json").write_text(json.dumps(index))
+    assert type(load_model("x", str(copy), LoadOptions())) is StableDiffusionModel
 
 
 def test_guidance_may_have_been_distilled(family_paths: dict[str, Path], tmp_path: Path) -> None:
@@ -121,7 +136,7 @@ def test_images_of_one_size_must_fit_the_limit_before_weights_are_read(
         load_model("x", str(copy), LoadOptions(max_size=15))
 
 
-@pytest.mark.parametrize("kind", ["sdxl", "sd3", "flux", "dit", "ddpm", "gan"])
+@pytest.mark.parametrize("kind", ["sdxl", "inpainting", "sd3", "flux", "dit", "ddpm", "gan"])
 def test_number_type_is_the_denoisers(family_paths: dict[str, Path], kind: str, pipeline_path: Path) -> None:
     for path in (family_paths[kind], pipeline_path):
         model = load_model("x", str(path), LoadOptions(dtype=torch.bfloat16))
@@ -201,6 +216,8 @@ def test_other_kinds_of_model_are_refused(
         ("sdxl", "unet/config.json", {"addition_embed_type": "image"}, "addition_embed_type, image"),
         ("sdxl", "unet/config.json", {"addition_time_embed_dim": 4}, "addition_time_embed_dim, 4"),
         ("sdxl", "unet/config.json", {"addition_time_embed_dim": None}, "addition_time_embed_dim, None"),
+        ("inpainting", "unet/config.json", {"in_channels": 8}, "U-Net takes 8 channels"),
+        ("inpainting", "unet/config.json", {"sample_size": None}, "sample_size"),
         ("sd3", "transformer/config.json", {"in_channels": 16}, "transformer takes 16 channels"),
         ("sd3", "scheduler/scheduler_config.json", {"_class_name": "DDIMScheduler"}, "DDIMScheduler"),
         ("sd3", "scheduler/scheduler_config.json", {"stochastic_sampling": True}, "stochastic_sampling"),

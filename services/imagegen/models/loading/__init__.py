@@ -28,8 +28,10 @@ __all__ = ["LoadOptions", "ModelLoadError", "load_model"]
 _PIPELINES: dict[str, Callable[[Source, LoadOptions], LatentModel]] = {
     "StableDiffusionPipeline": load_stable_diffusion,
     "StableDiffusionImg2ImgPipeline": load_stable_diffusion,
+    "StableDiffusionInpaintPipeline": load_stable_diffusion,
     "StableDiffusionXLPipeline": load_stable_diffusion_xl,
     "StableDiffusionXLImg2ImgPipeline": load_stable_diffusion_xl,
+    "StableDiffusionXLInpaintPipeline": load_stable_diffusion_xl,
     "StableDiffusion3Pipeline": load_stable_diffusion_3,
     "StableDiffusion3Img2ImgPipeline": load_stable_diffusion_3,
     "FluxPipeline": load_flux,

@@ -6,12 +6,13 @@ from typing import Any
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 
+from imagegen.models.inpainting import StableDiffusionXLInpaintModel
 from imagegen.models.loading.discrete import load_samplers
 from imagegen.models.loading.latent_diffusion import describe
 from imagegen.models.loading.options import LoadOptions, read_defaults
 from imagegen.models.loading.source import Source
 from imagegen.models.loading.text import load_clip
-from imagegen.models.loading.unet import check_unet, unet_sizes
+from imagegen.models.loading.unet import check_unet, sees_image, unet_sizes
 from imagegen.models.stable_diffusion_xl import StableDiffusionXLModel
 
 _TIME_IDS = 6  # numbers about an image's size that the U-Net is told
@@ -23,7 +24,8 @@ def load_stable_diffusion_xl(source: Source, options: LoadOptions) -> StableDiff
         raise ValueError("its requires_aesthetics_score is not supported")
     vae_config = source.config(AutoencoderKL, "vae")
     unet_config = source.config(UNet2DConditionModel, "unet")
-    check_unet(unet_config, vae_config, addition="text_time")
+    seeing = sees_image(source, unet_config, vae_config)
+    check_unet(unet_config, vae_config, addition="text_time", seeing=seeing)
     clips = (load_clip(source, "", options, CLIPTextModel), load_clip(source, "_2", options))
     _check_time_ids(unet_config, int(clips[-1].encoder.config.projection_dim))
     samplers = load_samplers(source)
@@ -39,7 +41,7 @@ def load_stable_diffusion_xl(source: Source, options: LoadOptions) -> StableDiff
         samplers=samplers,
         sizes=unet_sizes(unet_config, vae_config, options),
     )
-    return StableDiffusionXLModel(
+    return (StableDiffusionXLInpaintModel if seeing else StableDiffusionXLModel)(
         vae=vae,
         denoiser=unet,
         clips=clips,
