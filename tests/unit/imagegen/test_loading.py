@@ -8,10 +8,10 @@ import torch
 from imagegen.domain import Capability, Conditioning, Guidance, Sampler
 from imagegen.models.inpainting import StableDiffusionInpaintModel
 from imagegen.models.loading import LoadOptions, ModelLoadError, load_model
-from imagegen.models.loading.source import find_variant
+from imagegen.models.loading.weights import find_variant
 from imagegen.models.stable_diffusion import StableDiffusionModel
 from imagegen.testing import LABELS, save_tiny_flux
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 
 def test_pipeline_says_what_it_is(pipeline_path: Path) -> None:
@@ -150,6 +150,36 @@ def test_pickled_weights_are_refused(pipeline_path: Path, tmp_path: Path, part: 
     torch.save(load_file(safe), safe.with_suffix(".bin"))
     safe.unlink()
     with pytest.raises(ModelLoadError, match=f"copy.*its {part} has no safetensors weights"):
+        load_model("x", str(copy), LoadOptions())
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_missing_weights_are_not_drawn_at_random(pipeline_path: Path, tmp_path: Path, part: str) -> None:
+    copy = shutil.copytree(pipeline_path, tmp_path / "copy")
+    (file,) = (copy / part).glob("*.safetensors")
+    weights = load_file(file)
+    gone = next(name for name in weights if name.endswith("bias"))
+    save_file({name: weights[name] for name in weights if name != gone}, file, {"format": "pt"})
+    with pytest.raises(ModelLoadError, match=f"copy.*its {part} has no {gone}, and lacks 1 in all"):
+        load_model("x", str(copy), LoadOptions())
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "named"),
+    [
+        ("sdxl", "text_encoder_2", ["transformers", "CLIPTextModel"]),
+        ("sdxl", "text_encoder", [None, None]),
+        ("sd3", "vae", ["diffusers", "AutoencoderTiny"]),
+        ("flux", "text_encoder_2", ["my_code", "MyEncoder"]),
+    ],
+)
+def test_parts_of_other_classes_are_refused(
+    family_paths: dict[str, Path], tmp_path: Path, kind: str, part: str, named: list[str | None]
+) -> None:
+    copy = shutil.copytree(family_paths[kind], tmp_path / "copy")
+    index = json.loads((copy / "model_index.json").read_text())
+    (copy / "model_index.json").write_text(json.dumps(index | {part: named}))
+    with pytest.raises(ModelLoadError, match=f"copy.*its {part} is {named[1] or 'absent'}, not a"):
         load_model("x", str(copy), LoadOptions())
 
 

@@ -1,6 +1,5 @@
 """Where a model's components come from, and what loaders of all families do with them."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +9,14 @@ import torch
 from diffusers import AutoencoderKL
 
 from imagegen.models.loading.options import GenerationDefaults, LoadOptions
+from imagegen.models.loading.weights import find_variant
 from imagegen.schedules import Samplers
 
 # Attention memory grows with the fourth power of the side, and models draw badly far beyond their own size.
 MAX_SIZE_FACTOR = 2
 
-# Weights in one file or the index of several, of a variant or not, as diffusers and as transformers name them.
-_WEIGHTS = re.compile(
-    r"(diffusion_pytorch_)?model(\.(?P<one>\w+))?\.safetensors"
-    r"|(diffusion_pytorch_)?model\.safetensors\.index(\.(?P<several>\w+))?\.json"
-)
+# What the index of an older pipeline calls a class.
+_FORMER_NAMES = {"DiTTransformer2DModel": "Transformer2DModel"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +37,36 @@ class Source:
         """A component of the class given, from safetensors, placed and frozen.
 
         In a directory that has weights of one variant alone ("fp16") those are taken. Raises ValueError where there are
-        none, or several and none without a variant.
+        none, or several and none without a variant, where some are missing, and where the index names another class.
         """
+        if subfolder is not None:
+            self._check_class(component, subfolder)
         where = {} if subfolder is None else {"subfolder": subfolder}
         # A directory is enough; without this the loaders ask the hub about it all the same.
         local = Path(self.reference).is_dir()
         if local and (variant := find_variant(Path(self.reference) / (subfolder or ""))):
             where["variant"] = variant
-        module = component.from_pretrained(
-            self.reference, use_safetensors=True, local_files_only=local, **where, **arguments
+        module, info = component.from_pretrained(
+            self.reference,
+            use_safetensors=True,
+            local_files_only=local,
+            output_loading_info=True,
+            **where,
+            **arguments,
         )
+        if missing := sorted(info["missing_keys"]):
+            # The loaders would draw them at random.
+            raise ValueError(
+                f"its {subfolder or 'weights'} has no {missing[0]}, and lacks {len(missing)} in all"
+            )
         return place(module, options.device)
+
+    def _check_class(self, component: Any, subfolder: str) -> None:
+        """Weights of another class may load, but not make sense."""
+        wanted = component.__name__
+        _, found = self.index.get(subfolder) or (None, None)
+        if found not in (wanted, _FORMER_NAMES.get(wanted, wanted)):
+            raise ValueError(f"its {subfolder} is {found or 'absent'}, not a {wanted}")
 
     def load_vae(self, subfolder: str | None, config: Mapping[str, Any], options: LoadOptions) -> Any:
         """An autoencoder of the asked number type, but float32 where it overflows in half precision."""
@@ -64,21 +80,6 @@ class Source:
         """A tokenizer of the class given."""
         local = Path(self.reference).is_dir()
         return tokenizer.from_pretrained(self.reference, subfolder=subfolder, local_files_only=local)
-
-
-def find_variant(folder: Path) -> str | None:
-    """The only variant of the safetensors weights in a directory; None where there are weights without one."""
-    names = [path.name for path in sorted(folder.iterdir())] if folder.is_dir() else []
-    variants = {match["one"] or match["several"] for match in map(_WEIGHTS.fullmatch, names) if match}
-    if not variants:
-        raise ValueError(f"its {folder.name} has no safetensors weights; others are not read")
-    if None in variants:
-        return None
-    if len(variants) > 1:
-        raise ValueError(
-            f"its {folder.name} has several variants of its weights: {', '.join(sorted(variants))}"
-        )
-    return str(variants.pop())
 
 
 def place(module: Any, device: torch.device) -> Any:
