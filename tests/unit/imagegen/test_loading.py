@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from imagegen.domain import Capability, Conditioning, Guidance, Sampler
+from imagegen.models.base import DiffusionModel, ModelInput
 from imagegen.models.inpainting import StableDiffusionInpaintModel
 from imagegen.models.loading import LoadOptions, ModelLoadError, load_model
 from imagegen.models.loading.weights import find_variant
@@ -137,10 +138,20 @@ def test_images_of_one_size_must_fit_the_limit_before_weights_are_read(
 
 
 @pytest.mark.parametrize("kind", ["sdxl", "inpainting", "sd3", "flux", "dit", "ddpm", "gan"])
+@torch.inference_mode()
 def test_number_type_is_the_denoisers(family_paths: dict[str, Path], kind: str, pipeline_path: Path) -> None:
     for path in (family_paths[kind], pipeline_path):
         model = load_model("x", str(path), LoadOptions(dtype=torch.bfloat16))
-        assert model.description.dtype == "bfloat16"
+        assert isinstance(model, DiffusionModel)
+        about = model.description
+        assert about.dtype == "bfloat16"
+        prompt = model.encode_prompt(about.labels[0] if about.labels else "")
+        noise = torch.zeros(1, model.noise_channels, *about.latent_shape[1:])
+        number = torch.ones(1)
+        prediction = model.predict(
+            ModelInput(noise, number, tuple(part[None] for part in prompt), number, number)
+        )
+        assert prediction.dtype == torch.float32 and prediction.isfinite().all()
 
 
 @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
