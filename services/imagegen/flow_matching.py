@@ -63,7 +63,7 @@ class FlowSamplerBank:
         A model's token is `token_cells` latent cells. With `even_sigmas` levels fall from 1 to 1 / steps before they
         are shifted; the scheduler's own end at 1 / 1000, shifted.
         """
-        for option in ("stochastic_sampling", "invert_sigmas"):
+        for option in ("stochastic_sampling", "invert_sigmas", "shift_terminal"):
             if config.get(option):
                 raise ValueError(f"its scheduler's {option} is not supported")
         self._token_cells, self._even_sigmas = token_cells, even_sigmas

@@ -54,7 +54,7 @@ def test_schedules_share_no_state() -> None:
     assert first.step_count == 5
 
 
-@pytest.mark.parametrize("option", ["stochastic_sampling", "invert_sigmas"])
+@pytest.mark.parametrize("option", ["stochastic_sampling", "invert_sigmas", "shift_terminal"])
 def test_schedules_of_other_kinds_are_refused(option: str) -> None:
     with pytest.raises(ValueError, match=option):
         FlowSamplerBank({option: True})

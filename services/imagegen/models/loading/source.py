@@ -61,13 +61,6 @@ class Source:
             )
         return place(module, options.device)
 
-    def _check_class(self, component: Any, subfolder: str) -> None:
-        """Weights of another class may load, but not make sense."""
-        wanted = component.__name__
-        _, found = self.index.get(subfolder) or (None, None)
-        if found not in (wanted, _FORMER_NAMES.get(wanted, wanted)):
-            raise ValueError(f"its {subfolder} is {found or 'absent'}, not a {wanted}")
-
     def load_vae(self, subfolder: str | None, config: Mapping[str, Any], options: LoadOptions) -> Any:
         """An autoencoder of the asked number type, but float32 where it overflows in half precision."""
         for option in ("latents_mean", "latents_std"):
@@ -80,6 +73,13 @@ class Source:
         """A tokenizer of the class given."""
         local = Path(self.reference).is_dir()
         return tokenizer.from_pretrained(self.reference, subfolder=subfolder, local_files_only=local)
+
+    def _check_class(self, component: Any, subfolder: str) -> None:
+        """Weights of another class may load, but not make sense."""
+        wanted = component.__name__
+        _, found = self.index.get(subfolder) or (None, None)
+        if found not in (wanted, _FORMER_NAMES.get(wanted, wanted)):
+            raise ValueError(f"its {subfolder} is {found or 'absent'}, not {wanted}")
 
 
 def place(module: Any, device: torch.device) -> Any:
