@@ -16,7 +16,9 @@ from serving.server import GrpcServer, run
 from serving.watch import watch
 from transformers.utils import logging as transformers_logging
 
+from imagegen.batch_runner import BatchRunner
 from imagegen.config import ImagegenSettings, split_reference
+from imagegen.device_meter import open_device_meter
 from imagegen.engine import Engine
 from imagegen.metrics import ImagegenMetrics
 from imagegen.models.base import LatentModel
@@ -24,7 +26,9 @@ from imagegen.models.loading import LoadOptions, ModelLoadError, load_model
 from imagegen.prompts import PromptCache
 from imagegen.scheduler import Scheduler
 from imagegen.servicer import SERVICE, ImageServicer
+from imagegen.step_profile import StepProfile
 from imagegen.validation import Limits
+from imagegen.warm_up import WarmUp
 from imagegen.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -32,27 +36,37 @@ log = structlog.get_logger(__name__)
 
 def build_engine(settings: ImagegenSettings, registry: CollectorRegistry) -> Engine:
     """An engine that will load the models that the settings name."""
-    metrics = ImagegenMetrics(registry)
-    scheduler = Scheduler(settings.max_batch_rows, settings.max_running_rows, settings.max_waiting)
+    meter = open_device_meter(device_of(settings))
+    metrics = ImagegenMetrics(registry, counts_energy=meter.counts_energy)
+    profile, runner = StepProfile(), BatchRunner(meter)
+    rows = settings.max_batch_rows
+    scheduler = Scheduler(rows, settings.max_running_rows, settings.max_waiting, profile.max_evaluations)
     limits = Limits(settings.max_steps, settings.max_request_pixels, settings.max_image_bytes)
+    warm_up = WarmUp(runner, profile, limits, max_rows=rows, seconds=settings.warm_up_seconds)
     return Engine(
         lambda: load_models(settings),
-        Worker(scheduler, metrics, settings.threads),
+        Worker(scheduler, metrics, settings.threads, profile=profile, runner=runner),
         PromptCache(settings.prompt_cache_entries, metrics),
         limits,
+        warm_up if settings.warm_up_seconds else None,
     )
+
+
+def device_of(settings: ImagegenSettings) -> torch.device:
+    """Where torch computes. Raises ModelLoadError where there is no such device."""
+    has_cuda = torch.cuda.is_available()
+    if settings.device == "auto":
+        return torch.device("cuda" if has_cuda else "cpu")
+    if settings.device.startswith("cuda") and not has_cuda:
+        raise ModelLoadError(f"device is {settings.device}, but torch finds no CUDA device here")
+    return torch.device(settings.device)
 
 
 def load_models(settings: ImagegenSettings) -> list[LatentModel]:
     """Load every model. Raises ModelLoadError."""
-    device, has_cuda = settings.device, torch.cuda.is_available()
-    if device == "auto":
-        device = "cuda" if has_cuda else "cpu"
-    if device.startswith("cuda") and not has_cuda:
-        raise ModelLoadError(f"device is {device}, but torch finds no CUDA device here")
     options = LoadOptions(
         dtype=getattr(torch, settings.dtype),
-        device=torch.device(device),
+        device=device_of(settings),
         max_size=settings.max_size,
         default_steps=settings.default_steps,
         default_guidance_scale=settings.default_guidance_scale,

@@ -41,6 +41,14 @@ class ImagegenSettings(ServiceSettings, service="imagegen"):
         16, ge=1, le=1024, description="Images that may be under way; a request counts up to max_batch_rows."
     )
     max_waiting: int = Field(64, ge=0, description="Requests that may wait; more are refused.")
+    warm_up_seconds: float = Field(
+        2.0,
+        ge=0,
+        description=(
+            "Time at start, for all models together, in which steps are measured: for row caps below max_batch_rows, "
+            "and to foretell deadlines that can't be met. 0: begin without figures."
+        ),
+    )
     max_size: int = Field(
         1024, ge=8, le=8192, description="Largest width and height, pixels; a model may allow less."
     )

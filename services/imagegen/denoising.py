@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from imagegen.decoding import decode
 from imagegen.domain import Guidance
 from imagegen.events import DeviceEvent, Progress, RawImage, RawPreview
 from imagegen.models.base import Condition, DiffusionModel, ModelInput
@@ -44,7 +45,8 @@ class DenoisingTask:
         self._owner, self._spec, self._prompts = owner, spec, prompts
         cells = model.cell_size
         key = StageKey(spec.model, spec.height // cells, spec.width // cells)
-        self._stage = Stage(key, len(spec.seeds), spec.step_count)
+        self._guided = model.description.guidance is Guidance.CLASSIFIER_FREE and spec.guidance_scale > 1
+        self._stage = Stage(key, len(spec.seeds), spec.step_count, evaluations=2 if self._guided else 1)
         self._phase: Phase = "denoise"
 
     @property
@@ -74,9 +76,8 @@ class DenoisingTask:
         shape = (model.noise_channels, self._stage.key.height, self._stage.key.width)
         self._schedule = model.schedule(spec.sampler, spec.steps, spec.first_step, shape[1] * shape[2])
         condition = self._prompts.embed(model, spec.prompt)
-        guided = model.description.guidance is Guidance.CLASSIFIER_FREE and spec.guidance_scale > 1
         self._unconditional = (
-            self._prompts.embed(model, spec.negative_prompt, negative=True) if guided else None
+            self._prompts.embed(model, spec.negative_prompt, negative=True) if self._guided else None
         )
         if isinstance(spec.start, WalkStart):
             ends = generators_of([spec.seeds[0], spec.seeds[-1]])
@@ -162,7 +163,7 @@ class DenoisingTask:
         """Decode chunk `step`."""
         size = rows_per_chunk(self._spec.width * self._spec.height)
         first = step * size
-        images = to_images(self.model.decode(self._sample[first : first + size]))
+        images = decode(self.model, self._sample[first : first + size])
         start = self._spec.start
         if isinstance(start, ImageStart) and start.mask is not None:
             images = [np.where(start.mask[..., None], image, start.image) for image in images]

@@ -52,6 +52,7 @@ from imagegen.specs import DenoiseSpec
 from imagegen.tasks import Task
 from imagegen.validation import Limits
 from imagegen.walks import plan_interpolate
+from imagegen.warm_up import WarmUp
 from imagegen.worker import Job, Worker
 
 Events = AsyncGenerator[StreamEvent, None]
@@ -100,19 +101,32 @@ class Engine:
     """
 
     def __init__(
-        self, load: Callable[[], Sequence[LatentModel]], worker: Worker, prompts: PromptCache, limits: Limits
+        self,
+        load: Callable[[], Sequence[LatentModel]],
+        worker: Worker,
+        prompts: PromptCache,
+        limits: Limits,
+        warm_up: WarmUp | None = None,
     ) -> None:
+        """`warm_up`, if any, is run on the device thread once the models are loaded."""
         self._load = load
         self._worker = worker
         self._prompts = prompts
         self._limits = limits
+        self._warm_up = warm_up
         self._models: ModelRegistry | None = None
         self._ids = itertools.count(1)
 
     async def start(self) -> None:
-        """Load the models and start the device thread."""
-        self._models = ModelRegistry(await in_passing_thread(self._load))
-        self._worker.start()
+        """Load the models, start the device thread, warm it up."""
+        models = ModelRegistry(await in_passing_thread(self._load))
+
+        def prepare() -> None:
+            if self._warm_up is not None:
+                self._warm_up.run(models)
+
+        await asyncio.to_thread(self._worker.start, prepare)
+        self._models = models
 
     async def stop(self) -> None:
         """Fail what is left and end the device thread."""

@@ -7,13 +7,21 @@ from imagegen.domain import Bound, ImageFormat, Latent, Pixels
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Where a request's time went, ms; the phases do not overlap, `device_ms` lies within them."""
+    """Where a request's time went, ms; the phases do not overlap.
+
+    `device_ms` is the time of the passes that it took part in, `device_share_ms` its rows' part of it, and
+    `batch_occupancy` how full, above 0 and at most 1, those passes were that it could share, None without any.
+    `energy_joules` is its part as well, None where some is not known.
+    """
 
     queue_ms: float = 0.0
     encode_ms: float = 0.0
     denoise_ms: float = 0.0
     decode_ms: float = 0.0
     device_ms: float = 0.0
+    device_share_ms: float = 0.0
+    batch_occupancy: float | None = None
+    energy_joules: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

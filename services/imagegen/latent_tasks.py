@@ -6,12 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from imagegen.decoding import decode
 from imagegen.domain import Bound, InterpolationMethod, Latent, Pixels
 from imagegen.events import DeviceEvent, Progress, RawBound, RawImage, RawLatent
 from imagegen.likelihood import bits_per_dimension
 from imagegen.models.base import LatentModel
 from imagegen.noise import path
-from imagegen.pixels import to_images, to_tensor
+from imagegen.pixels import to_tensor
 from imagegen.scheduler import Stage, StageKey
 from imagegen.tasks import Phase, chunk_count, rows_per_chunk
 
@@ -69,7 +70,7 @@ class DecodeTask(_SingleStageTask):
     def run(self, step: int) -> list[DeviceEvent]:
         """Decode chunk `step`."""
         first = step * self._size
-        images = to_images(self._model.decode(self._latents[first : first + self._size]))
+        images = decode(self._model, self._latents[first : first + self._size])
         return [RawImage(first + row, image, 0) for row, image in enumerate(images)]
 
 
@@ -100,7 +101,7 @@ class WalkTask(_SingleStageTask):
     def run(self, step: int) -> list[DeviceEvent]:
         """Decode chunk `step` of the frames."""
         first = step * self._size
-        images = to_images(self._model.decode(self._points[first : first + self._size]))
+        images = decode(self._model, self._points[first : first + self._size])
         frames = [RawImage(first + row, image, 0) for row, image in enumerate(images)]
         return [Progress(step + 1, self.stage.steps), *frames]
 

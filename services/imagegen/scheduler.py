@@ -10,7 +10,7 @@ Keys share the device's time in deficit round robin; within a key, the order is 
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -154,8 +154,8 @@ class Scheduler:
         """
         if not 1 <= max_batch_rows <= max_running_rows:
             raise ValueError("max_running_rows must be at least max_batch_rows, and both positive")
-        self._max_batch_rows = max_batch_rows
-        self._max_running_rows = max_running_rows
+        self.max_batch_rows = max_batch_rows
+        self.max_running_rows = max_running_rows
         self._max_waiting = max_waiting
         self._max_evaluations = max_evaluations
         self._turns = DeficitRoundRobin[StageKey](QUANTUM_SECONDS)
@@ -177,6 +177,16 @@ class Scheduler:
         return len(self._running)
 
     @property
+    def waiting_rows(self) -> int:
+        """Images of requests that wait."""
+        return sum(item.entry.stage.rows for item in self._waiting.values())
+
+    @property
+    def running_rows(self) -> int:
+        """Images of requests that are admitted, whatever their stage."""
+        return sum(run.entry.stage.rows for run in self._running.values())
+
+    @property
     def idle(self) -> bool:
         """True when there is nothing to do."""
         return not self._waiting and not self._running
@@ -185,7 +195,7 @@ class Scheduler:
         """Queue a request and return how many are ahead of it. Raises QueueFullError."""
         if len(self._waiting) >= self._max_waiting:
             raise QueueFullError
-        position = sum(1 for other in self._waiting.values() if self._rank(other) >= entry.priority)
+        position = sum(1 for _ in self.waiting_stages(entry.priority))
         self._waiting[entry.id] = _Waiting(entry, self._arrivals, self._admissions)
         self._arrivals += 1
         return position
@@ -205,7 +215,7 @@ class Scheduler:
         started: list[int] = []
         weights: Counter[StageKey] = Counter()
         for run in self._running.values():
-            weights[run.stage.key.flow] += self._weight(run.stage)
+            weights[run.stage.key.flow] += self.weight(run.stage)
 
         def order(item: _Waiting) -> tuple[float, ...]:
             flow = item.entry.stage.key.flow
@@ -213,8 +223,8 @@ class Scheduler:
 
         while self._waiting:
             first = min(self._waiting.values(), key=order)
-            entry, weight = first.entry, self._weight(first.entry.stage)
-            if weights.total() + weight > self._max_running_rows:
+            entry, weight = first.entry, self.weight(first.entry.stage)
+            if weights.total() + weight > self.max_running_rows:
                 break
             weights[entry.stage.key.flow] += weight
             del self._waiting[entry.id]
@@ -237,13 +247,13 @@ class Scheduler:
         rows = evaluations = 0
         for run in in_order:
             each = run.stage.evaluations
-            room = min(self._max_batch_rows - rows, max((limit - evaluations) // each, 0 if slices else 1))
+            room = min(self.max_batch_rows - rows, max((limit - evaluations) // each, 0 if slices else 1))
             taken = min(run.stage.rows - run.row, room)
             if run.stage.key == key and taken:
                 slices.append(Slice(run.entry.id, run.step, run.row, run.row + taken))
                 rows += taken
                 evaluations += taken * each
-        occupancy = min(1.0, max(rows / self._max_batch_rows, evaluations / limit))
+        occupancy = min(1.0, max(rows / self.max_batch_rows, evaluations / limit))
         return Batch(key, tuple(slices), evaluations, occupancy)
 
     def complete(self, batch: Batch, seconds: float) -> list[StepDone]:
@@ -280,16 +290,24 @@ class Scheduler:
         self._waiting.pop(request_id, None)
         self._cancelled.discard(request_id)
 
-    def ids(self) -> tuple[int, ...]:
-        """Ids of all requests, waiting and running."""
-        return (*self._waiting, *self._running)
+    def running_stages(self) -> Iterator[Stage]:
+        """What is left of the current stages of running requests."""
+        for run in self._running.values():
+            yield replace(run.stage, steps=run.stage.steps - run.step)
+
+    def waiting_stages(self, priority: int | None = None) -> Iterator[Stage]:
+        """Stages of waiting requests: of all, or of those ahead of a newcomer with that priority."""
+        for item in self._waiting.values():
+            if priority is None or self._rank(item) >= priority:
+                yield item.entry.stage
+
+    def weight(self, stage: Stage) -> int:
+        """Rows that a stage counts as while it runs."""
+        return min(stage.rows, self.max_batch_rows)
 
     def _rank(self, item: _Waiting) -> int:
         overtaken = self._admissions - item.admissions_before
         return item.entry.priority + overtaken // AGING_TURNS
-
-    def _weight(self, stage: Stage) -> int:
-        return min(stage.rows, self._max_batch_rows)
 
     def _drop(
         self, items: dict[int, _Waiting] | dict[int, _Running], now: float

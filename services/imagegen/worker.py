@@ -1,31 +1,24 @@
-"""The one thread that owns the device: drain cancels, admit, forward, sampler steps, emit; over and over.
-
-A request that fails harms no other: a batch that fails is run again request by request, and one that runs out
-of memory in halves, until only what cannot run alone is failed.
-"""
+"""The one thread that owns the device: drain cancels, admit, forward, sampler steps, emit; over and over."""
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
 import torch
 from serving.errors import DeadlineUnreachable, Overloaded, QuadrilleError, TooLarge, Unavailable
+from serving.retry_delay import retry_delay_s
 
-from imagegen.denoising import DenoisingTask, forward
+from imagegen.batch_runner import BatchRunner, Ran
+from imagegen.denoising import DenoisingTask
+from imagegen.device_meter import DeviceMeter
 from imagegen.events import DeviceEvent, Done, RawImage, RawPreview
+from imagegen.forecast import Forecast
 from imagegen.mailbox import Mailbox
 from imagegen.metrics import ImagegenMetrics
-from imagegen.scheduler import (
-    Admission,
-    Batch,
-    DropReason,
-    Entry,
-    QueueFullError,
-    Scheduler,
-    Slice,
-    StepDone,
-)
+from imagegen.scheduler import Admission, Batch, DropReason, Entry, QueueFullError, Scheduler, StepDone
+from imagegen.step_profile import StepProfile
 from imagegen.tasks import Task
 from imagegen.timing import PhaseClock
 
@@ -41,25 +34,49 @@ class Job:
     mailbox: Mailbox
     clock: PhaseClock = field(default_factory=lambda: PhaseClock(time.monotonic()))
     previewed: bool = False
+    images: int = 0
+
+    @property
+    def missing(self) -> int:
+        """Images that were asked for and are not made."""
+        return self.task.image_count - self.images
 
 
 class Worker:
     """Runs jobs on a thread of its own. All public methods may be called from any thread."""
 
-    def __init__(self, scheduler: Scheduler, metrics: ImagegenMetrics, threads: int | None = None) -> None:
-        """`threads` bounds the CPU threads of a forward pass; None leaves torch's own choice."""
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        metrics: ImagegenMetrics,
+        threads: int | None = None,
+        *,
+        profile: StepProfile | None = None,
+        runner: BatchRunner | None = None,
+    ) -> None:
+        """`threads` bounds the CPU threads of a forward pass; None leaves torch's own choice.
+
+        `profile`, which learns from every pass, foretells deadlines that cannot be met.
+        """
         self._scheduler = scheduler
         self._metrics = metrics
         self._threads = threads
+        self._profile = profile or StepProfile()
+        self._runner = runner or BatchRunner(DeviceMeter())
+        self._forecast = Forecast(scheduler, self._profile)
         self._jobs: dict[int, Job] = {}
         self._work = threading.Condition()
         self._stopping = False
         self._progress_at = time.monotonic()
+        self._prepare: Callable[[], None] = lambda: None
+        self._prepared = threading.Event()
         self._thread = threading.Thread(target=self._run, name="imagegen-device", daemon=True)
 
-    def start(self) -> None:
-        """Start the thread."""
+    def start(self, prepare: Callable[[], None] = lambda: None) -> None:
+        """Start the thread, and return when it has done `prepare`, whose failure is logged."""
+        self._prepare = prepare
         self._thread.start()
+        self._prepared.wait()
 
     def stop(self) -> None:
         """Fail what is left and wait for the thread to end."""
@@ -71,19 +88,22 @@ class Worker:
 
     def submit(self, job: Job, priority: int, deadline: float | None) -> int:
         """Queue a job; returns how many are ahead. Raises Overloaded, DeadlineUnreachable, Unavailable."""
-        if deadline is not None and deadline <= time.monotonic():
-            self._metrics.admission_rejections_total.labels("deadline").inc()
-            raise DeadlineUnreachable("the deadline passed before the request was queued")
+        entry = Entry(job.id, job.task.stage, priority, deadline)
         with self._work:
             if self._stopping:
                 raise Unavailable("the server is shutting down")
-            if self._scheduler.idle:
-                self._progress_at = time.monotonic()
             try:
-                position = self._scheduler.submit(Entry(job.id, job.task.stage, priority, deadline))
+                self._check_deadline(entry)
+                if self._scheduler.idle:
+                    self._progress_at = time.monotonic()
+                position = self._scheduler.submit(entry)
+            except DeadlineUnreachable:
+                self._metrics.refused("deadline", job.missing)
+                raise
             except QueueFullError:
-                self._metrics.admission_rejections_total.labels("queue_full").inc()
-                raise Overloaded("too many requests wait for the image engine", 1.0) from None
+                self._metrics.refused("queue_full", job.missing)
+                delay = retry_delay_s(self._forecast.half_queue_s())
+                raise Overloaded("too many requests wait for the image engine", delay) from None
             self._jobs[job.id] = job
             self._measure()
             self._work.notify()
@@ -102,10 +122,27 @@ class Worker:
         moving = time.monotonic() - self._progress_at < stall_seconds
         return self._thread.is_alive() and (idle or moving)
 
+    def _check_deadline(self, entry: Entry) -> None:
+        if entry.deadline is None:
+            return
+        left = entry.deadline - time.monotonic()
+        if left <= 0:
+            raise DeadlineUnreachable("the deadline passed before the request was queued")
+        needed = self._forecast.finish_s(entry)
+        if needed is not None and needed >= left:
+            self._profile.doubt(entry.stage.key)
+            raise DeadlineUnreachable(f"the steps take {needed:.3g} s, and {left:.3g} s are left")
+
     def _run(self) -> None:
         if self._threads is not None:
             torch.set_num_threads(self._threads)
         with torch.inference_mode():
+            try:
+                self._prepare()
+            except Exception:  # it only prepares; what does not work, requests will tell
+                log.exception("preparation_failed")
+            finally:
+                self._prepared.set()
             while True:
                 try:
                     if not self._turn():
@@ -130,10 +167,11 @@ class Worker:
         with self._work:
             batch = self._scheduler.next_batch()
         if batch is not None:
-            begun = time.monotonic()
-            self._execute(batch)
+            ran = self._runner.run(batch, {part.id: self._jobs[part.id].task for part in batch.slices})
             with self._work:
-                done = self._scheduler.complete(batch, time.monotonic() - begun)
+                self._learn(batch, ran)
+                done = self._scheduler.complete(batch, ran.spent.seconds)
+            self._account(batch, ran)
             for step in done:
                 self._step_done(step)
         self._progress_at = time.monotonic()
@@ -144,9 +182,11 @@ class Worker:
             job = self._jobs.pop(job_id)
             if reason is DropReason.EXPIRED:
                 self._metrics.expired_total.inc()
+                self._metrics.images_total.labels("expired").inc(job.missing)
                 job.mailbox.fail(DeadlineUnreachable("the deadline passed before the images were done"))
             else:
                 self._metrics.cancelled_total.inc()
+                self._metrics.images_total.labels("cancelled").inc(job.missing)
         for job_id in admission.started:
             job = self._jobs[job_id]
             try:
@@ -157,48 +197,25 @@ class Worker:
             except Exception as error:
                 self._fail(job_id, error)
 
-    def _execute(self, batch: Batch) -> None:
-        begun = time.monotonic()
-        shared: list[tuple[DenoisingTask, Slice]] = []
-        for part in batch.slices:
-            job = self._jobs.get(part.id)
-            if job is None:
-                continue
-            if batch.key.owner is None and isinstance(job.task, DenoisingTask):
-                shared.append((job.task, part))
-            else:
-                self._run_alone(job, part)
-        if shared:
-            self._denoise(shared)
-            self._metrics.batch_rows.observe(batch.rows)
-            self._metrics.steps_total.inc(batch.rows)
-            self._metrics.step_seconds.observe(time.monotonic() - begun)
-        for part in batch.slices:
-            if part.id in self._jobs:
-                self._jobs[part.id].clock.device_seconds += time.monotonic() - begun
+    def _learn(self, batch: Batch, ran: Ran) -> None:
+        if ran.size is not None and not ran.repeated and not ran.failures:
+            self._profile.learn(batch.key, batch.evaluations, ran.spent.seconds)
+        for evaluations in ran.exhausted:
+            self._profile.exhausted(batch.key, evaluations)
 
-    def _denoise(self, parts: list[tuple[DenoisingTask, Slice]]) -> None:
-        try:
-            forward(parts)
-        except Exception as error:
-            if len(parts) > 1:
-                log.warning("batch_split", requests=len(parts), error=type(error).__name__)
-                for part in parts:
-                    self._denoise([part])
-                return
-            task, only = parts[0]
-            middle = (only.start + only.stop) // 2
-            if isinstance(error, torch.OutOfMemoryError) and middle > only.start:
-                self._denoise([(task, Slice(only.id, only.step, only.start, middle))])
-                self._denoise([(task, Slice(only.id, only.step, middle, only.stop))])
-            else:
-                self._fail(only.id, error)
-
-    def _run_alone(self, job: Job, part: Slice) -> None:
-        try:
-            self._post(job, job.task.run(part.step))
-        except Exception as error:
-            self._fail(job.id, error)
+    def _account(self, batch: Batch, ran: Ran) -> None:
+        """Share the cost, tell what there is to tell, and fail who failed."""
+        for part in batch.slices:
+            job = self._jobs[part.id]
+            share = (part.stop - part.start) * job.task.stage.evaluations / batch.evaluations
+            job.clock.took_part(ran.spent, share, batch.occupancy if ran.size else None)
+            self._post(job, ran.events.get(part.id, []))
+        if ran.size is not None:
+            self._metrics.denoised(batch, ran.size, ran.spent)
+        if self._metrics.energy_joules_total is not None and ran.spent.joules is not None:
+            self._metrics.energy_joules_total.inc(ran.spent.joules)
+        for job_id, error in ran.failures.items():
+            self._fail(job_id, error)
 
     def _step_done(self, done: StepDone) -> None:
         job = self._jobs.get(done.id)
@@ -221,7 +238,8 @@ class Worker:
     def _post(self, job: Job, events: list[DeviceEvent]) -> None:
         for event in events:
             if isinstance(event, RawImage):
-                self._metrics.images_total.inc()
+                job.images += 1
+                self._metrics.images_total.labels("finished").inc()
             elif isinstance(event, RawPreview) and not job.previewed:
                 job.previewed = True
                 self._metrics.time_to_first_preview_seconds.observe(time.monotonic() - job.clock.started)
@@ -243,6 +261,7 @@ class Worker:
         job = self._jobs[job_id]
         self._forget(job_id)
         self._metrics.request_failure_total.inc()
+        self._metrics.images_total.labels("failed").inc(job.missing)
         if isinstance(error, torch.OutOfMemoryError):
             error = TooLarge("parameters", "the device has not enough memory for this request")
         elif not isinstance(error, QuadrilleError):
@@ -258,3 +277,5 @@ class Worker:
     def _measure(self) -> None:
         self._metrics.requests_running.set(self._scheduler.running_count)
         self._metrics.requests_waiting.set(self._scheduler.waiting_count)
+        self._metrics.rows_running.set(self._scheduler.running_rows)
+        self._metrics.rows_waiting.set(self._scheduler.waiting_rows)

@@ -9,6 +9,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from quadrille.text.v1 import adapters_pb2_grpc, text_pb2_grpc
 from serving.config import load_settings
+from serving.energy import EnergyMeter, open_nvml, open_rapl
 from serving.errors import QuadrilleError
 from serving.log import configure_logging
 from serving.loras import split_lora
@@ -19,7 +20,6 @@ from transformers.utils import logging as transformers_logging
 
 from textgen.assembly import Assembler
 from textgen.config import TextgenSettings, split_reference
-from textgen.energy import EnergyMeter, open_nvml, open_rapl
 from textgen.engine import Engine
 from textgen.engine_choice import EngineUnavailable, choose_engine
 from textgen.idempotency import Idempotency

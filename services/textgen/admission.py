@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 
 from serving.errors import DeadlineUnreachable, Overloaded
+from serving.retry_delay import retry_delay_s
 
 from textgen.metrics import ModelMetrics
 
@@ -59,9 +60,9 @@ class Admission:
     def retry_after_s(self) -> float:
         """Time in which half of those who wait will be served at the recent rate, 0.1 to 30 s; 1 s if unknown."""
         if len(self._served) < 2 or self._served[-1] <= self._served[0]:
-            return 1.0
+            return retry_delay_s(None)
         rate = (len(self._served) - 1) / (self._served[-1] - self._served[0])
-        return min(30.0, max(0.1, self.waiting / 2 / rate))
+        return retry_delay_s(self.waiting / 2 / rate)
 
 
 class Ticket:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from serving.energy import EnergyMeter
 from serving.loras import Adapter, LoraOptions, Loras
 
 from textgen.admission import Admission
@@ -14,7 +15,6 @@ from textgen.chat import ChatTemplate
 from textgen.codec import TokenCodec
 from textgen.continuous import ContinuousGenerator
 from textgen.domain import Capability
-from textgen.energy import EnergyMeter
 from textgen.generation import GenerationLane
 from textgen.metrics import ModelMetrics, TextMetrics
 from textgen.models.decoder import Decoder, Network

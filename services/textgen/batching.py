@@ -14,11 +14,11 @@ from itertools import accumulate, count
 from typing import Generic, TypeVar
 
 import structlog
+from serving.energy import EnergyMeter, added
 from serving.errors import DeadlineUnreachable, QuadrilleError, Unavailable
 
 from textgen.admission import Admission, Ticket
 from textgen.domain import Timings
-from textgen.energy import EnergyMeter, added
 from textgen.metrics import ModelMetrics
 from textgen.worker import DeviceWorker, LeftBehindError
 

@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import structlog
+from serving.energy import EnergyMeter, added
 from serving.errors import DeadlineUnreachable, QuadrilleError, Unavailable
 
 from textgen.channel import EventChannel
 from textgen.domain import Delta, Finished, GenerationTask, Timings, Usage
-from textgen.energy import EnergyMeter, added
 from textgen.metrics import ModelMetrics
 from textgen.models.base import DecoderRunner, RowKey, RowSpec, Sampled
 from textgen.prompt_logprobs import PromptTeller

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import copy
 import threading
 import time
@@ -7,7 +8,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from imagegen.batch_runner import BatchRunner
 from imagegen.denoising import DenoisingTask
+from imagegen.device_meter import DeviceMeter, Spent
 from imagegen.domain import ImageFormat, Sampler
 from imagegen.events import DeviceEvent, Done, RawImage
 from imagegen.mailbox import Mailbox
@@ -17,6 +20,7 @@ from imagegen.models.stable_diffusion import StableDiffusionModel
 from imagegen.prompts import PromptCache
 from imagegen.scheduler import Scheduler, Stage, StageKey
 from imagegen.specs import DenoiseSpec, NoiseStart
+from imagegen.step_profile import StepProfile
 from imagegen.tasks import Phase
 from imagegen.worker import Job, Worker
 from serving.errors import DeadlineUnreachable, Overloaded, TooLarge, Unavailable
@@ -112,7 +116,7 @@ async def test_jobs_are_done_and_counted(
         assert isinstance(done, Done) and (done.image_count, done.image_step_count) == (images, steps)
         assert sum(isinstance(event, RawImage) for event in events) == images
         assert done.timings.denoise_ms > 0 and done.timings.device_ms > 0
-    assert metrics.images_total._value.get() == 3
+    assert metrics.images_total.labels("finished")._value.get() == 3
     assert metrics.steps_total._value.get() == 7
     assert metrics.request_success_total._value.get() == 2
     assert metrics.requests_running._value.get() == metrics.requests_waiting._value.get() == 0
@@ -166,10 +170,17 @@ async def test_out_of_memory_splits_the_batch(
     small = copy.copy(pipeline)
     small.__class__ = SmallMemory
     assert isinstance(small, SmallMemory)
-    fits = job(1, small, seeds=(1, 2, 3, 4, 5))
-    worker.submit(fits, 0, None)
-    assert isinstance((await read(fits.mailbox))[-1], Done)
-    assert small.largest == 2
+    fits, plenty = job(1, small, seeds=(1, 2, 3, 4, 5)), job(4, seeds=(1, 2, 3, 4, 5))
+    for each in (fits, plenty):
+        worker.submit(each, 0, None)
+    few, many = [
+        [event.pixels.astype(int) for event in await read(each.mailbox) if isinstance(event, RawImage)]
+        for each in (fits, plenty)
+    ]
+    assert len(few) == 5 and small.largest == 2
+    assert max(abs(a - b).max() for a, b in zip(few, many, strict=True)) <= 1  # no sampler took a step twice
+    assert worker._profile.max_evaluations(fits.task.stage.key) > 2  # decoding has no cap
+    assert worker._profile.max_evaluations(StageKey("tiny", 8, 8)) == 2
     # With guidance one row needs two, which is still too much for a device of one.
     small.rows = 1
     too_large, after = job(2, small, guidance_scale=3.0), job(3, small)
@@ -201,10 +212,12 @@ async def test_waiting_jobs_are_cancelled_expired_and_refused(
     with pytest.raises(DeadlineUnreachable):
         await read(expired.mailbox)
     assert isinstance((await read(good.mailbox))[-1], Done)
-    assert not cancelled.clock.device_seconds
+    assert not cancelled.clock.timings(time.monotonic()).device_ms
     assert metrics.cancelled_total._value.get() == metrics.expired_total._value.get() == 1
     for reason in ("queue_full", "deadline"):
         assert metrics.admission_rejections_total.labels(reason)._value.get() == 1
+    outcomes = {"finished": 1, "cancelled": 1, "expired": 1, "refused": 2, "failed": 0}
+    assert {name: metrics.images_total.labels(name)._value.get() for name in outcomes} == outcomes
 
 
 async def test_a_stall_is_seen(worker: Worker) -> None:
@@ -235,3 +248,86 @@ async def test_stopping_fails_what_is_left(metrics: ImagegenMetrics, job: Callab
     with pytest.raises(Unavailable):
         worker.submit(job(3), 0, None)
     assert not worker.healthy(60)
+
+
+async def test_shares_add_up_to_what_the_device_spent(
+    metrics: ImagegenMetrics, job: Callable[..., Job]
+) -> None:
+    spent: list[Spent] = []
+
+    class Ledger(DeviceMeter):
+        def measure(self, work: Callable[[], None]) -> Spent:
+            work()
+            spent.append(Spent(0.1 * (1 + len(spent) % 3), 2.0))
+            return spent[-1]
+
+    worker = Worker(Scheduler(8, 8, 9), metrics, runner=BatchRunner(Ledger()))
+    jobs = [job(1), job(2, seeds=(1, 2), guidance_scale=3.0), job(3, steps=5)]
+    for each in jobs:
+        worker.submit(each, 0, None)
+    worker.start()
+    endings = [(await read(each.mailbox))[-1] for each in jobs]
+    await asyncio.to_thread(worker.stop)
+    timings = [done.timings for done in endings if isinstance(done, Done)]
+    total = sum(each.seconds for each in spent)
+    assert sum(each.device_share_ms for each in timings) == pytest.approx(1e3 * total)
+    assert sum(each.energy_joules or 0.0 for each in timings) == pytest.approx(2.0 * len(spent))
+    assert all(each.device_share_ms <= each.device_ms for each in timings)
+    # Three steps with four images in eight places, and two more with one of them.
+    assert [each.batch_occupancy for each in timings] == pytest.approx([0.5, 0.5, (3 * 0.5 + 2 * 0.125) / 5])
+    # Two images with guidance are four rows of six.
+    assert timings[1].device_share_ms > timings[0].device_share_ms * 2
+
+
+async def test_a_deadline_that_the_steps_cannot_meet_is_refused_untouched(
+    metrics: ImagegenMetrics, job: Callable[..., Job]
+) -> None:
+    profile = StepProfile()
+    profile.learn(StageKey("tiny", 8, 8), 1, 10.0)
+    worker = Worker(Scheduler(8, 8, 3), metrics, profile=profile)
+    with pytest.raises(DeadlineUnreachable, match="steps"):
+        worker.submit(job(1), 0, time.monotonic() + 29)
+    assert metrics.admission_rejections_total.labels("deadline")._value.get() == 1
+    assert worker.submit(job(2), 0, time.monotonic() + 60) == 0
+    # Each refusal takes from the trust in figures that nothing renews.
+    for number in range(3, 100):
+        with contextlib.suppress(DeadlineUnreachable):
+            worker.submit(job(number), 100, time.monotonic() + 29)
+            break
+    else:
+        pytest.fail("wrong figures refuse for ever")
+    worker.start()
+    await asyncio.to_thread(worker.stop)
+
+
+async def test_who_is_refused_learns_when_half_of_the_queue_will_have_started(
+    metrics: ImagegenMetrics, job: Callable[..., Job]
+) -> None:
+    profile = StepProfile()
+    profile.learn(StageKey("tiny", 8, 8), 1, 2.0)
+    worker = Worker(Scheduler(1, 1, 3), metrics, profile=profile)
+    for number in (1, 2, 3):
+        worker.submit(job(number), 0, None)
+    with pytest.raises(Overloaded) as refused:
+        worker.submit(job(4), 0, None)
+    assert refused.value.retry_after_s == 6.0
+    worker.start()
+    await asyncio.to_thread(worker.stop)
+
+
+async def test_what_fails_to_prepare_does_not_keep_it_from_working(
+    metrics: ImagegenMetrics, job: Callable[..., Job]
+) -> None:
+    worker = Worker(Scheduler(8, 8, 3), metrics)
+    order: list[str] = []
+
+    def prepare() -> None:
+        order.append(threading.current_thread().name)
+        raise ZeroDivisionError
+
+    await asyncio.to_thread(worker.start, prepare)
+    assert order == ["imagegen-device"]
+    each = job(1)
+    worker.submit(each, 0, None)
+    assert isinstance((await read(each.mailbox))[-1], Done)
+    await asyncio.to_thread(worker.stop)

@@ -1,7 +1,7 @@
 """The port EnergyMeter: every meter, over a counter that is turned by hand."""
 
 import pytest
-from textgen.energy import NvmlMeter, RaplMeter
+from serving.energy import NvmlMeter, RaplMeter
 
 
 class Rapl:

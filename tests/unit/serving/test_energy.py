@@ -1,7 +1,7 @@
 import sys
 
 import pytest
-from textgen.energy import added, open_nvml, open_rapl
+from serving.energy import added, open_nvml, open_rapl
 
 
 def domain(root, name, joules, span=1000):
