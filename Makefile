@@ -89,7 +89,7 @@ protos: setup  ## regenerate the stubs in protos/gen
 docs: setup  ## regenerate docs/configuration.md
 	$(BIN)/python scripts/config_reference.py
 
-bench: setup  ## NAME=text|text-load|decoder|image|retrieval|gateway OUT=file.json; text and text-load beside what bench-peers made
+bench: setup  ## NAME=text|text-load|quality|decoder|image|retrieval|gateway OUT=file.json; text and text-load beside what bench-peers made
 	$(BIN)/python -m benchmarks $(NAME) --out $(OUT)
 
 bench-page: setup  ## write the figures of results/text*.json into docs/performance.md

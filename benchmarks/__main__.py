@@ -12,6 +12,7 @@ from rich.console import Console
 
 from benchmarks import decoder, gateway, image, retrieval
 from benchmarks.load import measure as load
+from benchmarks.quality import measure as quality
 from benchmarks.report import Report
 from benchmarks.text import measure as text
 
@@ -24,6 +25,7 @@ ALONE: dict[str, Callable[[], Report]] = {
     "text": text.measure,
     "text-load": load.measure,
     "decoder": decoder.measure,
+    "quality": quality.measure,
 }
 
 

@@ -7,7 +7,9 @@ bounded by what the request may generate. A reader that rests between deltas is 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from itertools import groupby
 from threading import Lock
+from typing import Any
 
 from textgen.domain import Delta, Finished, GeneratorEvent, PromptLogprobs
 
@@ -26,24 +28,26 @@ class EventChannel:
         self._deltas: dict[int, list[Delta]] = {}
         self._end: Finished | Exception | None = None
 
-    def send(
+    def send(self, deltas: Sequence[Delta] = (), **more: Any) -> None:
+        """Hand events over as `put` does, and wake the reader."""
+        if self.put(deltas, **more):
+            wake([self])
+
+    def put(
         self,
         deltas: Sequence[Delta] = (),
         *,
         prompt: Sequence[PromptLogprobs] = (),
         finished: Finished | None = None,
         error: Exception | None = None,
-    ) -> None:
-        """Hand events over; from any thread. After the loop has ended they go nowhere."""
+    ) -> bool:
+        """Hand events over, from any thread; whether the reader is to be woken for them."""
         with self._lock:
             self._prompt += prompt
             for delta in deltas:
                 self._deltas.setdefault(delta.index, []).append(delta)
             self._end = self._end or finished or error
-            if self._resting and self._end is None:
-                return
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._wake)
+            return not self._resting or self._end is not None
 
     async def events(self) -> AsyncIterator[GeneratorEvent]:
         """Events as they come, ending after Finished or with the error raised."""
@@ -66,11 +70,6 @@ class EventChannel:
             if self._interval_s and waiting:
                 await self._rest()
 
-    def _wake(self) -> None:
-        self._ready.set()
-        if self._end is not None:
-            self._over.set()
-
     async def _rest(self) -> None:
         with self._lock:
             self._resting = True
@@ -81,6 +80,20 @@ class EventChannel:
             self._resting = False
             if self._prompt or self._deltas:  # of which nothing was said while it rested
                 self._ready.set()
+
+
+def wake(channels: Sequence[EventChannel]) -> None:
+    """Wake readers, those of a loop by one call; from any thread. After their loop has ended nobody is."""
+    for loop, some in groupby(channels, lambda channel: channel._loop):
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_wake, list(some))
+
+
+def _wake(channels: Sequence[EventChannel]) -> None:
+    for channel in channels:
+        channel._ready.set()
+        if channel._end is not None:
+            channel._over.set()
 
 
 def merged(deltas: Sequence[Delta]) -> Delta:

@@ -10,7 +10,7 @@ import structlog
 from serving.energy import EnergyMeter, added
 from serving.errors import DeadlineUnreachable, QuadrilleError, Unavailable
 
-from textgen.channel import EventChannel
+from textgen.channel import EventChannel, wake
 from textgen.domain import Delta, Finished, GenerationTask, Timings, Usage
 from textgen.metrics import ModelMetrics
 from textgen.models.base import DecoderRunner, RowKey, RowSpec, Sampled
@@ -192,26 +192,27 @@ class GenerationLane:
             return
         now = self._clock()
         joules = None if self._meter is None else self._meter.joules()
-        tokens = sum(len(span.tokens) for span in spans)
-        self._metrics.passed(rows=len(spans), tokens=tokens, joules=joules)
-        read = sum(len(span.tokens) for span in spans if len(span.tokens) - span.drafts > 1)
-        self._metrics.read(read)
-        self._measured(read, now - started)
-        rows = Counter(span.key[0] for span in spans)
-        for number, count in rows.items():
-            job = self._jobs[number]
-            job.device_s += now - started
-            if job.cached is None:
-                job.cached = next(span.start for span in spans if span.key[0] == number)
-            job.joules = added(job.joules, joules, count / len(spans))
+        tokens = read = drafts = kept = 0
         for span in spans:
-            if (teller := self._jobs[span.key[0]].teller) is not None and span.scored:
-                told = teller.tell(span.start + 1, stepped.scored[span.key])
-                self._jobs[span.key[0]].channel.send(prompt=told)
+            job, count = self._jobs[span.key[0]], len(span.tokens)
+            tokens += count
+            read += count if count - span.drafts > 1 else 0
+            if job.cached is None:
+                job.cached = span.start
+            if job.teller is not None and span.scored:
+                job.channel.send(prompt=job.teller.tell(span.start + 1, stepped.scored[span.key]))
             result = stepped.chosen.get(span.key, ())
             if not isinstance(result, Exception):
                 self._scheduler.complete(span, [sampled.token_id for sampled in result])
-                self._metrics.guessed(span.drafts, kept=max(0, len(result) - 1))
+                drafts, kept = drafts + span.drafts, kept + max(0, len(result) - 1)
+        self._metrics.passed(rows=len(spans), tokens=tokens, joules=joules)
+        self._metrics.read(read)
+        self._metrics.guessed(drafts, kept=kept)
+        self._measured(read, now - started)
+        for number, rows in Counter(span.key[0] for span in spans).items():
+            job = self._jobs[number]
+            job.device_s += now - started
+            job.joules = added(job.joules, joules, rows / len(spans))
         self._absorb(stepped.chosen, now)
 
     def _absorb(self, results: Mapping[RowKey, Sequence[Sampled] | Exception], now: float) -> None:
@@ -239,23 +240,21 @@ class GenerationLane:
                 ended.append(key)
         self._free(ended)
         self._metrics.wrote(wrote)
-        for number, more in deltas.items():
-            if (job := self._jobs.get(number)) is not None:
-                self._send(job, more, now)
+        told = [(job, more) for number, more in deltas.items() if (job := self._jobs.get(number)) is not None]
+        wake([job.channel for job, more in told if self._put(job, more, now)])
 
-    def _send(self, job: Job, deltas: Sequence[Delta], now: float) -> None:
+    def _put(self, job: Job, deltas: Sequence[Delta], now: float) -> bool:
         if job.first_token is None:
             job.first_token = now
         else:
             self._metrics.between_tokens(now - job.last_token)
         job.last_token = now
         if job.open:
-            job.channel.send(deltas)
-            return
+            return job.channel.put(deltas)
         del self._jobs[job.number]
         finished = job.finished()
         self._metrics.ended(finished.timings, tuple(each.finish_reason for each in finished.sequences))
-        job.channel.send(deltas, finished=finished)
+        return job.channel.put(deltas, finished=finished)
 
     def _fail(self, number: int, error: Exception) -> None:
         if (job := self._jobs.get(number)) is None:

@@ -134,7 +134,7 @@ class ModelMetrics:
         self._found.inc(found)
 
     def guessed(self, drafts: int, *, kept: int) -> None:
-        """Tokens that prompt lookup guessed for a sequence, and those that were right."""
+        """Tokens that prompt lookup guessed for a pass, and those that were right."""
         self._drafted.inc(drafts)
         self._kept.inc(kept)
 

@@ -55,17 +55,13 @@ class SequenceState:
             text += self._stops.push(self._detokenizer.flush()) + self._stops.flush()
             if self._stops.matched is not None:
                 self.finish_reason = FinishReason.STOP
-        return Delta(self._index, text, (sampled.token_id,), self._logprobs(sampled))
+        logprobs = () if self._describe is None else (described(sampled, self._describe),)
+        return Delta(self._index, text, (sampled.token_id,), logprobs)
 
     def result(self) -> SequenceResult:
         """How it ended; only after it has."""
         assert self.finish_reason is not None
         return SequenceResult(self._index, self.finish_reason, self._stops.matched, self._logprob)
-
-    def _logprobs(self, sampled: Sampled) -> tuple[TokenLogprob, ...]:
-        if self._describe is None:
-            return ()
-        return (described(sampled, self._describe),)
 
 
 def described(sampled: Sampled, describe: Callable[[int], str]) -> TokenLogprob:

@@ -11,6 +11,8 @@ class StopMatcher:
 
     def push(self, text: str) -> str:
         """Take more text and return what may be shown. After a match nothing is shown any more."""
+        if not self._stops:
+            return text
         if self.matched is not None:
             return ""
         text = self._held + text

@@ -54,21 +54,7 @@ class Judge:
 
     def grounded(self, examples: Sequence[Example]) -> dict[str, float]:
         """Shares of questions with an answer in the passages that are answered, cited and refused."""
-        exact = cited = abstained = 0
-        for example, answer in zip(examples, self.answers(examples), strict=True):
-            words, citation = split_citation(answer)
-            abstained += answer == ABSTENTION
-            if example.source is not None:
-                exact += words == example.copied
-                cited += citation == example.source[0] + 1
-        if all(example.source is None for example in examples):
-            return {"questions": len(examples), "abstention": _share(abstained, len(examples))}
-        return {
-            "questions": len(examples),
-            "exact_match": _share(exact, len(examples)),
-            "citation": _share(cited, len(examples)),
-            "false_abstention": _share(abstained, len(examples)),
-        }
+        return judged(examples, self.answers(examples))
 
     def few_shot(self, shots: int, count: int, *, held_out_task: bool) -> float:
         """Share of right answers after `shots` examples; the words are held out."""
@@ -93,6 +79,25 @@ class Judge:
             "exact_match": _share(sum(xquad.exact_match(*pair) for pair in pairs), len(pairs)),
             "f1": _share(sum(xquad.f1(*pair) for pair in pairs), len(pairs)),
         }
+
+
+def judged(examples: Sequence[Example], answers: Sequence[str]) -> dict[str, float]:
+    """Shares of questions with an answer in the passages that are answered, cited and refused; or of those without."""
+    exact = cited = abstained = 0
+    for example, answer in zip(examples, answers, strict=True):
+        words, citation = split_citation(answer)
+        abstained += answer == ABSTENTION
+        if example.source is not None:
+            exact += words == example.copied
+            cited += citation == example.source[0] + 1
+    if all(example.source is None for example in examples):
+        return {"questions": len(examples), "abstention": _share(abstained, len(examples))}
+    return {
+        "questions": len(examples),
+        "exact_match": _share(exact, len(examples)),
+        "citation": _share(cited, len(examples)),
+        "false_abstention": _share(abstained, len(examples)),
+    }
 
 
 def starts_with_answer(said: str, item: FewShot) -> bool:

@@ -67,7 +67,7 @@ class Decoder:
     def step(self, spans: Sequence[Span]) -> Stepped:
         """Compute the spans; what those that choose have chosen: one token, and one more for each right draft."""
         wanted: list[int] = []  # places of the tokens after which something is chosen or scored
-        firsts: dict[RowKey, int] = {}
+        choosing: list[tuple[Span, int]] = []  # and the first row of the logits
         scored: dict[RowKey, tuple[int, Sequence[int]]] = {}
         end = 0
         for span in spans:
@@ -76,11 +76,11 @@ class Decoder:
                 wanted += range(end, end + len(span.scored))
             end += len(span.tokens)
             if span.chooses:
-                firsts[span.key] = len(wanted)
+                choosing.append((span, len(wanted)))
                 wanted += range(end - 1 - span.drafts, end)
         with out_of_memory_refused():
             logits = self._network.compute(spans, wanted)
-        chosen = self._choose(logits, {span.key: span for span in spans if span.chooses}, firsts)
+        chosen = self._choose(logits, choosing)
         read = {
             key: likelihoods(
                 logits[first : first + len(tokens)], tokens, self._samplers[key].sampling.prompt_logprobs or 0
@@ -126,26 +126,24 @@ class Decoder:
         ]
 
     def _choose(
-        self, logits: Tensor, spans: Mapping[RowKey, Span], firsts: Mapping[RowKey, int]
+        self, logits: Tensor, going: list[tuple[Span, int]]
     ) -> Mapping[RowKey, Sequence[Sampled] | Exception]:
         """Draws from logits (wanted, vocabulary), going on in a sequence for as long as its drafts are right."""
-        answers: dict[RowKey, list[Sampled] | Exception] = {}
-        going, depth = list(spans), 0
+        chosen: dict[RowKey, list[Sampled]] = {}
+        failed: dict[RowKey, Exception] = {}
+        depth = 0
         while going:
-            rows = [firsts[key] + depth for key in going]
+            rows = [first + depth for _, first in going]
             asked = logits if len(rows) == len(logits) else logits[torch.tensor(rows, device=logits.device)]
-            drawn = sample(asked, [self._samplers[key] for key in going], self._network.summarise)
+            samplers = [self._samplers[span.key] for span, _ in going]
             right = []
-            for key, result in zip(going, drawn, strict=True):
-                span = spans[key]
+            for place, result in zip(going, sample(asked, samplers, self._network.summarise), strict=True):
+                span = place[0]
                 if isinstance(result, Exception):
-                    answers[key] = result
+                    failed[span.key] = result
                     continue
-                chosen = answers.setdefault(key, [])
-                assert isinstance(chosen, list)
-                chosen.append(result)
-                guess = len(span.tokens) - span.drafts + depth
-                if depth < span.drafts and span.tokens[guess] == result.token_id:
-                    right.append(key)
+                chosen.setdefault(span.key, []).append(result)
+                if depth < span.drafts and span.tokens[depth - span.drafts] == result.token_id:
+                    right.append(place)
             going, depth = right, depth + 1
-        return answers
+        return {**chosen, **failed}

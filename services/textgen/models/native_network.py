@@ -152,17 +152,22 @@ class NativeNetwork:
             table[row, : len(blocks)] = blocks
         used = {each: place for place, each in enumerate(dict.fromkeys(filter(None, adapters)))}
         logits: Tensor = self._decoder.step(
-            torch.tensor(tokens),
+            _numbers(tokens),
             torch.from_numpy(table),
-            torch.tensor(starts),
-            torch.tensor(lengths),
-            torch.tensor(wanted, dtype=torch.long),
+            _numbers(starts),
+            _numbers(lengths),
+            _numbers(wanted),
             keys,
             values,
             [each.weights for each in used],
-            torch.tensor([-1 if each is None else used[each] for each in adapters]),
+            _numbers([-1 if each is None else used[each] for each in adapters]),
         )
         return logits
+
+
+def _numbers(values: Sequence[int]) -> Tensor:
+    """As int64, by way of numpy: that takes a third of the time."""
+    return torch.from_numpy(np.array(values, dtype=np.int64))
 
 
 def _head_width(model: Any) -> int:

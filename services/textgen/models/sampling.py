@@ -6,6 +6,7 @@ et al., 2020); min-p (Nguyen et al., 2024). What is left is drawn by inverting t
 one uniform number from the row's own generator, so the draw does not depend on the row's neighbours.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -145,12 +146,11 @@ def sample(
     """One token for each row of logits (rows, vocabulary). A row's own failure is returned in its place."""
     logits = logits.float()
     best, normalisers = summary(logits)  # (rows,) each
-    likeliest = best.tolist()
-    finite = normalisers.isfinite().tolist()
+    likeliest, sums = best.tolist(), normalisers.tolist()
     chosen: list[int | Exception] = []
     for row, sampler in enumerate(samplers):
         try:
-            if not finite[row]:
+            if not math.isfinite(sums[row]):
                 raise ArithmeticError("the model's logits are not finite")
             chosen.append(likeliest[row] if sampler.is_plain_greedy else sampler.choose(logits[row]))
         except Exception as error:
@@ -166,8 +166,8 @@ def sample(
             continue
         sampler.accept(token)
         top: tuple[tuple[int, float], ...] = ()
-        if count := min(sampler.sampling.logprobs or 0, logits.shape[1]):
-            values, places = (logits[row] - normalisers[row]).topk(count)
+        if count := sampler.sampling.logprobs:
+            values, places = (logits[row] - normalisers[row]).topk(min(count, logits.shape[1]))
             top = tuple(zip(places.tolist(), values.tolist(), strict=True))
         results.append(Sampled(token, logprobs[row], top))
     return results

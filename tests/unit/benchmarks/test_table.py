@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.load.table import markdown as load_markdown
+from benchmarks.quality.table import markdown as quality_markdown
 from benchmarks.text.picture import draw
 from benchmarks.text.table import inserted, markdown, marks, met
 
@@ -63,7 +64,7 @@ def test_only_what_is_between_a_result_s_marks_is_written():
 
 def test_the_page_has_a_place_for_every_result():
     page = (ROOT / "docs/performance.md").read_text()
-    assert all(mark in page for name in ("text", "text-load") for mark in marks(name))
+    assert all(mark in page for name in ("text", "text-load", "quality") for mark in marks(name))
 
 
 def test_load_shows_what_was_in_time():
@@ -72,6 +73,15 @@ def test_load_shows_what_was_in_time():
     row |= {"inter_token_p50_ms": 30.0, "inter_token_p90_ms": 40.0}
     lines = load_markdown({**RESULT, "rows": [{"engine": "x", "operation": "capacity"}, row]}).splitlines()
     assert "| x | 0.5 | 2 | 1.5 | 0.75 | 51 | – | 30 | 40 |" in lines
+
+
+def test_quality_shows_what_was_measured_and_who_is_missing():
+    row = {"network": "x", "perplexity": 93.9334, "same_next_token": 0.98, "exact_match": 0.865}
+    row |= {"abstention": 0.89, "same_answer": 1.0}
+    rows = [row, {"network": "y", "absent": "there is no compiler"}]
+    lines = quality_markdown({**RESULT, "rows": rows}).splitlines()
+    assert "| x | 93.933 | 0.98 | 0.865 | 0.89 | 1 |" in lines
+    assert lines[-1] == "y is absent: there is no compiler."
 
 
 def test_the_picture_has_a_line_an_engine_and_is_the_same_each_time(tmp_path):

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 from serving.errors import Overloaded
-from textgen.channel import EventChannel, merged
+from textgen.channel import EventChannel, merged, wake
 from textgen.domain import Delta, Finished, PromptLogprobs, Timings, TokenLogprob, Usage
 
 DONE = Finished((), Usage(1), Timings())
@@ -101,6 +101,31 @@ async def test_the_device_thread_may_send() -> None:
     reader = asyncio.create_task(collect(channel))
     await asyncio.to_thread(lambda: channel.send([Delta(0, "x", (1,))], finished=DONE))
     assert [type(event) for event in await reader] == [Delta, Finished]
+
+
+async def test_many_readers_are_woken_by_one_call(monkeypatch) -> None:
+    loop, calls = asyncio.get_running_loop(), []
+    soon = loop.call_soon_threadsafe
+    monkeypatch.setattr(loop, "call_soon_threadsafe", lambda *call: (calls.append(call), soon(*call)))
+    channels = [EventChannel(loop) for _ in range(3)]
+    readers = [asyncio.create_task(collect(channel)) for channel in channels]
+    await asyncio.sleep(0)
+    assert all(channel.put([Delta(0, "a", (1,))], finished=DONE) for channel in channels)
+    wake(channels)
+    assert len(calls) == 1
+    assert await asyncio.gather(*readers) == [[Delta(0, "a", (1,)), DONE]] * 3
+
+
+async def test_a_reader_that_rests_is_only_woken_for_the_end() -> None:
+    channel = EventChannel(asyncio.get_running_loop(), interval_s=60)
+    reader = asyncio.create_task(collect(channel))
+    channel.send([Delta(0, "a", (0,))])
+    await asyncio.sleep(0.01)
+    assert not channel.put([Delta(0, "b", (1,))])
+    assert channel.put(finished=DONE)
+    wake([channel])
+    async with asyncio.timeout(5):
+        assert [getattr(event, "text", event) for event in await reader] == ["a", "b", DONE]
 
 
 def test_after_the_loop_events_go_nowhere() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 from serving.errors import Overloaded, Unavailable
+from textgen.channel import EventChannel
 from textgen.detokenizer import Detokenizer
 from textgen.domain import GenerationTask, Sampling
 from textgen.generation import GenerationLane, Job
@@ -42,15 +43,23 @@ class Runner:
         return Runner()
 
 
-class Channel:
-    def __init__(self):
-        self.tokens, self.prompt, self.finished, self.error = [], [], None, None
+class Loop:
+    def call_soon_threadsafe(self, callback, channels):
+        for channel in channels:
+            channel.woken += 1
 
-    def send(self, deltas=(), *, prompt=(), finished=None, error=None):
+
+class Channel(EventChannel):
+    def __init__(self):
+        super().__init__(Loop())
+        self.tokens, self.prompt, self.finished, self.error, self.woken = [], [], None, None, 0
+
+    def put(self, deltas=(), *, prompt=(), finished=None, error=None):
         assert not (prompt and self.tokens)
         self.prompt += [entry.token_id for part in prompt for entry in part.tokens]
         self.tokens += [token for delta in deltas for token in delta.token_ids]
         self.finished, self.error = finished or self.finished, error or self.error
+        return super().put(deltas, prompt=prompt, finished=finished, error=error)
 
 
 @pytest.fixture
@@ -91,6 +100,7 @@ def test_who_cannot_be_computed_fails_alone(lane_of):
     assert isinstance(channels[2].error, ArithmeticError)
     for number in (1, 3):
         assert (channels[number].tokens, channels[number].error) == ([7, 7, 7], None)
+        assert channels[number].woken == 3
     assert runner.passes[:5] == [[1, 2, 3], [1], [2, 3], [2], [3]]
     assert not runner.rows
 

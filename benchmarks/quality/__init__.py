@@ -1,0 +1,1 @@
+"""What fewer bits cost the answers of a trained model."""
