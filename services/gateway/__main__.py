@@ -10,9 +10,11 @@ import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 from prometheus_client import CollectorRegistry
 from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
+from quadrille.image.v1 import adapters_pb2 as image_adapters_pb2
 from quadrille.image.v1 import image_pb2
 from quadrille.retrieval.v1 import admin_pb2, collection_pb2, document_pb2, search_pb2
-from quadrille.text.v1 import adapters_pb2, text_pb2
+from quadrille.text.v1 import adapters_pb2 as text_adapters_pb2
+from quadrille.text.v1 import text_pb2
 from serving.channel import open_channel
 from serving.config import load_settings
 from serving.log import configure_logging
@@ -36,9 +38,10 @@ from gateway.watch import BackendWatch
 
 log = structlog.get_logger(__name__)
 RAG = rag_pb2.DESCRIPTOR.services_by_name["RagService"].full_name
-ADAPTERS = adapters_pb2.DESCRIPTOR.services_by_name["AdapterService"]
+TEXT_ADAPTERS = text_adapters_pb2.DESCRIPTOR.services_by_name["AdapterService"]
 TEXT = text_pb2.DESCRIPTOR.services_by_name["TextService"]
 IMAGE = image_pb2.DESCRIPTOR.services_by_name["ImageService"]
+IMAGE_ADAPTERS = image_adapters_pb2.DESCRIPTOR.services_by_name["AdapterService"]
 RETRIEVAL: tuple[ServiceDescriptor, ...] = tuple(
     service
     for module in (collection_pb2, document_pb2, search_pb2, admin_pb2)
@@ -66,15 +69,16 @@ class Gateway:
         rag_pb2_grpc.add_RagServiceServicer_to_server(servicer, self.server.grpc)
         proxied = [
             Proxied(TEXT, by_capability(texts, self._texts), TEXT_NATIVE, texts.forget),
-            Proxied(ADAPTERS, by_capability(texts, self._texts), lost=texts.forget),
+            Proxied(TEXT_ADAPTERS, by_capability(texts, self._texts), lost=texts.forget),
             Proxied(IMAGE, by_capability(images, self._images), IMAGE_NATIVE, images.forget),
+            Proxied(IMAGE_ADAPTERS, by_capability(images, self._images), lost=images.forget),
             *(Proxied(service, fixed(retrieval_channel)) for service in RETRIEVAL),
         ]
         listings = (text_listing(texts), image_listing(images))
         self.server.grpc.add_generic_rpc_handlers((*listings, *handlers(proxied, metrics, key)))
         self.services = (
             RAG,
-            *(item.full_name for item in (TEXT, ADAPTERS, IMAGE, *RETRIEVAL)),
+            *(item.full_name for item in (TEXT, TEXT_ADAPTERS, IMAGE, IMAGE_ADAPTERS, *RETRIEVAL)),
         )
         self.watch = BackendWatch(
             {
@@ -86,8 +90,8 @@ class Gateway:
                 )
             },
             {
-                "text": [TEXT.full_name, ADAPTERS.full_name],
-                "image": [IMAGE.full_name],
+                "text": [TEXT.full_name, TEXT_ADAPTERS.full_name],
+                "image": [IMAGE.full_name, IMAGE_ADAPTERS.full_name],
                 "retrieval": [item.full_name for item in RETRIEVAL],
             },
             self.server.health,

@@ -10,7 +10,12 @@ from gateway.proxy import Route
 from gateway.routing import Router
 
 # Methods that need another capability than their name says.
-_CAPABILITIES = {"Detokenize": "tokenize", "LoadLora": "generate", "UnloadLora": "generate"}
+_CAPABILITIES = {
+    "Detokenize": "tokenize",
+    "LoadLora": "generate",
+    "UnloadLora": "generate",
+    "ListLoras": "generate",
+}
 
 
 def by_capability(router: Router[Any], channels: Mapping[str, grpc.aio.Channel]) -> Route:

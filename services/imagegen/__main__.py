@@ -9,9 +9,11 @@ import torch
 import uvloop
 from diffusers.utils import logging as diffusers_logging
 from prometheus_client import CollectorRegistry
-from quadrille.image.v1 import image_pb2_grpc
+from quadrille.image.v1 import adapters_pb2_grpc, image_pb2_grpc
 from serving.config import load_settings
+from serving.errors import QuadrilleError
 from serving.log import configure_logging
+from serving.loras import split_lora
 from serving.server import GrpcServer, run
 from serving.watch import watch
 from transformers.utils import logging as transformers_logging
@@ -20,12 +22,14 @@ from imagegen.batch_runner import BatchRunner
 from imagegen.config import ImagegenSettings, split_reference
 from imagegen.device_meter import open_device_meter
 from imagegen.engine import Engine
+from imagegen.loras import ModelLoras
 from imagegen.metrics import ImagegenMetrics
 from imagegen.models.base import LatentModel
 from imagegen.models.loading import LoadOptions, ModelLoadError, load_model
+from imagegen.models.lora import lora_reader
 from imagegen.prompts import PromptCache
 from imagegen.scheduler import Scheduler
-from imagegen.servicer import SERVICE, ImageServicer
+from imagegen.servicer import ADAPTER_SERVICE, SERVICE, AdapterServicer, ImageServicer
 from imagegen.step_profile import StepProfile
 from imagegen.validation import Limits
 from imagegen.warm_up import WarmUp
@@ -48,6 +52,7 @@ def build_engine(settings: ImagegenSettings, registry: CollectorRegistry) -> Eng
         Worker(scheduler, metrics, settings.threads, profile=profile, runner=runner),
         PromptCache(settings.prompt_cache_entries, metrics),
         limits,
+        ModelLoras(lora_reader, settings.lora_options, metrics),
         warm_up if settings.warm_up_seconds else None,
     )
 
@@ -85,10 +90,14 @@ async def serve(settings: ImagegenSettings) -> None:
     engine = build_engine(settings, registry)
     server = GrpcServer(settings, registry=registry)
     image_pb2_grpc.add_ImageServiceServicer_to_server(ImageServicer(engine), server.grpc)
+    adapters_pb2_grpc.add_AdapterServiceServicer_to_server(AdapterServicer(engine.loras), server.grpc)
     watching: list[asyncio.Task[None]] = []
 
     async def start() -> None:
         await engine.start()
+        for item in settings.loras:
+            _, adapter = await engine.loras.load(*split_lora(item))
+            log.info("lora_loaded", lora=item, rank=adapter.rank, sha256=adapter.sha256)
         healthy = lambda: engine.healthy(settings.stall_seconds)  # noqa: E731
         watching.append(asyncio.create_task(watch(healthy, server.set_serving)))
 
@@ -99,7 +108,7 @@ async def serve(settings: ImagegenSettings) -> None:
                 await task
         await engine.stop()
 
-    await run(server, services=[SERVICE], start=start, stop=stop)
+    await run(server, services=[SERVICE, ADAPTER_SERVICE], start=start, stop=stop)
 
 
 def main() -> None:
@@ -111,7 +120,7 @@ def main() -> None:
     transformers_logging.disable_progress_bar()
     try:
         uvloop.run(serve(settings))
-    except (ModelLoadError, OSError) as error:
+    except (ModelLoadError, QuadrilleError, OSError) as error:
         sys.stderr.write(f"imagegen cannot start: {error}\n")
         sys.exit(2)
 

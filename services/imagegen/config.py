@@ -3,10 +3,11 @@
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from serving.config import CommaList, ServiceSettings
+from serving.config import CommaList
+from serving.lora_settings import LoraSettings
 
 
-class ImagegenSettings(ServiceSettings, service="imagegen"):
+class ImagegenSettings(LoraSettings, service="imagegen"):
     """Environment QUADRILLE_IMAGEGEN_*, TOML table [imagegen]."""
 
     port: int = Field(50052, ge=0, le=65535, description="Port of gRPC; 0 picks a free one.")

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from quadrille.image.v1 import adapters_pb2
 from quadrille.image.v1 import image_pb2 as pb
 from serving.errors import InvalidInput
+from serving.loras import Adapter
 
 from imagegen.domain import (
     Capability,
@@ -20,6 +22,7 @@ from imagegen.domain import (
     InterpolateRequest,
     InterpolationMethod,
     LatentPoint,
+    LoraChoice,
     ModelDescription,
     Sampler,
     ScoreRequest,
@@ -213,6 +216,28 @@ def list_models_response(models: Sequence[ModelDescription]) -> pb.ListModelsRes
     return pb.ListModelsResponse(models=[_model(model) for model in models])
 
 
+def lora(model_id: str, adapter: Adapter) -> adapters_pb2.LoadLoraResponse:
+    """An adapter's facts."""
+    return adapters_pb2.LoadLoraResponse(
+        model=model_id,
+        name=adapter.name,
+        rank=adapter.rank,
+        size_bytes=adapter.size_bytes,
+        sha256=adapter.sha256,
+    )
+
+
+def loras(model_id: str, adapters: Sequence[Adapter]) -> adapters_pb2.ListLorasResponse:
+    """The facts of a model's adapters."""
+    loaded = [
+        adapters_pb2.LoadedLora(
+            name=each.name, rank=each.rank, size_bytes=each.size_bytes, sha256=each.sha256
+        )
+        for each in adapters
+    ]
+    return adapters_pb2.ListLorasResponse(model=model_id, loras=loaded)
+
+
 def _parameters(message: pb.DiffusionParameters) -> DiffusionParameters:
     if message.sampler != pb.SAMPLER_UNSPECIFIED and message.sampler not in _SAMPLERS:
         raise InvalidInput("parameters.sampler", f"{message.sampler} is not a sampler")
@@ -228,6 +253,9 @@ def _parameters(message: pb.DiffusionParameters) -> DiffusionParameters:
         format=_format("parameters.format", message.format),
         preview_every_steps=message.preview_every_steps,
         truncation=message.truncation if message.HasField("truncation") else None,
+        loras=tuple(
+            LoraChoice(lora.name, lora.scale if lora.HasField("scale") else 1.0) for lora in message.loras
+        ),
     )
 
 
@@ -295,4 +323,5 @@ def _model(model: ModelDescription) -> pb.Model:
         labels=model.labels,
         guidance=_GUIDANCES[model.guidance],
         default_truncation=model.default_truncation,
+        loras=model.loras,
     )

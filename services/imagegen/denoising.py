@@ -13,9 +13,10 @@ import torch
 from torch.nn import functional
 
 from imagegen.decoding import decode
-from imagegen.domain import Guidance
+from imagegen.domain import Guidance, HeldLora
 from imagegen.events import DeviceEvent, Progress, RawImage, RawPreview
 from imagegen.models.base import Condition, DiffusionModel, ModelInput
+from imagegen.models.lora import adapted
 from imagegen.noise import clone_generator, draw, generators_of, path
 from imagegen.pixels import to_images, to_tensor
 from imagegen.prompts import PromptCache
@@ -39,12 +40,21 @@ class Rows:
 class DenoisingTask:
     """Denoise the rows of a spec in lockstep, then decode them chunk by chunk."""
 
-    def __init__(self, owner: int, model: DiffusionModel, spec: DenoiseSpec, prompts: PromptCache) -> None:
-        """`owner` is the request's id."""
-        self.model = model
+    def __init__(
+        self,
+        owner: int,
+        model: DiffusionModel,
+        spec: DenoiseSpec,
+        prompts: PromptCache,
+        loras: tuple[HeldLora, ...] = (),
+    ) -> None:
+        """`owner` is the request's id; `loras` are the spec's, held from now on."""
+        self.model, self.loras = model, loras
         self._owner, self._spec, self._prompts = owner, spec, prompts
         cells = model.cell_size
-        key = StageKey(spec.model, spec.height // cells, spec.width // cells)
+        key = StageKey(
+            spec.model, spec.height // cells, spec.width // cells, loras=tuple(lora.key for lora in loras)
+        )
         self._guided = model.description.guidance is Guidance.CLASSIFIER_FREE and spec.guidance_scale > 1
         self._stage = Stage(key, len(spec.seeds), spec.step_count, evaluations=2 if self._guided else 1)
         self._phase: Phase = "denoise"
@@ -71,6 +81,10 @@ class DenoisingTask:
 
     def begin(self) -> None:
         """Embed the prompts, draw the noise, encode the init image."""
+        with adapted(self.loras):
+            self._prepare()
+
+    def _prepare(self) -> None:
         spec, model, device = self._spec, self.model, self.model.device
         rows = len(spec.seeds)
         shape = (model.noise_channels, self._stage.key.height, self._stage.key.width)
@@ -173,7 +187,7 @@ class DenoisingTask:
 
 
 def forward(parts: Sequence[tuple[DenoisingTask, Slice]]) -> None:
-    """One forward pass for slices of tasks of one model and size; each gets its guided prediction.
+    """One forward pass for slices of tasks of one stage key; each gets its guided prediction.
 
     Classifier-free guidance (Ho and Salimans, 2022), a scale a row: uncond + scale * (cond - uncond).
     Unconditional rows are computed only where a scale above 1 asks for them.
@@ -186,15 +200,16 @@ def forward(parts: Sequence[tuple[DenoisingTask, Slice]]) -> None:
     conditions += [
         _repeated(rows.unconditional, len(rows.latents)) for rows in guided if rows.unconditional is not None
     ]
-    prediction = parts[0][0].model.predict(
-        ModelInput(
-            torch.cat([rows.latents for rows in every]),
-            _each([rows.timestep for rows in every], sizes),
-            tuple(torch.cat(tensors) for tensors in zip(*conditions, strict=True)),
-            _each([rows.truncation for rows in every], sizes),
-            _each([rows.guidance_scale for rows in every], sizes),
+    with adapted(parts[0][0].loras):
+        prediction = parts[0][0].model.predict(
+            ModelInput(
+                torch.cat([rows.latents for rows in every]),
+                _each([rows.timestep for rows in every], sizes),
+                tuple(torch.cat(tensors) for tensors in zip(*conditions, strict=True)),
+                _each([rows.truncation for rows in every], sizes),
+                _each([rows.guidance_scale for rows in every], sizes),
+            )
         )
-    )
     pieces = iter(torch.split(prediction, sizes))
     conditional = [next(pieces) for _ in inputs]
     for (task, part), rows, piece in zip(parts, inputs, conditional, strict=True):

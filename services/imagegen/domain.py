@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from serving.loras import Adapter
 
 Pixels = NDArray[np.uint8]  # (height, width, 3), RGB
 Mask = NDArray[np.bool_]  # (height, width), True where the image may change
@@ -70,6 +71,27 @@ class InterpolationMethod(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LoraChoice:
+    """A LoRA adapter by name, and how strongly it acts: 0 is not at all, 1 as it was trained."""
+
+    name: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLora:
+    """An adapter that a request holds, and how strongly it acts there."""
+
+    adapter: Adapter
+    scale: float
+
+    @property
+    def key(self) -> tuple[str, float]:
+        """Equal for what acts alike: the digest of the adapter's file, and the scale."""
+        return self.adapter.sha256, self.scale
+
+
+@dataclass(frozen=True, slots=True)
 class DiffusionParameters:
     """How to denoise, as asked; None is the model's own default."""
 
@@ -84,6 +106,7 @@ class DiffusionParameters:
     format: ImageFormat = ImageFormat.PNG
     preview_every_steps: int = 0
     truncation: float | None = None
+    loras: tuple[LoraChoice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +216,7 @@ class ModelDescription:
     """What a model is and can do. Sizes are in pixels, `latent_shape` is (c, h, w) at the default size.
 
     Without `samplers` a model generates in one step or not at all; `labels` are the prompts of one that takes
-    labels; `default_truncation` is None where there is nothing to truncate.
+    labels; `default_truncation` is None where there is nothing to truncate; `loras` are loaded at the moment.
     """
 
     id: str
@@ -215,3 +238,4 @@ class ModelDescription:
     labels: tuple[str, ...] = ()
     guidance: Guidance = Guidance.NONE
     default_truncation: float | None = None
+    loras: tuple[str, ...] = ()

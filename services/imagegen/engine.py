@@ -42,6 +42,7 @@ from imagegen.events import (
 )
 from imagegen.images import write
 from imagegen.latent_tasks import DecodeTask, EncodeTask, ScoreTask, WalkTask
+from imagegen.loras import ModelLoras
 from imagegen.mailbox import Mailbox
 from imagegen.models.base import DiffusionModel, LatentModel
 from imagegen.planning import plan_decode, plan_edit, plan_encode, plan_generate, plan_score
@@ -106,9 +107,11 @@ class Engine:
         worker: Worker,
         prompts: PromptCache,
         limits: Limits,
+        loras: ModelLoras,
         warm_up: WarmUp | None = None,
     ) -> None:
         """`warm_up`, if any, is run on the device thread once the models are loaded."""
+        self.loras = loras
         self._load = load
         self._worker = worker
         self._prompts = prompts
@@ -120,6 +123,7 @@ class Engine:
     async def start(self) -> None:
         """Load the models, start the device thread, warm it up."""
         models = ModelRegistry(await in_passing_thread(self._load))
+        self.loras.serve(models)
 
         def prepare() -> None:
             if self._warm_up is not None:
@@ -138,7 +142,8 @@ class Engine:
 
     def list_models(self) -> list[ModelDescription]:
         """The loaded models, the default first."""
-        return [model.description for model in self._registry.models]
+        described = (model.description for model in self._registry.models)
+        return [replace(each, loras=self.loras.names(each.id)) for each in described]
 
     async def generate(self, request: GenerateRequest, envelope: Envelope) -> Events:
         """Images from a prompt."""
@@ -208,8 +213,8 @@ class Engine:
         model = self._registry.resolve(spec.model)
         if not isinstance(model, DiffusionModel):
             raise InvalidInput("model", f"{spec.model} does not denoise")
-        owner = next(self._ids)
-        return Job(owner, DenoisingTask(owner, model, spec, self._prompts), Mailbox())
+        owner, loras = next(self._ids), self.loras.hold(spec.model, spec.loras)
+        return Job(owner, DenoisingTask(owner, model, spec, self._prompts, loras), Mailbox())
 
     async def _collect(self, owner: int, task: Task, envelope: Envelope) -> tuple[list[DeviceEvent], Done]:
         job = Job(owner, task, Mailbox())

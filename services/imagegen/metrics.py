@@ -29,6 +29,9 @@ class ImagegenMetrics:
 
         self.requests_running = gauge("requests_running", "Requests that hold a place on the device")
         self.requests_waiting = gauge("requests_waiting", "Requests that wait for a place")
+        self.loras_loaded = Gauge(
+            _PREFIX + "loras_loaded", "LoRA adapters that requests may name", ["model"], registry=registry
+        )
         self.rows_running = gauge("rows_running", "Images of requests that hold a place on the device")
         self.rows_waiting = gauge("rows_waiting", "Images of requests that wait for a place")
         self.images_total = counter("images_total", "Images asked for, by what became of them", "outcome")

@@ -144,4 +144,5 @@ def denoise_spec(
         format=parameters.format,
         start=start,
         truncation=resolved.truncation,
+        loras=tuple(sorted(parameters.loras, key=lambda lora: lora.name)),
     )

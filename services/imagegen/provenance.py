@@ -14,6 +14,7 @@ def describe(spec: DenoiseSpec, seed: int) -> dict[str, str]:
         "sampler": "" if spec.sampler is None else spec.sampler.value,
         "truncation": "" if spec.truncation is None else f"{spec.truncation:g}",
         "model": spec.model,
+        "loras": ", ".join(f"{lora.name}={lora.scale:g}" for lora in spec.loras),
         "Software": "Quadrille",
     }
     if isinstance(spec.start, ImageStart):

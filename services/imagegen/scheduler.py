@@ -24,12 +24,16 @@ QUANTUM_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class StageKey:
-    """Rows with equal keys can share a forward pass. `owner` sets work apart that cannot be shared."""
+    """Rows with equal keys can share a forward pass. `owner` sets work apart that cannot be shared.
+
+    `loras` are digests and scales of the LoRA adapters that a pass has.
+    """
 
     model: str
     height: int = 0
     width: int = 0
     owner: int | None = None
+    loras: tuple[tuple[str, float], ...] = ()
 
     @property
     def flow(self) -> "StageKey":

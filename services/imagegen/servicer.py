@@ -1,18 +1,20 @@
 # ruff: noqa: N802  (gRPC names the methods)
-"""quadrille.image.v1.ImageService: convert, ask the engine, convert."""
+"""ImageService and AdapterService: convert, ask the engine, convert."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from quadrille.image.v1 import adapters_pb2, adapters_pb2_grpc, image_pb2_grpc
 from quadrille.image.v1 import image_pb2 as pb
-from quadrille.image.v1 import image_pb2_grpc
 from serving.call import current_call
 
 from imagegen import convert
 from imagegen.engine import Engine, Envelope
+from imagegen.loras import ModelLoras
 
 SERVICE: str = pb.DESCRIPTOR.services_by_name["ImageService"].full_name
+ADAPTER_SERVICE: str = adapters_pb2.DESCRIPTOR.services_by_name["AdapterService"].full_name
 
 
 class ImageServicer(image_pb2_grpc.ImageServiceServicer):
@@ -64,6 +66,31 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
     async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
         """The loaded models."""
         return convert.list_models_response(self._engine.list_models())
+
+
+class AdapterServicer(adapters_pb2_grpc.AdapterServiceServicer):
+    """LoRA adapters of an engine's models."""
+
+    def __init__(self, loras: ModelLoras) -> None:
+        self._loras = loras
+
+    async def LoadLora(
+        self, request: adapters_pb2.LoadLoraRequest, context: Any
+    ) -> adapters_pb2.LoadLoraResponse:
+        """Load one."""
+        return convert.lora(*await self._loras.load(request.model, request.name))
+
+    async def UnloadLora(
+        self, request: adapters_pb2.UnloadLoraRequest, context: Any
+    ) -> adapters_pb2.UnloadLoraResponse:
+        """Forget one."""
+        return adapters_pb2.UnloadLoraResponse(model=self._loras.unload(request.model, request.name))
+
+    async def ListLoras(
+        self, request: adapters_pb2.ListLorasRequest, context: Any
+    ) -> adapters_pb2.ListLorasResponse:
+        """All of a model."""
+        return convert.loras(*self._loras.list(request.model))
 
 
 def _envelope() -> Envelope:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from imagegen.domain import ImageFormat, InterpolationMethod, Mask, Pixels, Sampler
+from imagegen.domain import ImageFormat, InterpolationMethod, LoraChoice, Mask, Pixels, Sampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class DenoiseSpec:
     format: ImageFormat
     start: NoiseStart | ImageStart | WalkStart
     truncation: float | None = None
+    loras: tuple[LoraChoice, ...] = ()  # by name, so that equal sets are equal
 
     @property
     def step_count(self) -> int:

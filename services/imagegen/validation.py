@@ -7,8 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from serving.errors import InvalidInput
+from serving.loras import check_name
 
-from imagegen.domain import MAX_SEED, Conditioning, DiffusionParameters, Guidance, ModelDescription, Sampler
+from imagegen.domain import (
+    MAX_SEED,
+    Conditioning,
+    DiffusionParameters,
+    Guidance,
+    LoraChoice,
+    ModelDescription,
+    Sampler,
+)
 
 MAX_PROMPT_BYTES = 4096
 MAX_REQUEST_ID_BYTES = 128
@@ -17,6 +26,8 @@ MAX_IMAGES = 16
 MAX_FRAMES = 64
 MAX_SAMPLES = 64
 MAX_GUIDANCE_SCALE = 50.0
+MAX_LORAS = 8
+MAX_LORA_SCALE = 10.0
 _LABELS_NAMED = 16  # in the message of a refusal; ListModels has them all
 
 
@@ -114,6 +125,7 @@ def resolve(
     height = default_height if parameters.height is None else parameters.height
     check_size((prefix + "width", prefix + "height"), width, height, model)
     check_pixels(prefix + "count", count, width, height, limits)
+    _check_loras(parameters.loras)
     sampler, steps = _steps(parameters, model, limits)
     return Resolved(
         width, height, steps, _guidance(parameters, model), sampler, count, _truncation(parameters, model)
@@ -148,6 +160,22 @@ def _guidance(parameters: DiffusionParameters, model: ModelDescription) -> float
             raise InvalidInput(field, f"must be empty: model {model.id} is not guided away from a prompt")
         check_prompt(field, parameters.negative_prompt, model)
     return guidance
+
+
+def _check_loras(loras: Sequence[LoraChoice]) -> None:
+    """Check names and scales; whether the names are loaded is seen when the request takes hold of them."""
+    field = "parameters.loras"
+    if len(loras) > MAX_LORAS:
+        raise InvalidInput(field, f"must be at most {MAX_LORAS}, not {len(loras)}")
+    for index, lora in enumerate(loras):
+        check_name(f"{field}[{index}].name", lora.name)
+        # NaN is not at most anything.
+        if not abs(lora.scale) <= MAX_LORA_SCALE:
+            raise InvalidInput(
+                f"{field}[{index}].scale", f"must be {-MAX_LORA_SCALE:g} to {MAX_LORA_SCALE:g}"
+            )
+        if any(other.name == lora.name for other in loras[:index]):
+            raise InvalidInput(f"{field}[{index}].name", "must not be named twice")
 
 
 def _truncation(parameters: DiffusionParameters, model: ModelDescription) -> float | None:

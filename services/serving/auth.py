@@ -19,7 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from serving.call import SCOPES, Principal
 from serving.errors import PermissionDenied, Unauthenticated
 
-_ADMIN_SERVICES = frozenset({"quadrille.retrieval.v1.AdminService", "quadrille.text.v1.AdapterService"})
+_ADMIN_SERVICES = frozenset(
+    {
+        "quadrille.retrieval.v1.AdminService",
+        "quadrille.text.v1.AdapterService",
+        "quadrille.image.v1.AdapterService",
+    }
+)
 TENANT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 

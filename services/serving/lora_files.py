@@ -39,13 +39,19 @@ _KNOWN = {
 _BEGINNINGS = (True, False, None, "gaussian", "orthogonal", "eva")
 
 
+def checked_size(path: Path, most: int) -> int:
+    """A file's bytes. LoraUnfit when there is none, LoraLimit when it has more than `most`."""
+    if not path.is_file():
+        raise LoraUnfit(f"there is no {path.name}")
+    if (size := path.stat().st_size) > most:
+        raise LoraLimit(f"{path.name} is over {most} bytes, more than an adapter may have here")
+    return size
+
+
 def read_bounded(path: Path, most: int) -> bytes:
     """A file's content. LoraUnfit when it cannot be read, LoraLimit when it has more than `most` bytes."""
     try:
-        if not path.is_file():
-            raise LoraUnfit(f"there is no {path.name}")
-        if (size := path.stat().st_size) > most:
-            raise LoraLimit(f"{path.name} is over {most} bytes, more than an adapter may have here")
+        size = checked_size(path, most)
         with path.open("rb") as file:
             return file.read(size)
     except OSError as error:

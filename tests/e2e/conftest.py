@@ -40,7 +40,23 @@ def loras(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory, loras):
+def image_loras(tmp_path_factory):
+    """The same for the default image model."""
+    folder = tmp_path_factory.mktemp("image-loras")
+    config = json.loads((ROOT / "starter/image/model/unet/config.json").read_text())
+    inputs, outputs = config["in_channels"], config["block_out_channels"][0]
+    tensors = {
+        "unet.conv_in.lora_A.weight": torch.ones(1, inputs, 3, 3),
+        "unet.conv_in.lora_B.weight": torch.ones(outputs, 1, 1, 1),
+    }
+    for name in _rpcs.LORAS:
+        (folder / name).mkdir()
+        save_file(tensors, folder / name / "pytorch_lora_weights.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory, loras, image_loras):
     """The four services with their default models; `ports` tells where each listens."""
     ports = Ports.free()
     with ExitStack() as started:
@@ -49,6 +65,8 @@ def stack(tmp_path_factory, loras):
         ):  # not for longer: other tests start stacks of their own
             environment.setenv("QUADRILLE_TEXTGEN_LORA_DIR", str(loras))
             environment.setenv("QUADRILLE_TEXTGEN_LORAS", "starter/start")
+            environment.setenv("QUADRILLE_IMAGEGEN_LORA_DIR", str(image_loras))
+            environment.setenv("QUADRILLE_IMAGEGEN_LORAS", "starter/start")
             running = started.enter_context(local_stack(tmp_path_factory.mktemp("stack"), ports=ports))
         running.ports = ports
         yield running

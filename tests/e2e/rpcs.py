@@ -11,6 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import status_pb2
 from PIL import Image
 from quadrille.gateway.v1 import rag_pb2 as rag
+from quadrille.image.v1 import adapters_pb2 as image_adapters
 from quadrille.image.v1 import image_pb2 as image
 from quadrille.retrieval.v1 import admin_pb2 as admin
 from quadrille.retrieval.v1 import collection_pb2 as collection
@@ -70,6 +71,12 @@ class World:
             self.client.loras.load(f"{self.name}-loaded")
         return f"{self.name}-loaded"
 
+    def image_lora(self):
+        """The same of an image model."""
+        with contextlib.suppress(AlreadyExistsError):
+            self.client.images.loras.load(f"{self.name}-loaded")
+        return f"{self.name}-loaded"
+
     def snapshot(self):
         """The name of a snapshot just made."""
         self.client.admin.snapshot(f"restored-{self.name}")
@@ -106,10 +113,11 @@ HELLO = text.ChatMessage(role=text.ROLE_USER, content="hello")
 QUICK = image.DiffusionParameters(steps=2)
 RED = image.Image(data=png())
 SEEDS = (image.LatentPoint(seed=1), image.LatentPoint(seed=2))
-TEXT, ADAPTERS, IMAGE, RAG = (
+TEXT, ADAPTERS, IMAGE, IMAGE_ADAPTERS, RAG = (
     "quadrille.text.v1.TextService",
     "quadrille.text.v1.AdapterService",
     "quadrille.image.v1.ImageService",
+    "quadrille.image.v1.AdapterService",
     "quadrille.gateway.v1.RagService",
 )
 COLLECTIONS, DOCUMENTS, SEARCHES, ADMIN = (
@@ -139,6 +147,9 @@ CASES = {
     f"{IMAGE}/Decode": lambda w: image.DecodeRequest(latents=[w.latent()]),
     f"{IMAGE}/Score": lambda w: image.ScoreRequest(images=[RED], samples=2),
     f"{IMAGE}/ListModels": lambda w: image.ListModelsRequest(),
+    f"{IMAGE_ADAPTERS}/LoadLora": lambda w: image_adapters.LoadLoraRequest(name=f"{w.name}-new"),
+    f"{IMAGE_ADAPTERS}/UnloadLora": lambda w: image_adapters.UnloadLoraRequest(name=w.image_lora()),
+    f"{IMAGE_ADAPTERS}/ListLoras": lambda w: image_adapters.ListLorasRequest(),
     f"{COLLECTIONS}/CreateCollection": lambda w: collection.CreateCollectionRequest(
         collection=collection.Collection(name=f"made-{w.name}", dimension=2)
     ),

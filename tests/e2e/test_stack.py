@@ -1,10 +1,12 @@
 """The true stack as processes, driven through its one door as users do."""
 
+import io
 import re
 import urllib.request
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from quadrille_cli.stack import Ports, local_stack
 from quadrille_client import Client, NotFoundError
 
@@ -57,6 +59,26 @@ def test_adapters_come_at_start_and_at_run_time(client):
     client.loras.unload("later")
     with pytest.raises(NotFoundError):
         client.generate("Once", lora="later", max_tokens=1)
+
+
+def test_an_image_models_adapters_come_at_start_and_at_run_time(client):
+    assert "start" in client.images.models()[0].loras
+    sets = [{}, {"start": 1.0}, {"start": 0.5}]
+    plain, start, half = (
+        client.images.generate("a red circle", steps=2, seed=1, loras=each)[0].image.data for each in sets
+    )
+    assert len({plain, start, half}) == 3
+    loaded = client.images.loras.load("later", model="starter")
+    assert loaded in client.images.loras.list()
+    (later,) = client.images.generate("a red circle", steps=2, seed=1, loras={"later": 1.0})
+    assert pixels(later.image.data) == pixels(start)
+    client.images.loras.unload("later")
+    with pytest.raises(NotFoundError):
+        client.images.generate("a red circle", steps=2, loras={"later": 1.0})
+
+
+def pixels(data):
+    return Image.open(io.BytesIO(data)).tobytes()
 
 
 def test_every_service_counts(stack):

@@ -6,7 +6,7 @@ What a model's description does not name as a capability, the model refuses with
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -80,6 +80,11 @@ class DiffusionModel(LatentModel):
     def noise_channels(self) -> int:
         """Channels of the noise that the first step starts from: those of a latent, unless said otherwise."""
         return self.description.latent_shape[0]
+
+    @property
+    def lora_parts(self) -> Mapping[str, torch.nn.Module]:
+        """Parts whose layers LoRA adapters may change, by the names that diffusers' files give them."""
+        return {}
 
     @abstractmethod
     def encode_prompt(self, text: str) -> Condition:

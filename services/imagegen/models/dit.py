@@ -20,6 +20,11 @@ class DiTModel(LatentDiffusionModel):
         self._classes = classes
         self._null_class = int(self._denoiser.config.num_embeds_ada_norm)
 
+    @property
+    def lora_parts(self) -> Mapping[str, torch.nn.Module]:
+        """The denoiser."""
+        return {"transformer": self._denoiser}
+
     def encode_prompt(self, text: str) -> Condition:
         """The number of a class, [] of int64: classes have no path between them."""
         return (torch.tensor(self._classes[text] if text else self._null_class, device=self.device),)

@@ -4,6 +4,7 @@ A patch of 2 x 2 latent cells is a token; all rows of a pass have the same posit
 the transformer was distilled from guided ones it hears the guidance scale (Meng et al., 2022, arXiv:2210.03142).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -26,6 +27,11 @@ class FluxModel(LatentDiffusionModel):
         super().__init__(**parts)
         self._clip, self._t5, self._t5_tokens = clip, t5, t5_tokens
         self._clip_tokens = clip_tokens(clip)
+
+    @property
+    def lora_parts(self) -> Mapping[str, torch.nn.Module]:
+        """The denoiser and the CLIP encoder; no trainer writes adapters of the other one."""
+        return {"transformer": self._denoiser, "text_encoder": self._clip.encoder}
 
     def encode_prompt(self, text: str) -> Condition:
         """Features [tokens, width] of a prompt, of fixed length, and its pooled embedding [pooled width]."""

@@ -3,6 +3,7 @@
 The pipeline's components are used, never its `__call__`, whose loop and interrupt flag own all rows.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -22,6 +23,11 @@ class StableDiffusionModel(LatentDiffusionModel):
         self._prompt_tokens = min(
             int(tokenizer.model_max_length), int(text_encoder.config.max_position_embeddings)
         )
+
+    @property
+    def lora_parts(self) -> Mapping[str, torch.nn.Module]:
+        """The denoiser and the text encoder."""
+        return {"unet": self._denoiser, "text_encoder": self._text_encoder}
 
     def encode_prompt(self, text: str) -> Condition:
         """Features [tokens, width] of a prompt, padded to the model's fixed length, cut off beyond it."""

@@ -4,6 +4,7 @@ The two CLIP encoders share the width of the caption's tokens; the third, a T5, 
 is absent zeros stand in, as many as it would add: that is how the pipeline does it, and attention counts them.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -25,6 +26,16 @@ class StableDiffusion3Model(LatentDiffusionModel):
         self._clips, self._t5, self._t5_tokens = clips, t5, t5_tokens
         self._clip_tokens = clip_tokens(*clips)
         self._width = int(self._denoiser.config.joint_attention_dim)
+
+    @property
+    def lora_parts(self) -> Mapping[str, torch.nn.Module]:
+        """The denoiser and the CLIP encoders; no trainer writes adapters of the third one."""
+        first, second = self._clips
+        return {
+            "transformer": self._denoiser,
+            "text_encoder": first.encoder,
+            "text_encoder_2": second.encoder,
+        }
 
     def encode_prompt(self, text: str) -> Condition:
         """Features [tokens, width] of a prompt, of fixed length, and its pooled embedding [pooled width]."""

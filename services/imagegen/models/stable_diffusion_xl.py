@@ -3,6 +3,7 @@ StableDiffusionXLPipeline's format. The U-Net is also told an image's size, as i
 original.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,6 +21,12 @@ class StableDiffusionXLModel(LatentDiffusionModel):
         super().__init__(**parts)
         self._clips, self._zeros_for_empty = clips, zeros_for_empty
         self._prompt_tokens = clip_tokens(*clips)
+
+    @property
+    def lora_parts(self) -> Mapping[str, torch.nn.Module]:
+        """The denoiser and the text encoders."""
+        first, second = self._clips
+        return {"unet": self._denoiser, "text_encoder": first.encoder, "text_encoder_2": second.encoder}
 
     def encode_prompt(self, text: str) -> Condition:
         """Features [tokens, width] of a prompt, of fixed length, and its pooled embedding [pooled width]."""

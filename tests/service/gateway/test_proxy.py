@@ -112,5 +112,6 @@ async def test_keys_and_scopes_hold_at_the_door(make_doors, tmp_path):
         for admin in (
             "/quadrille.retrieval.v1.AdminService/Stats",
             "/quadrille.text.v1.AdapterService/LoadLora",
+            "/quadrille.image.v1.AdapterService/LoadLora",
         ):
             assert await code(admin, "good") is grpc.StatusCode.PERMISSION_DENIED

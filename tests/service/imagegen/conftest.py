@@ -9,10 +9,10 @@ from google.rpc import error_details_pb2, status_pb2
 from imagegen.__main__ import build_engine
 from imagegen.config import ImagegenSettings
 from imagegen.engine import Engine
-from imagegen.servicer import SERVICE, ImageServicer
+from imagegen.servicer import ADAPTER_SERVICE, SERVICE, AdapterServicer, ImageServicer
 from imagegen.testing import save_tiny_pipeline, save_tiny_vae
 from prometheus_client import CollectorRegistry
-from quadrille.image.v1 import image_pb2_grpc
+from quadrille.image.v1 import adapters_pb2_grpc, image_pb2_grpc
 from serving.channel import open_channel
 from serving.server import GrpcServer
 from serving.testing import running
@@ -61,9 +61,10 @@ async def channel(
 ) -> AsyncIterator[grpc.aio.Channel]:
     server = GrpcServer(settings, registry=registry)
     image_pb2_grpc.add_ImageServiceServicer_to_server(ImageServicer(engine), server.grpc)
+    adapters_pb2_grpc.add_AdapterServiceServicer_to_server(AdapterServicer(engine.loras), server.grpc)
     # The client's own limit is higher, so that it is the server that refuses large messages.
     async with (
-        running(server, services=[SERVICE]) as address,
+        running(server, services=[SERVICE, ADAPTER_SERVICE]) as address,
         open_channel(address, max_message_bytes=2 * settings.max_message_bytes) as channel,
     ):
         yield channel

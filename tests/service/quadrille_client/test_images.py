@@ -1,16 +1,18 @@
 import struct
 
 import pytest
+from quadrille.image.v1 import adapters_pb2, adapters_pb2_grpc, image_pb2_grpc
 from quadrille.image.v1 import image_pb2 as pb
-from quadrille.image.v1 import image_pb2_grpc
 from quadrille_client import LatentPoint, Tensor
+from quadrille_client.types.text import Lora
 
 
 class Copier(image_pb2_grpc.ImageServiceServicer):
     """Its images are descriptions of what was asked."""
 
     def Generate(self, request, context):
-        yield from run(pb.GenerateResponse, request.prompt, request.parameters)
+        loras = "".join(f" +{lora.name}={lora.scale:g}" for lora in request.parameters.loras)
+        yield from run(pb.GenerateResponse, request.prompt + loras, request.parameters)
 
     def Edit(self, request, context):
         masked = request.mask.data if request.HasField("mask") else b"all"
@@ -46,8 +48,25 @@ class Copier(image_pb2_grpc.ImageServiceServicer):
             labels=["cat"],
             guidance=pb.GUIDANCE_NONE,
             default_truncation=0.5,
+            loras=["dots"],
         )
         return pb.ListModelsResponse(models=[model])
+
+
+class Adapters(adapters_pb2_grpc.AdapterServiceServicer):
+    """Whatever is asked is there."""
+
+    def LoadLora(self, request, context):
+        return adapters_pb2.LoadLoraResponse(
+            model=request.model, name=request.name, rank=4, size_bytes=9, sha256="aa"
+        )
+
+    def UnloadLora(self, request, context):
+        return adapters_pb2.UnloadLoraResponse(model=request.model)
+
+    def ListLoras(self, request, context):
+        loras = [adapters_pb2.LoadedLora(name=name, rank=2, size_bytes=8, sha256="bb") for name in "ab"]
+        return adapters_pb2.ListLorasResponse(model=request.model or "copier", loras=loras)
 
 
 def run(response, told, parameters):
@@ -62,7 +81,10 @@ def run(response, told, parameters):
 
 @pytest.fixture
 def call(serve, driver):
-    address = serve((image_pb2_grpc.add_ImageServiceServicer_to_server, Copier()))
+    address = serve(
+        (image_pb2_grpc.add_ImageServiceServicer_to_server, Copier()),
+        (adapters_pb2_grpc.add_AdapterServiceServicer_to_server, Adapters()),
+    )
     return lambda use: driver.call(address, use)
 
 
@@ -112,7 +134,18 @@ def test_models(call):
     (model,) = call(lambda c: c.images.models())
     assert (model.id, model.capabilities, model.samplers) == ("copier", ("edit",), ("dpm_solver_pp",))
     assert (model.conditioning, model.labels, model.guidance) == ("label", ("cat",), "none")
-    assert model.default_truncation == 0.5
+    assert (model.default_truncation, model.loras) == (0.5, ("dots",))
+
+
+def test_adapters_are_named_with_their_scales(call):
+    (image,) = call(lambda c: c.images.generate("a cat", loras={"dots": 0.5, "lines": 0}))
+    assert image.image.data == b"a cat +dots=0.5 +lines=0"
+
+
+def test_adapters(call):
+    assert call(lambda c: c.images.loras.load("x", model="m")) == Lora("m", "x", 4, 9, "aa")
+    assert call(lambda c: c.images.loras.unload("x")) is None
+    assert call(lambda c: c.images.loras.list()) == tuple(Lora("copier", name, 2, 8, "bb") for name in "ab")
 
 
 def test_a_misspelt_option_is_refused_here(call):

@@ -36,6 +36,8 @@ def test_environment_lists_models_with_commas(monkeypatch: pytest.MonkeyPatch) -
         ("DEVICE", "toaster", "QUADRILLE_IMAGEGEN_DEVICE"),
         ("MAX_RUNNING_ROWS", "4", "max_running_rows must be at least max_batch_rows"),
         ("STALL_SECONDS", "0", "QUADRILLE_IMAGEGEN_STALL_SECONDS"),
+        ("LORAS", "starter/", "[model/]name[=folder]"),
+        ("LORA_DIR", "/nowhere", "QUADRILLE_IMAGEGEN_LORA_DIR"),
     ],
 )
 def test_bad_values_stop_the_start_with_a_sentence(

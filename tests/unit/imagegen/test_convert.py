@@ -8,6 +8,7 @@ from imagegen.domain import (
     GenerateRequest,
     Guidance,
     ImageFormat,
+    LoraChoice,
     Sampler,
     SeedPoint,
 )
@@ -23,6 +24,13 @@ def test_unset_is_not_zero() -> None:
     assert convert.generate_request(pb.GenerateRequest(parameters=zeros)).parameters == DiffusionParameters(
         width=0, height=0, steps=0, guidance_scale=0.0, seed=0, count=0, truncation=0.0
     )
+
+
+def test_a_scale_that_is_unset_is_one() -> None:
+    loras = [pb.Lora(name="a"), pb.Lora(name="b", scale=0)]
+    parameters = pb.DiffusionParameters(loras=loras)
+    asked = convert.generate_request(pb.GenerateRequest(parameters=parameters)).parameters
+    assert asked.loras == (LoraChoice("a", 1.0), LoraChoice("b", 0.0))
 
 
 @pytest.mark.parametrize("number", pb.Sampler.values())

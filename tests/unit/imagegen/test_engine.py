@@ -20,7 +20,9 @@ from imagegen.domain import (
 from imagegen.engine import Engine, Envelope, Events
 from imagegen.events import Finished, ImageResult, Preview, Progress, Queued, StreamEvent
 from imagegen.images import read_rgb, write
+from imagegen.loras import ModelLoras
 from imagegen.metrics import ImagegenMetrics
+from imagegen.models.lora import lora_reader
 from imagegen.models.stable_diffusion import StableDiffusionModel
 from imagegen.models.vae import VaeModel
 from imagegen.prompts import PromptCache
@@ -36,7 +38,8 @@ FILE = write(PICTURE, ImageFormat.PNG).data
 
 
 def build(models: list[VaeModel], metrics: ImagegenMetrics, prompts: PromptCache) -> Engine:
-    return Engine(lambda: models, Worker(Scheduler(8, 16, 16), metrics), prompts, Limits())
+    loras = ModelLoras(lora_reader, None, metrics)
+    return Engine(lambda: models, Worker(Scheduler(8, 16, 16), metrics), prompts, Limits(), loras)
 
 
 @pytest.fixture

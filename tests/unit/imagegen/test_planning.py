@@ -9,6 +9,7 @@ from imagegen.domain import (
     EncodeRequest,
     GenerateRequest,
     ImageFormat,
+    LoraChoice,
     ScoreRequest,
 )
 from imagegen.images import write
@@ -31,6 +32,13 @@ def picture(width: int, height: int, value: int = 128) -> bytes:
 @pytest.fixture(scope="module")
 def models(pipeline: StableDiffusionModel) -> ModelRegistry:
     return ModelRegistry([pipeline])
+
+
+def test_sets_of_adapters_are_equal_whatever_their_order(models: ModelRegistry) -> None:
+    one, two = LoraChoice("one", 0.5), LoraChoice("two")
+    for loras in ((one, two), (two, one)):
+        request = GenerateRequest(parameters=DiffusionParameters(loras=loras))
+        assert plan_generate(request, models, LIMITS).loras == (one, two)
 
 
 def test_image_i_has_seed_plus_i(models: ModelRegistry) -> None:

@@ -1,6 +1,6 @@
 import dataclasses
 
-from imagegen.domain import ImageFormat, InterpolationMethod, Sampler
+from imagegen.domain import ImageFormat, InterpolationMethod, LoraChoice, Sampler
 from imagegen.provenance import describe
 from imagegen.specs import DenoiseSpec, NoiseStart, WalkStart
 
@@ -20,6 +20,12 @@ def test_a_generators_image_names_its_truncation_and_no_sampler() -> None:
     assert text["truncation"] == "0"
     assert text.keys().isdisjoint({"sampler", "guidance_scale"})
     assert "truncation" not in describe(SPEC, 3)
+
+
+def test_adapters_are_named_with_their_scales() -> None:
+    loras = (LoraChoice("dots", 0.5), LoraChoice("lines"))
+    assert describe(dataclasses.replace(SPEC, loras=loras), 3)["loras"] == "dots=0.5, lines=1"
+    assert "loras" not in describe(SPEC, 3)
 
 
 def test_walks_name_their_other_end() -> None:

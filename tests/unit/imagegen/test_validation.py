@@ -8,6 +8,7 @@ from imagegen.domain import (
     Conditioning,
     DiffusionParameters,
     Guidance,
+    LoraChoice,
     ModelDescription,
     Sampler,
 )
@@ -91,6 +92,12 @@ def test_defaults_are_the_models() -> None:
         ({"negative_prompt": "é" * 2049}, "parameters.negative_prompt"),
         ({"sampler": Sampler.DDPM}, "parameters.sampler"),
         ({"truncation": 0.5}, "parameters.truncation"),
+        ({"loras": (LoraChoice("a"), LoraChoice("../b"))}, "parameters.loras[1].name"),
+        ({"loras": (LoraChoice(""),)}, "parameters.loras[0].name"),
+        ({"loras": (LoraChoice("a", 1), LoraChoice("a", 2))}, "parameters.loras[1].name"),
+        ({"loras": (LoraChoice("a", math.nan),)}, "parameters.loras[0].scale"),
+        ({"loras": (LoraChoice("a", -10.1),)}, "parameters.loras[0].scale"),
+        ({"loras": tuple(LoraChoice(name) for name in "abcdefghi")}, "parameters.loras"),
     ],
 )
 def test_bad_parameters_are_named(changes: dict[str, object], field: str) -> None:

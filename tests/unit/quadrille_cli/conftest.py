@@ -53,7 +53,8 @@ class Image(image_pb2_grpc.ImageServiceServicer):
         count = request.parameters.count or 1
         for index in range(count):
             seed = request.parameters.seed + index
-            file = image_pb2.Image(data=f"{request.prompt} {seed}".encode(), format=1)
+            loras = "".join(f" +{lora.name}={lora.scale:g}" for lora in request.parameters.loras)
+            file = image_pb2.Image(data=f"{request.prompt}{loras} {seed}".encode(), format=1)
             result = image_pb2.ImageResult(index=index, image=file, seed=seed)
             yield image_pb2.GenerateResponse(image=result)
         yield image_pb2.GenerateResponse(finished=image_pb2.Finished(image_count=count))

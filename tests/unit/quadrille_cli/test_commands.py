@@ -110,6 +110,14 @@ def test_image_writes_files_named_by_seed(quadrille, tmp_path):
     assert events[2]["path"] == str(tmp_path / "0.png")
 
 
+def test_image_names_adapters_with_their_scales(quadrille, tmp_path):
+    path = str(tmp_path / "cat.png")
+    chosen = ("--lora", "dots", "--lora", "lines=-0.5")
+    assert quadrille("image", "a cat", "--out", path, "--seed", "7", *chosen).exit_code == 0
+    assert (tmp_path / "cat.png").read_bytes() == b"a cat +dots=1 +lines=-0.5 7"
+    assert quadrille("image", "a cat", "--out", path, "--lora", "dots=much").exit_code == 2
+
+
 def test_a_single_image_may_be_a_file_whose_name_tells_its_format(quadrille, tmp_path):
     path = tmp_path / "new" / "cat.png"
     assert quadrille("image", "a cat", "--out", str(path), "--seed", "7").stdout.split() == [str(path)]

@@ -58,6 +58,7 @@ def test_key_file(tmp_path):
         ("/quadrille.retrieval.v1.SearchService/Search", "retrieval"),
         ("/quadrille.retrieval.v1.AdminService/Restore", "admin"),
         ("/quadrille.text.v1.AdapterService/LoadLora", "admin"),
+        ("/quadrille.image.v1.AdapterService/ListLoras", "admin"),
         ("/quadrille.gateway.v1.RagService/Ask", "gateway"),
         ("/other.Service/Call", "admin"),
     ],

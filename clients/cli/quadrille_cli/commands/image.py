@@ -37,6 +37,10 @@ def image(
     negative_prompt: Annotated[
         str | None, typer.Option("--negative", help="What they should not show.", show_default=False)
     ] = None,
+    lora: Annotated[
+        list[str] | None,
+        typer.Option(help="LoRA adapter, name or name=scale; may be repeated.", show_default=False),
+    ] = None,
     seed: Seed = None,
     model: Model = "",
     as_json: AsJson = False,
@@ -53,6 +57,7 @@ def image(
         sampler=sampler,
         truncation=truncation,
         negative_prompt=negative_prompt,
+        loras=dict(map(_scaled, lora)) if lora else None,
         seed=seed,
     )
     with connection.client() as client:
@@ -87,6 +92,15 @@ def draw(client: Client, prompt: str, out: Path, *, as_json: bool = False, **opt
             if as_json:
                 emit_event(event, **more)
     return paths
+
+
+def _scaled(item: str) -> tuple[str, float]:
+    """Name and scale of "name[=scale]"."""
+    name, equals, scale = item.partition("=")
+    try:
+        return name, float(scale) if equals else 1.0
+    except ValueError:
+        raise typer.BadParameter(f"{item} is not name or name=scale") from None
 
 
 def _format_of(out: Path) -> str | None:

@@ -22,6 +22,7 @@ SERVICES = (
     "quadrille.retrieval.v1.SearchService",
     "quadrille.retrieval.v1.AdminService",
     "quadrille.text.v1.AdapterService",
+    "quadrille.image.v1.AdapterService",
 )
 
 

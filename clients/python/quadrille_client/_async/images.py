@@ -6,6 +6,7 @@ from typing import Unpack
 from quadrille.image.v1 import image_pb2 as pb
 from quadrille.image.v1 import image_pb2_grpc
 
+from quadrille_client._async.loras import AsyncImageLoras
 from quadrille_client._async.streams import AsyncImageStream
 from quadrille_client._async.transport import AsyncTransport
 from quadrille_client.convert import image as convert
@@ -18,6 +19,7 @@ class AsyncImages:
 
     def __init__(self, transport: AsyncTransport) -> None:
         self._transport = transport
+        self.loras = AsyncImageLoras(transport)
 
     def stream_generate(
         self, prompt: str, *, model: str = "", priority: int | None = None, **options: Unpack[types.Diffusion]

@@ -5,6 +5,7 @@ from typing import Unpack
 
 from quadrille.image.v1 import image_pb2 as pb
 from quadrille.image.v1 import image_pb2_grpc
+from quadrille_client._sync.loras import ImageLoras
 from quadrille_client._sync.streams import ImageStream
 from quadrille_client._sync.transport import Transport
 from quadrille_client.convert import image as convert
@@ -17,6 +18,7 @@ class Images:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self.loras = ImageLoras(transport)
 
     def stream_generate(
         self, prompt: str, *, model: str = "", priority: int | None = None, **options: Unpack[types.Diffusion]

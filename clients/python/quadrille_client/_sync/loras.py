@@ -1,7 +1,9 @@
-"""Calls of the adapter service."""
+"""Calls of the adapter services."""
 
 from typing import Any
 
+from quadrille.image.v1 import adapters_pb2 as image_pb2
+from quadrille.image.v1 import adapters_pb2_grpc as image_pb2_grpc
 from quadrille.text.v1 import adapters_pb2, adapters_pb2_grpc
 from quadrille_client._sync.transport import Transport
 from quadrille_client.convert import text as convert
@@ -24,3 +26,30 @@ class Loras:
         """Forget an adapter; requests that were accepted with it end with it."""
         request = adapters_pb2.UnloadLoraRequest(model=model, name=name)
         self._transport.unary(self._stub.UnloadLora, request)
+
+
+class ImageLoras:
+    """LoRA adapters of an image model: `client.images.loras`. An API key needs the scope "admin"."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._stub: Any = image_pb2_grpc.AdapterServiceStub(transport.channel)
+
+    def load(self, name: str, *, model: str = "") -> types.Lora:
+        """Load an adapter from the server's folder of that name."""
+        request = image_pb2.LoadLoraRequest(model=model, name=name)
+        return convert.lora(self._transport.unary(self._stub.LoadLora, request))
+
+    def unload(self, name: str, *, model: str = "") -> None:
+        """Forget an adapter; requests that were accepted with it end with it."""
+        request = image_pb2.UnloadLoraRequest(model=model, name=name)
+        self._transport.unary(self._stub.UnloadLora, request)
+
+    def list(self, *, model: str = "") -> tuple[types.Lora, ...]:
+        """The model's adapters, in the order of loading."""
+        request = image_pb2.ListLorasRequest(model=model)
+        response = self._transport.unary(self._stub.ListLoras, request)
+        return tuple(
+            types.Lora(response.model, each.name, each.rank, each.size_bytes, each.sha256)
+            for each in response.loras
+        )

@@ -17,6 +17,7 @@ def parameters(options: types.Diffusion) -> pb.DiffusionParameters:
         raise TypeError(f"unknown image options: {', '.join(sorted(unknown))}")
     given["sampler"] = value(pb.Sampler, given.get("sampler"), "sampler")
     given["format"] = value(pb.ImageFormat, given.get("format"), "format")
+    given["loras"] = [pb.Lora(name=name, scale=scale) for name, scale in given.get("loras", {}).items()]
     return pb.DiffusionParameters(**given)
 
 
@@ -106,4 +107,5 @@ def model(message: pb.Model) -> types.ImageModel:
         labels=tuple(message.labels),
         guidance=word(pb.Guidance, message.guidance),
         default_truncation=message.default_truncation if message.HasField("default_truncation") else None,
+        loras=tuple(message.loras),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from quadrille.image.v1 import adapters_pb2 as image_adapters_pb2
 from quadrille.text.v1 import adapters_pb2
 from quadrille.text.v1 import text_pb2 as pb
 
@@ -132,6 +133,6 @@ def model(message: pb.Model) -> types.TextModel:
     )
 
 
-def lora(message: adapters_pb2.LoadLoraResponse) -> types.Lora:
+def lora(message: adapters_pb2.LoadLoraResponse | image_adapters_pb2.LoadLoraResponse) -> types.Lora:
     """A loaded adapter."""
     return types.Lora(message.model, message.name, message.rank, message.size_bytes, message.sha256)

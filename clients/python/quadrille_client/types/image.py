@@ -1,5 +1,6 @@
 """Results of the image service."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
@@ -8,7 +9,10 @@ Sampler = Literal["ddim", "euler", "euler_ancestral", "dpm_solver_pp", "ddpm", "
 
 
 class Diffusion(TypedDict, total=False):
-    """How images are made; ranges and defaults are those of `DiffusionParameters` in the contract."""
+    """How images are made; ranges and defaults are those of `DiffusionParameters` in the contract.
+
+    `loras` are names of loaded LoRA adapters, and how strongly each acts.
+    """
 
     negative_prompt: str
     width: int
@@ -21,6 +25,7 @@ class Diffusion(TypedDict, total=False):
     format: ImageFormat
     preview_every_steps: int
     truncation: float
+    loras: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +145,4 @@ class ImageModel:
     labels: tuple[str, ...] = ()
     guidance: str = "unspecified"
     default_truncation: float | None = None
+    loras: tuple[str, ...] = ()

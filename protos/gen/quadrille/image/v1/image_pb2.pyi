@@ -232,6 +232,7 @@ class DiffusionParameters(_message.Message):
     FORMAT_FIELD_NUMBER: _builtins.int
     PREVIEW_EVERY_STEPS_FIELD_NUMBER: _builtins.int
     TRUNCATION_FIELD_NUMBER: _builtins.int
+    LORAS_FIELD_NUMBER: _builtins.int
     negative_prompt: _builtins.str
     """What the image should not show; a label where the model takes labels. Default empty. Where guidance is off it has no
     effect; a model whose guidance is not classifier-free refuses it.
@@ -258,6 +259,10 @@ class DiffusionParameters(_message.Message):
     """Truncation psi, 0 to 1: how far from the average a generator's styles may lie, fidelity against variety
     (Karras et al., 2019). 1 is off. Default: the model's own. Only for models with a default_truncation.
     """
+    @_builtins.property
+    def loras(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lora]:
+        """Loaded LoRA adapters to make the images with, at most 8, each named once; their order means nothing. Default none."""
+
     def __init__(
         self,
         *,
@@ -272,10 +277,11 @@ class DiffusionParameters(_message.Message):
         format: Global___ImageFormat.ValueType = ...,
         preview_every_steps: _builtins.int | None = ...,
         truncation: _builtins.float | None = ...,
+        loras: _abc.Iterable[Global___Lora] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_guidance_scale", b"_guidance_scale", "_height", b"_height", "_preview_every_steps", b"_preview_every_steps", "_seed", b"_seed", "_steps", b"_steps", "_truncation", b"_truncation", "_width", b"_width", "count", b"count", "guidance_scale", b"guidance_scale", "height", b"height", "preview_every_steps", b"preview_every_steps", "seed", b"seed", "steps", b"steps", "truncation", b"truncation", "width", b"width"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_guidance_scale", b"_guidance_scale", "_height", b"_height", "_preview_every_steps", b"_preview_every_steps", "_seed", b"_seed", "_steps", b"_steps", "_truncation", b"_truncation", "_width", b"_width", "count", b"count", "format", b"format", "guidance_scale", b"guidance_scale", "height", b"height", "negative_prompt", b"negative_prompt", "preview_every_steps", b"preview_every_steps", "sampler", b"sampler", "seed", b"seed", "steps", b"steps", "truncation", b"truncation", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_guidance_scale", b"_guidance_scale", "_height", b"_height", "_preview_every_steps", b"_preview_every_steps", "_seed", b"_seed", "_steps", b"_steps", "_truncation", b"_truncation", "_width", b"_width", "count", b"count", "format", b"format", "guidance_scale", b"guidance_scale", "height", b"height", "loras", b"loras", "negative_prompt", b"negative_prompt", "preview_every_steps", b"preview_every_steps", "sampler", b"sampler", "seed", b"seed", "steps", b"steps", "truncation", b"truncation", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count: _TypeAlias = _typing.Literal["count"]  # noqa: Y015
     _WhichOneofArgType__count: _TypeAlias = _typing.Literal["_count", b"_count"]  # noqa: Y015
@@ -311,6 +317,34 @@ class DiffusionParameters(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__width) -> _WhichOneofReturnType__width | None: ...
 
 Global___DiffusionParameters: _TypeAlias = DiffusionParameters  # noqa: Y015
+
+@_typing.final
+class Lora(_message.Message):
+    """Lora names a loaded LoRA adapter of the model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    scale: _builtins.float
+    """How strongly it acts, -10 to 10: 0 not at all, 1 as it was trained. Default 1."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        scale: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_scale", b"_scale", "scale", b"scale"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_scale", b"_scale", "name", b"name", "scale", b"scale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__scale: _TypeAlias = _typing.Literal["scale"]  # noqa: Y015
+    _WhichOneofArgType__scale: _TypeAlias = _typing.Literal["_scale", b"_scale"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__scale) -> _WhichOneofReturnType__scale | None: ...
+
+Global___Lora: _TypeAlias = Lora  # noqa: Y015
 
 @_typing.final
 class GenerateRequest(_message.Message):
@@ -1241,6 +1275,7 @@ class Model(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     GUIDANCE_FIELD_NUMBER: _builtins.int
     DEFAULT_TRUNCATION_FIELD_NUMBER: _builtins.int
+    LORAS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id: what requests name."""
     architecture: _builtins.str
@@ -1285,6 +1320,10 @@ class Model(_message.Message):
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The prompts that it takes when its conditioning is LABEL; otherwise empty."""
 
+    @_builtins.property
+    def loras(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the loaded LoRA adapters."""
+
     def __init__(
         self,
         *,
@@ -1306,10 +1345,11 @@ class Model(_message.Message):
         labels: _abc.Iterable[_builtins.str] | None = ...,
         guidance: Global___Guidance.ValueType = ...,
         default_truncation: _builtins.float | None = ...,
+        loras: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_default_truncation", b"_default_truncation", "default_truncation", b"default_truncation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_truncation", b"_default_truncation", "architecture", b"architecture", "capabilities", b"capabilities", "conditioning", b"conditioning", "default_guidance_scale", b"default_guidance_scale", "default_height", b"default_height", "default_steps", b"default_steps", "default_truncation", b"default_truncation", "default_width", b"default_width", "device", b"device", "dtype", b"dtype", "guidance", b"guidance", "id", b"id", "labels", b"labels", "latent_shape", b"latent_shape", "max_size", b"max_size", "parameter_count", b"parameter_count", "samplers", b"samplers", "size_granularity", b"size_granularity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_truncation", b"_default_truncation", "architecture", b"architecture", "capabilities", b"capabilities", "conditioning", b"conditioning", "default_guidance_scale", b"default_guidance_scale", "default_height", b"default_height", "default_steps", b"default_steps", "default_truncation", b"default_truncation", "default_width", b"default_width", "device", b"device", "dtype", b"dtype", "guidance", b"guidance", "id", b"id", "labels", b"labels", "latent_shape", b"latent_shape", "loras", b"loras", "max_size", b"max_size", "parameter_count", b"parameter_count", "samplers", b"samplers", "size_granularity", b"size_granularity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__default_truncation: _TypeAlias = _typing.Literal["default_truncation"]  # noqa: Y015
     _WhichOneofArgType__default_truncation: _TypeAlias = _typing.Literal["_default_truncation", b"_default_truncation"]  # noqa: Y015
