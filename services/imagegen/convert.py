@@ -300,6 +300,9 @@ def _timings(timings: Timings) -> pb.Timings:
         denoise_ms=timings.denoise_ms,
         decode_ms=timings.decode_ms,
         device_ms=timings.device_ms,
+        energy_joules=timings.energy_joules,
+        device_share_ms=timings.device_share_ms,
+        batch_occupancy=timings.batch_occupancy,
     )
 
 

@@ -46,7 +46,7 @@ class WarmUp:
         self._max_rows = max_rows
         self._seconds = seconds
         self._clock = clock
-        self._prompts = PromptCache(1, ImagegenMetrics(CollectorRegistry()))  # nobody asked for these
+        self._prompts = PromptCache(2, ImagegenMetrics(CollectorRegistry()))  # nobody asked for these
 
     def run(self, models: ModelRegistry) -> None:
         """Measure what `models` has."""
@@ -65,7 +65,7 @@ class WarmUp:
 
     def _measure(self, model: DiffusionModel, spec: DenoiseSpec, until: float) -> None:
         rows, fits, seconds = 1, True, 0.0
-        while fits and self._clock() + 2 * _REPEATS * seconds < until:
+        while fits and self._clock() + 2 * seconds < until:
             task = DenoisingTask(0, model, dataclasses.replace(spec, seeds=tuple(range(rows))), self._prompts)
             task.begin()
             key, evaluations = task.stage.key, rows * task.stage.evaluations

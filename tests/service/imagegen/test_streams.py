@@ -9,6 +9,7 @@ from imagegen.engine import Engine
 from PIL import Image
 from prometheus_client import CollectorRegistry
 from quadrille.image.v1 import image_pb2 as pb
+from serving.energy import open_rapl
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 
@@ -47,7 +48,9 @@ async def test_generate(stub: Any) -> None:
     assert (responses[0].queued.request_id, responses[0].queued.model) == ("mine", "tiny")
     assert (finished.image_count, finished.image_step_count) == (2, 10)
     assert finished.timings.denoise_ms > 0 and finished.timings.decode_ms > 0
-    assert not finished.timings.HasField("energy_joules")
+    assert finished.timings.HasField("energy_joules") == (open_rapl() is not None)
+    assert 0 < finished.timings.device_share_ms <= finished.timings.device_ms
+    assert 0.25 <= finished.timings.batch_occupancy <= 1
     progress = [r.progress for r in responses if r.WhichOneof("event") == "progress"]
     assert progress and (progress[-1].step, progress[-1].step_count) == (5, 5)
     assert all(

@@ -76,7 +76,8 @@ def run(response, told, parameters):
     for index in reversed(range(parameters.count or 1)):
         image = pb.Image(data=told.encode(), format=parameters.format, width=parameters.width)
         yield response(image=pb.ImageResult(index=index, image=image, seed=parameters.seed + index))
-    yield response(finished=pb.Finished(image_count=1, timings=pb.Timings(denoise_ms=5, energy_joules=2)))
+    timings = pb.Timings(denoise_ms=5, energy_joules=2, device_share_ms=3, batch_occupancy=0.5)
+    yield response(finished=pb.Finished(image_count=1, timings=timings))
 
 
 @pytest.fixture
@@ -103,6 +104,7 @@ def test_a_run_is_its_events(call):
     assert preview.image.data == b"early"
     assert image.index == 0
     assert (finished.timings.denoise_ms, finished.timings.energy_joules) == (5, 2)
+    assert (finished.timings.device_share_ms, finished.timings.batch_occupancy) == (3, 0.5)
 
 
 def test_edit(call):

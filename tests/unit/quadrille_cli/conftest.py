@@ -57,7 +57,11 @@ class Image(image_pb2_grpc.ImageServiceServicer):
             file = image_pb2.Image(data=f"{request.prompt}{loras} {seed}".encode(), format=1)
             result = image_pb2.ImageResult(index=index, image=file, seed=seed)
             yield image_pb2.GenerateResponse(image=result)
-        yield image_pb2.GenerateResponse(finished=image_pb2.Finished(image_count=count))
+        timings = image_pb2.Timings(
+            queue_ms=500, denoise_ms=1500, device_share_ms=750, batch_occupancy=0.5, energy_joules=3
+        )
+        finished = image_pb2.Finished(image_count=count, image_step_count=20 * count, timings=timings)
+        yield image_pb2.GenerateResponse(finished=finished)
 
     def ListModels(self, request, context):
         return image_pb2.ListModelsResponse(models=[image_pb2.Model(id="paint")])

@@ -105,6 +105,8 @@ def test_image_writes_files_named_by_seed(quadrille, tmp_path):
     result = quadrille("image", "a cat", "--out", str(tmp_path), "-n", "2", "--seed", "7")
     assert result.stdout.split() == [str(tmp_path / "7.png"), str(tmp_path / "8.png")]
     assert (tmp_path / "8.png").read_bytes() == b"a cat 8"
+    cost = "40 steps in 2.00 s, 0.50 s of them waiting; 0.75 s of the device; batches 50% full; 3.0 J"
+    assert " ".join(result.stderr.split()) == cost
     events = lines(quadrille("image", "a cat", "--out", str(tmp_path), "--json"))
     assert [item["event"] for item in events] == ["queued", "progress", "image_result", "images_finished"]
     assert events[2]["path"] == str(tmp_path / "0.png")

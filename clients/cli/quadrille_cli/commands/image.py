@@ -1,15 +1,16 @@
 """`quadrille image`: pictures from a prompt, written as files."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from quadrille_client import Client
-from quadrille_client.types.image import ImageResult, Progress, Sampler
+from quadrille_client.types.image import ImageResult, ImagesFinished, Progress, Sampler
 
 from quadrille_cli.connection import Connection
 from quadrille_cli.options import AsJson, Model, Seed, given
-from quadrille_cli.output import console, emit_event, progress
+from quadrille_cli.output import console, emit_event, notes, progress
 
 _FORMATS = {".png": "png", ".jpeg": "jpeg", ".jpg": "jpeg", ".webp": "webp"}
 
@@ -61,13 +62,23 @@ def image(
         seed=seed,
     )
     with connection.client() as client:
-        paths = draw(client, prompt, out, as_json=as_json, model=model, count=count, **options)
+        paths = draw(
+            client, prompt, out, as_json=as_json, on_finish=_tell, model=model, count=count, **options
+        )
     if not as_json:
         for path in paths:
             console().out(str(path))
 
 
-def draw(client: Client, prompt: str, out: Path, *, as_json: bool = False, **options: Any) -> list[Path]:
+def draw(
+    client: Client,
+    prompt: str,
+    out: Path,
+    *,
+    as_json: bool = False,
+    on_finish: Callable[[ImagesFinished], None] = lambda _: None,
+    **options: Any,
+) -> list[Path]:
     """Make images with a bar; returns the files: `out` itself when it is named as one, else named by seed."""
     file_format = _format_of(out)
     if file_format is not None:
@@ -91,6 +102,8 @@ def draw(client: Client, prompt: str, out: Path, *, as_json: bool = False, **opt
                 more = {"path": str(path)}
             if as_json:
                 emit_event(event, **more)
+            elif isinstance(event, ImagesFinished):
+                on_finish(event)
     return paths
 
 
@@ -101,6 +114,21 @@ def _scaled(item: str) -> tuple[str, float]:
         return name, float(scale) if equals else 1.0
     except ValueError:
         raise typer.BadParameter(f"{item} is not name or name=scale") from None
+
+
+def _tell(finished: ImagesFinished) -> None:
+    """What the images cost, on stderr."""
+    times = finished.timings
+    seconds = (times.queue_ms + times.encode_ms + times.denoise_ms + times.decode_ms) / 1e3
+    parts = [
+        f"{finished.image_step_count} steps in {seconds:.2f} s, {times.queue_ms / 1e3:.2f} s of them waiting",
+        f"{times.device_share_ms / 1e3:.2f} s of the device",
+    ]
+    if times.batch_occupancy is not None:
+        parts.append(f"batches {times.batch_occupancy:.0%} full")
+    if times.energy_joules is not None:
+        parts.append(f"{times.energy_joules:.1f} J")
+    notes().print("; ".join(parts), style="dim")
 
 
 def _format_of(out: Path) -> str | None:

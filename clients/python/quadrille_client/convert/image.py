@@ -71,7 +71,14 @@ def timings(message: pb.Timings) -> types.ImageTimings:
     """Times of phases."""
     energy = message.energy_joules if message.HasField("energy_joules") else None
     return types.ImageTimings(
-        message.queue_ms, message.encode_ms, message.denoise_ms, message.decode_ms, message.device_ms, energy
+        message.queue_ms,
+        message.encode_ms,
+        message.denoise_ms,
+        message.decode_ms,
+        message.device_ms,
+        energy,
+        message.device_share_ms,
+        message.batch_occupancy if message.HasField("batch_occupancy") else None,
     )
 
 

@@ -75,7 +75,11 @@ class ImageResult:
 
 @dataclass(frozen=True, slots=True)
 class ImageTimings:
-    """Where the time went, ms; energy is None without a meter."""
+    """Where the time went, ms; energy is None without a meter.
+
+    `device_share_ms` is the request's rows' part of the passes that took `device_ms`. `batch_occupancy`, up to 1, is
+    how full they were on average, None when nothing was denoised.
+    """
 
     queue_ms: float
     encode_ms: float
@@ -83,6 +87,8 @@ class ImageTimings:
     decode_ms: float
     device_ms: float
     energy_joules: float | None
+    device_share_ms: float = 0.0
+    batch_occupancy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -638,6 +638,8 @@ class Timings(_message.Message):
     DECODE_MS_FIELD_NUMBER: _builtins.int
     DEVICE_MS_FIELD_NUMBER: _builtins.int
     ENERGY_JOULES_FIELD_NUMBER: _builtins.int
+    DEVICE_SHARE_MS_FIELD_NUMBER: _builtins.int
+    BATCH_OCCUPANCY_FIELD_NUMBER: _builtins.int
     queue_ms: _builtins.float
     """Waiting for a place in a batch, ms."""
     encode_ms: _builtins.float
@@ -650,6 +652,12 @@ class Timings(_message.Message):
     """Time of forward passes that this request took part in, ms, shared with its batch."""
     energy_joules: _builtins.float
     """Energy of those passes, this request's share; absent when the machine has no meter."""
+    device_share_ms: _builtins.float
+    """This request's rows' part of those passes, ms, at most device_ms; over all requests it adds up to the passes' time."""
+    batch_occupancy: _builtins.float
+    """How full the denoising passes were that it took part in, on average: their rows over the most there may be, (0, 1].
+    Absent when nothing was denoised.
+    """
     def __init__(
         self,
         *,
@@ -659,13 +667,20 @@ class Timings(_message.Message):
         decode_ms: _builtins.float = ...,
         device_ms: _builtins.float = ...,
         energy_joules: _builtins.float | None = ...,
+        device_share_ms: _builtins.float = ...,
+        batch_occupancy: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_energy_joules", b"_energy_joules", "energy_joules", b"energy_joules"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_occupancy", b"_batch_occupancy", "_energy_joules", b"_energy_joules", "batch_occupancy", b"batch_occupancy", "energy_joules", b"energy_joules"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_energy_joules", b"_energy_joules", "decode_ms", b"decode_ms", "denoise_ms", b"denoise_ms", "device_ms", b"device_ms", "encode_ms", b"encode_ms", "energy_joules", b"energy_joules", "queue_ms", b"queue_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_occupancy", b"_batch_occupancy", "_energy_joules", b"_energy_joules", "batch_occupancy", b"batch_occupancy", "decode_ms", b"decode_ms", "denoise_ms", b"denoise_ms", "device_ms", b"device_ms", "device_share_ms", b"device_share_ms", "encode_ms", b"encode_ms", "energy_joules", b"energy_joules", "queue_ms", b"queue_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__batch_occupancy: _TypeAlias = _typing.Literal["batch_occupancy"]  # noqa: Y015
+    _WhichOneofArgType__batch_occupancy: _TypeAlias = _typing.Literal["_batch_occupancy", b"_batch_occupancy"]  # noqa: Y015
     _WhichOneofReturnType__energy_joules: _TypeAlias = _typing.Literal["energy_joules"]  # noqa: Y015
     _WhichOneofArgType__energy_joules: _TypeAlias = _typing.Literal["_energy_joules", b"_energy_joules"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_occupancy) -> _WhichOneofReturnType__batch_occupancy | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__energy_joules) -> _WhichOneofReturnType__energy_joules | None: ...
 
 Global___Timings: _TypeAlias = Timings  # noqa: Y015
