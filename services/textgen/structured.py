@@ -21,6 +21,8 @@ from textgen.domain import StructuredKind, StructuredOutput
 # Spaces between the parts of a JSON text are bounded, or a weak model may go on with them for ever.
 JSON_OPTIONS = {"whitespace_pattern": r"[ \n\t]{1,8}", "whitespace_flexible": True}
 
+_EMPTY = "NoExtensionBias"  # what llguidance calls a language without a text
+
 
 class GrammarConstraint:
     """The state of one constrained sequence; implements the port Constraint."""
@@ -145,5 +147,6 @@ def grammar_of(spec: StructuredOutput) -> str:
 
 
 def _sentence(error: str) -> str:
-    """The first line of an error, short enough to send."""
-    return (error.strip().splitlines() or ["is not valid"])[0][:500]
+    """The first line of an error, short enough to send, and in words."""
+    first = (error.strip().splitlines() or ["is not valid"])[0][:500]
+    return "allows no text at all" if first == _EMPTY else first
