@@ -51,7 +51,7 @@ class TextgenSettings(LoraSettings, service="textgen"):
         False,
         description=(
             "Quantise the weights of torch's decoders to 8 bits: half the memory of bfloat16, and faster with the "
-            "kernels that are built for a processor; answers differ a little."
+            "kernels that are built for a processor; answers differ a little. A mixture's experts stay as they are."
         ),
     )
     tool_format: Literal["auto", "hermes", "llama", "mistral"] = Field(

@@ -5,8 +5,9 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from serving.call import current_call
@@ -21,6 +22,8 @@ from textgen.served import ServedModel
 from textgen.tools.calls import ToolMode
 from textgen.tools.check import check_calls, check_tools
 
+T = TypeVar("T")
+_LONG_TEXT = 10_000  # characters, which take some ten milliseconds
 _NO_LORAS = "takes no adapters: only decoders that run in torch do"
 
 
@@ -57,7 +60,7 @@ class Engine:
     ) -> AsyncGenerator[domain.GenerationEvent, None]:
         model = self.models.find(request.model, Capability.GENERATE)
         validation.check_sampling(request.sampling, model.info.vocabulary_size)
-        ids, field = _prompt_ids(request.prompt, model)
+        ids, field = await _prompt_ids(request.prompt, model)
         async with aclosing(_run(model, ids, field, request)) as events:
             async for event in events:
                 yield event
@@ -71,7 +74,8 @@ class Engine:
         check_tools(request)
         check_calls(request.messages)
         offered = request.tools if request.tool_choice.mode is not ToolMode.NONE else ()
-        ids = tuple(model.chat.encode(request.messages, request.documents, offered))
+        encode = partial(model.chat.encode, request.messages, request.documents, offered)
+        ids = tuple(await _aside(_size(request), encode))
         if not offered:
             answer = _run(model, ids, "messages", request)
         elif model.tools is None:
@@ -91,12 +95,16 @@ class Engine:
         model = self.models.find(request.model, Capability.SCORE)
         assert model.scorer is not None
         validation.at_most("continuations", len(request.continuations), 64, least=1)
-        condition: tuple[int, ...] = () if request.prompt is None else _prompt_ids(request.prompt, model)[0]
+        condition: tuple[int, ...] = ()
+        if request.prompt is not None:
+            condition, _ = await _prompt_ids(request.prompt, model)
         items = []
         for place, continuation in enumerate(request.continuations):
             field = f"continuations[{place}]"
             validation.check_text(field, continuation, model)
-            targets = model.codec.encode(continuation, special=False)
+            targets = await _aside(
+                len(continuation), partial(model.codec.encode, continuation, special=False)
+            )
             if not targets:
                 raise InvalidInput(field, "must not be empty")
             if len(targets) + (len(condition) if model.shares_context else 0) >= model.info.context_length:
@@ -173,7 +181,8 @@ class Engine:
         count = request.text.count(mask) if mask else 0
         if not 1 <= count <= 64:
             raise InvalidInput("text", f"must hold 1 to 64 mask tokens {mask!r}, not {count}")
-        ids, places = model.codec.encode_masked(request.text, mask)
+        encode = partial(model.codec.encode_masked, request.text, mask)
+        ids, places = await _aside(len(request.text), encode)
         if len(ids) > model.info.context_length:
             raise InvalidInput("text", f"has {len(ids)} tokens; the model takes {model.info.context_length}")
         answers, timings = await model.mask_filler.submit(
@@ -209,10 +218,13 @@ class Engine:
             raise FailedPrecondition("LORA_UNSUPPORTED", f"{model.info.id} {_NO_LORAS}")
         return model, model.loras
 
-    def tokenize(self, model_id: str, text: str, *, special: bool) -> tuple[list[domain.TokenSpan], str]:
+    async def tokenize(
+        self, model_id: str, text: str, *, special: bool
+    ) -> tuple[list[domain.TokenSpan], str]:
         """Tokens of a text, and the model's id."""
         model = self.models.find(model_id, Capability.TOKENIZE)
-        return model.codec.spans(text, special=special), model.info.id
+        spans = await _aside(len(text), partial(model.codec.spans, text, special=special))
+        return spans, model.info.id
 
     def detokenize(self, model_id: str, ids: Sequence[int], *, skip_special: bool) -> tuple[str, str]:
         """Text of tokens, and the model's id."""
@@ -220,6 +232,20 @@ class Engine:
         validation.at_most("token_ids", len(ids), 1_000_000)
         validation.check_ids("token_ids", ids, model.info.vocabulary_size)
         return model.codec.decode(ids, skip_special=skip_special), model.info.id
+
+
+async def _aside(characters: int, work: Callable[[], T]) -> T:
+    """Tokenize; on another thread where so much text would hold up the streams of others."""
+    return await asyncio.to_thread(work) if characters > _LONG_TEXT else work()
+
+
+def _size(request: domain.ChatRequest) -> int:
+    """Characters of a conversation."""
+    said = [message.content for message in request.messages]
+    said += [call.arguments for message in request.messages for call in message.tool_calls]
+    said += [text for document in request.documents for text in (document.title, document.text)]
+    said += [text for tool in request.tools for text in (tool.description, tool.parameters)]
+    return sum(map(len, said))
 
 
 def _check_conversation(request: domain.ChatRequest, model: ServedModel) -> None:
@@ -285,17 +311,18 @@ def _adapter(model: ServedModel, name: str) -> Adapter | None:
     return model.loras.get(name)
 
 
-def _prompt_ids(prompt: domain.Prompt, model: ServedModel) -> tuple[tuple[int, ...], str]:
+async def _prompt_ids(prompt: domain.Prompt, model: ServedModel) -> tuple[tuple[int, ...], str]:
     if prompt.text is not None:
         validation.check_text("prompt.text", prompt.text, model)
-        return tuple(model.codec.encode(prompt.text)), "prompt.text"
-    ids = prompt.token_ids or ()
-    if len(ids) > model.info.context_length:
+        ids = await _aside(len(prompt.text), partial(model.codec.encode, prompt.text))
+        return tuple(ids), "prompt.text"
+    given = prompt.token_ids or ()
+    if len(given) > model.info.context_length:
         raise InvalidInput(
-            "prompt.token_ids", f"has {len(ids)} tokens; the context is {model.info.context_length}"
+            "prompt.token_ids", f"has {len(given)} tokens; the context is {model.info.context_length}"
         )
-    validation.check_ids("prompt.token_ids.ids", ids, model.info.vocabulary_size)
-    return ids, "prompt.token_ids"
+    validation.check_ids("prompt.token_ids.ids", given, model.info.vocabulary_size)
+    return given, "prompt.token_ids"
 
 
 def _checked(model: ServedModel, field: str, text: str, *, truncate: bool) -> str:

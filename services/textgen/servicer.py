@@ -89,7 +89,7 @@ class TextServicer(text_pb2_grpc.TextServiceServicer):
     async def Tokenize(self, request: pb.TokenizeRequest, context: Any) -> pb.TokenizeResponse:  # noqa: N802
         """Tokens of a text."""
         special = request.add_special_tokens if request.HasField("add_special_tokens") else True
-        spans, model = self._engine.tokenize(request.model, request.text, special=special)
+        spans, model = await self._engine.tokenize(request.model, request.text, special=special)
         return pb.TokenizeResponse(tokens=convert.tokens(spans), model=model)
 
     async def Detokenize(self, request: pb.DetokenizeRequest, context: Any) -> pb.DetokenizeResponse:  # noqa: N802

@@ -28,6 +28,8 @@ JSON_OPTIONS: dict[str, str | bool] = (
     else {"whitespace_pattern": r"[ \n\t]{1,8}", "whitespace_flexible": True}
 )
 
+_EMPTY = "NoExtensionBias"  # what llguidance calls a language without a text
+
 
 class GrammarConstraint:
     """The state of one constrained sequence; implements the port Constraint."""
@@ -152,5 +154,6 @@ def grammar_of(spec: StructuredOutput) -> str:
 
 
 def _sentence(error: str) -> str:
-    """The first line of an error, short enough to send."""
-    return (error.strip().splitlines() or ["is not valid"])[0][:500]
+    """The first line of an error, short enough to send, and in words."""
+    first = (error.strip().splitlines() or ["is not valid"])[0][:500]
+    return "allows no text at all" if first == _EMPTY else first

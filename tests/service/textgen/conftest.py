@@ -173,11 +173,12 @@ def fault():
 
 
 class Served:
-    def __init__(self, client, address, worker, registry):
+    def __init__(self, client, address, worker, registry, engine):
         self.client = client
         self.address = address
         self.worker = worker
         self.registry = registry
+        self.engine = engine
 
     def value(self, name, **labels):
         return self.registry.get_sample_value(f"quadrille_text_{name}", labels)
@@ -210,6 +211,6 @@ async def serve(checkpoints, monkeypatch):
             stack.callback(worker.stop)
             address = await stack.enter_async_context(running(server, services=[SERVICE, ADAPTER_SERVICE]))
             client = await stack.enter_async_context(AsyncClient(address, timeout=60, max_retries=0))
-            return Served(client, address, worker, registry)
+            return Served(client, address, worker, registry, engine)
 
         yield start

@@ -80,6 +80,12 @@ def test_metrics_and_gpu_are_asked_for():
     assert profiles == {"textgen-vllm": ["gpu"], "prometheus": ["metrics"], "grafana": ["metrics"]}
 
 
+def test_textgen_can_build_its_kernels_and_keep_them():
+    service = SERVICES["textgen"]
+    assert service["build"]["args"]["SYSTEM"] == "${QUADRILLE_TEXTGEN_SYSTEM-g++}"
+    assert ["kernels", service["environment"]["XDG_CACHE_HOME"], "rw"] in map(split, service["volumes"])
+
+
 def test_the_gpu_is_reserved():
     service = SERVICES["textgen-vllm"]
     (device,) = service["deploy"]["resources"]["reservations"]["devices"]

@@ -99,6 +99,16 @@ async def test_what_is_no_grammar_is_the_callers_fault(compiler, kind, value) ->
     assert await compiler.compile(spec("regex", "a"))  # and harms nobody else
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("regex", r"[^\s\S]"), ("json_schema", '{"$ref": "#"}'), ("grammar", "start: start")],
+)
+async def test_a_language_without_a_text_is_refused_in_words(compiler, kind, value) -> None:
+    (constraint,) = await compiler.compile(spec(kind, value))
+    with pytest.raises(InvalidInput, match="allows no text at all"):
+        constraint.bitmask()
+
+
 async def test_a_grammar_that_explodes_on_the_way_ends_its_own_sequence_only(compiler, codec) -> None:
     exploding, harmless = [
         (await compiler.compile(spec("regex", regex)))[0]

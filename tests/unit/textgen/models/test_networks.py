@@ -2,11 +2,13 @@ import copy
 
 import pytest
 import torch
+from structlog.testing import capture_logs
 from textgen.models import native_encoder, native_network, networks
 from textgen.models.native_encoder import NativeEncoder
 from textgen.models.native_network import NativeNetwork, unfit
 from textgen.models.torch_encoder import TorchEncoder
 from textgen.models.torch_network import TorchNetwork
+from textgen.native import build
 from textgen.native.build import why_not
 from transformers import (
     BertConfig,
@@ -27,6 +29,10 @@ def llama(**more):
     ).bfloat16()
 
 
+def gpt2():
+    return GPT2LMHeadModel(GPT2Config(n_embd=32, n_layer=1, n_head=2, vocab_size=40)).bfloat16()
+
+
 def bert(kind=BertModel, config=BertConfig, **more):
     shape = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
     return kind(config(vocab_size=40, max_position_embeddings=64, **(shape | more))).bfloat16()
@@ -39,11 +45,10 @@ def built(monkeypatch):
 
 
 def test_what_the_kernels_do_not_know_is_named(built):
-    gpt2 = GPT2LMHeadModel(GPT2Config(n_embd=32, n_layer=1, n_head=2, vocab_size=40)).bfloat16()
     dynamic = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
     assert unfit(llama()) is None
     assert "float32" in unfit(llama().float())
-    assert "GPT2LMHeadModel" in unfit(gpt2)
+    assert "GPT2LMHeadModel" in unfit(gpt2())
     assert "width" in unfit(llama(num_attention_heads=4))
     assert "activation" in unfit(llama(hidden_act="gelu"))
     assert "dynamic" in unfit(llama(rope_parameters=dynamic))
@@ -86,6 +91,25 @@ def test_what_can_be_built_is_picked_and_what_is_picked_is_said(monkeypatch):
         network, said = networks.network_of("m", llama(), blocks=2)
         assert isinstance(network, NativeNetwork)
         assert "built for this processor" in said
+
+
+@pytest.mark.parametrize(
+    ("family", "flags", "compiler", "reason"),
+    [
+        (False, build._NEEDED, "g++", "GPT2LMHeadModel is not of the shape that they know"),
+        (True, build._NEEDED, None, "there is no C++ compiler (g++)"),
+        (True, build._NEEDED - {"avx512_bf16"}, "g++", "the processor lacks avx512_bf16"),
+    ],
+)
+def test_why_kernels_are_not_used_is_logged_once(monkeypatch, family, flags, compiler, reason):
+    monkeypatch.setattr(build, "_processor_flags", lambda: flags)
+    monkeypatch.setattr(build.shutil, "which", lambda name: compiler)
+    model = llama() if family else gpt2()
+    with capture_logs() as lines:
+        _, said = networks.network_of("m", model, blocks=2)
+    (line,) = [line for line in lines if line["event"] == "kernels_chosen"]
+    assert line["kernels"] == said
+    assert said.endswith(f"not those built for a processor: {reason}")
 
 
 @pytest.mark.parametrize("tied", [True, False])
