@@ -8,23 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from benchmarks.text.table import engines, generated
-
-# One colour for a page of either shade would be faint on one of them, so the picture has a ground of its own.
-STYLE: Any = {
-    "svg.hashsalt": "text",  # the same file for the same result
-    "svg.fonttype": "none",
-    "font.size": 9,
-    "figure.facecolor": "white",
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-}
+from starter.figures import style
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
     """Ours are thick; what is measured in int8 is dashed."""
     rows = generated(result)
     streams = sorted({count for _, count in rows})
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(style("text")):
         figure = Figure(figsize=(8.5, 4.5), layout="constrained")
         axes = figure.subplots()
         shades = mpl.colormaps["tab20"]  # pairs of a dark and a light one

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -11,19 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from ..figures import style
 from .power_law import Law
 from .scaling_analysis import Record
 
 LAW = ("irreducible", "a", "alpha", "b", "beta")
-# One colour for a page of either shade would be faint on one of them, so the picture has a ground of its own.
-STYLE: Any = {
-    "svg.hashsalt": "scaling",  # the same file for the same study
-    "svg.fonttype": "none",
-    "font.size": 9,
-    "figure.facecolor": "white",
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-}
 
 
 def _loss_by_size(axes: Axes, study: Record, law: Law) -> None:
@@ -58,7 +49,7 @@ def _few_shot(axes: Axes, study: Record) -> None:
 def draw(study: Record, path: Path) -> None:
     """Four panels: loss by size with the fitted law, by tokens, by compute with the line, and accuracy by size."""
     fit = study["fit"]
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(style("scaling")):
         figure = Figure(figsize=(10, 7.5), layout="constrained")
         (by_size, by_tokens), (by_compute, by_shots) = figure.subplots(2, 2)
         _loss_by_size(by_size, study, Law(**{name: fit["law"][name] for name in LAW}))
