@@ -89,11 +89,11 @@ protos: setup  ## regenerate the stubs in protos/gen
 docs: setup  ## regenerate docs/configuration.md
 	$(BIN)/python scripts/config_reference.py
 
-bench: setup  ## NAME=text|text-load|quality|decoder|image|retrieval|gateway OUT=file.json; text and text-load beside what bench-peers made
-	$(BIN)/python -m benchmarks $(NAME) --out $(OUT)
+bench: setup  ## NAME=text|text-load|quality|decoder|image|retrieval|gateway OUT=file.json OPTIONS=…; text and text-load beside what bench-peers made
+	$(BIN)/python -m benchmarks $(NAME) $(if $(OUT),--out $(OUT)) $(OPTIONS)
 
-bench-page: setup  ## write the figures of results/text*.json into docs/performance.md
-	$(BIN)/python -m benchmarks.text
+bench-page: setup  ## draw results/*.json, and write their figures into the pages that speak of them
+	$(BIN)/python -m benchmarks.pages
 
 BENCH_PEERS = openvino llama embed
 

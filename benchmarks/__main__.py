@@ -1,23 +1,23 @@
-"""Run one benchmark, mostly against a stack of its own: python -m benchmarks NAME [--out FILE]."""
+"""Run one benchmark, mostly against a stack of its own: python -m benchmarks NAME [--out FILE] [its options]."""
 
 import argparse
 import asyncio
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 from quadrille_cli.stack import Ports, local_stack
 from rich.console import Console
 
-from benchmarks import decoder, gateway, image, retrieval
+from benchmarks import decoder, gateway, retrieval
+from benchmarks.image import measure as image
 from benchmarks.load import measure as load
 from benchmarks.quality import measure as quality
 from benchmarks.report import Report
 from benchmarks.text import measure as text
 
 BENCHMARKS: dict[str, Callable[[Ports], Coroutine[Any, Any, Report]]] = {
-    "image": image.measure,
     "retrieval": retrieval.measure,
     "gateway": gateway.measure,
 }
@@ -27,14 +27,20 @@ ALONE: dict[str, Callable[[], Report]] = {
     "decoder": decoder.measure,
     "quality": quality.measure,
 }
+OPTIONED: dict[str, Callable[[Sequence[str]], Report]] = {"image": image.measure}
 
 
 def main() -> None:
     """Start the stack on free ports, where one is needed; measure, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", choices=[*BENCHMARKS, *ALONE])
+    parser.add_argument("name", choices=[*BENCHMARKS, *ALONE, *OPTIONED])
     parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
+    arguments, options = parser.parse_known_args()
+    if arguments.name in OPTIONED:
+        OPTIONED[arguments.name](options).write(arguments.out)
+        return
+    if options:
+        parser.error(f"{arguments.name} has no options {' '.join(options)}")
     if arguments.name in ALONE:
         ALONE[arguments.name]().write(arguments.out)
         return

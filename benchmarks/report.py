@@ -12,13 +12,16 @@ from typing import Any, Literal
 PACKAGES = ("grpcio", "torch", "transformers", "diffusers", "faiss-cpu", "numpy", "quadrille")
 
 
+Better = Literal["higher", "lower"]
+
+
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A figure without unit; `better` says which direction is."""
+    """A figure without unit; `better` says which direction is. No goal: it is only told."""
 
     value: float
-    goal: float
-    better: Literal["higher", "lower"]
+    goal: float | None
+    better: Better
 
 
 @dataclass(slots=True)

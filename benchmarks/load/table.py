@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.text.table import origin, table, verdict
+from benchmarks.markdown import origin, table, verdict
 
 HEAD = ("", "of capacity", "sent", "in time", "share", "first token, p50", "p90", "between, p50", "p90")
 SHOWN = (
@@ -24,7 +24,7 @@ def markdown(result: dict[str, Any]) -> str:
         if "part" in row
     ]
     said = "Requests a second that were sent and answered in time; milliseconds to the first token and between tokens:"
-    return "\n\n".join([f"{origin(result)} {said}", table(HEAD, rows), *verdict(result)])
+    return "\n\n".join([f"{origin(result, 'transformers')} {said}", table(HEAD, rows), *verdict(result)])
 
 
 def _shown(name: str, value: float | None) -> str:

