@@ -94,7 +94,7 @@ class _Run:
                 served(name, scratch, folder, self._guidance_scale, **options)
             )
 
-        variants = VARIANTS[asked.device]
+        variants = VARIANTS[asked.device][: 2 if asked.quick else None]
         engines = [await peer(SERIAL, "serial", variants), await peer(STATIC, "by-steps", variants)]
         variant = self._report.rows[-1]["variant"]
         dtype = variant.partition(" ")[0]

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from benchmarks.image.table import CASES, engines, measured
 from benchmarks.markdown import Result
@@ -28,12 +29,16 @@ def draw(result: Result, path: Path) -> None:
                 _line(below, own, "part", "p95_s", "o--", {**looks, "alpha": 0.5})
                 _line(below, own, "part", "mean_s", "o-", looks)
             above.set(title=CASES[case].lower(), xlabel="clients", xscale="log", ylabel="images a second")
+            above.set_ylim(bottom=0)
             clients = sorted({row["clients"] for row in rows if "clients" in row})
             above.set_xticks(clients, [str(count) for count in clients], minor=False)
             above.set_xticks([], minor=True)
             below.set(
                 xlabel="load, of what one by one can do", ylabel="seconds: mean, p95 dashed", yscale="log"
             )
+            below.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            below.yaxis.set_major_formatter(ScalarFormatter())
+            below.yaxis.set_minor_formatter(NullFormatter())
         lines = [mpl.lines.Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
         figure.legend(handles=lines, loc="outside lower center", ncols=2, fontsize=8)
         figure.savefig(path, metadata={"Date": None, "Creator": None})

@@ -7,7 +7,7 @@ from benchmarks.markdown import Result, origin, table, verdict
 
 PICTURE = "![Images a second by clients, and latency by load](../benchmarks/results/image.svg)"
 CASES = {"mixed": "Steps that differ", "uniform": "Equal steps"}
-HEAD = ("load", "engine", "images a second", "mean", "p95", "p99", "occupancy", "in time a second")
+HEAD = ("engine", "load", "images a second", "mean", "p95", "p99", "occupancy", "in time a second")
 SHOWN = ("requests_per_s", "mean_s", "p95_s", "p99_s", "occupancy", "goodput_per_s")
 
 
@@ -17,7 +17,7 @@ def markdown(result: Result) -> str:
     for case, title in CASES.items():
         steps = " or ".join(map(str, setting[f"{case}_steps"]))
         shown = [
-            [_load(row), row["engine"], *(_shown(row, name) for name in SHOWN)]
+            [row["engine"], _load(row), *(_shown(row, name) for name in SHOWN)]
             for row in measured(result, case)
         ]
         paragraphs += [f"**{title}** ({steps}); latencies in seconds:", table(HEAD, shown)]
