@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.utils import logging
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
 
 from benchmarks.image.batches import POLICIES, Queue
 from benchmarks.image.requests import Request, drawn
@@ -114,7 +115,9 @@ def main() -> None:
     parser.add_argument("--guidance-scale", type=float, required=True)
     parser.add_argument("--steps", type=int, required=True, help="of the batches that are tried")
     asked = parser.parse_args()
-    logging.set_verbosity_error()
+    for logging in (diffusers_logging, transformers_logging):
+        logging.set_verbosity_error()  # captions are longer than a tokenizer of letters takes
+        logging.disable_progress_bar()
     torch.set_num_threads(asked.threads)
     policy, tried = POLICIES[asked.policy], {}
 

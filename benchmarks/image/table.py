@@ -8,6 +8,18 @@ from benchmarks.markdown import Result, origin, table, verdict
 PICTURE = "![Images a second by clients, and latency by load](../benchmarks/results/image.svg)"
 CASES = {"mixed": "Steps that differ", "uniform": "Equal steps"}
 HEAD = ("engine", "load", "images a second", "mean", "p95", "p99", "occupancy", "in time a second")
+# What a ratio says, in words.
+MEANING = {
+    "mixed_8_rate_to_one_by_one": "where steps differ, 8 clients get {:g} times the images of a pipeline one by one",
+    "mixed_8_rate_to_static": "{:g} times those of static batching by steps",
+    "mixed_8_rate_to_padded": "{:g} times those of padded batches",
+    "mixed_0.8_latency_to_static": "at 0.8 of capacity an image takes on average {:g} of its time by steps",
+    "mixed_0.8_latency_to_padded": "and {:g} of its time padded",
+    "uniform_8_rate_to_static": "at equal steps 8 clients get {:g} times the images of static batching",
+    "uniform_0.8_latency_to_static": "each at 0.8 of capacity in {:g} of the time",
+    "single_to_bare_pipeline": "alone, a request takes {:g} times as long as without a server",
+    "strict_8_rate_to_ours": "strict mode leaves {:g} of the rate where steps differ",
+}
 SHOWN = ("requests_per_s", "mean_s", "p95_s", "p99_s", "occupancy", "goodput_per_s")
 
 
@@ -21,7 +33,16 @@ def markdown(result: Result) -> str:
             for row in measured(result, case)
         ]
         paragraphs += [f"**{title}** ({steps}); latencies in seconds:", table(HEAD, shown)]
-    return "\n\n".join([_head(result), PICTURE, *paragraphs, *_alternated(result), *verdict(result)])
+    return "\n\n".join(
+        [_head(result), meaning(result), PICTURE, *paragraphs, *_alternated(result), *verdict(result)]
+    )
+
+
+def meaning(result: Result) -> str:
+    """The ratios as a sentence; those that could not be made are left out."""
+    ratios = result["ratios"]
+    clauses = [words.format(ratios[name]["value"]) for name, words in MEANING.items() if name in ratios]
+    return f"In short: {'; '.join(clauses)}."
 
 
 def measured(result: Result, case: str) -> list[Result]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.text.table import origin, table, verdict
+from benchmarks.markdown import origin, table, verdict
 
 HEAD = ("", "perplexity", "same next token", "right answers", "abstention", "same answer")
 SHOWN = ("perplexity", "same_next_token", "exact_match", "abstention", "same_answer")
@@ -16,4 +16,6 @@ def markdown(result: dict[str, Any]) -> str:
         if "absent" not in row
     ]
     absent = [f"{row['network']} is absent: {row['absent']}." for row in result["rows"] if "absent" in row]
-    return "\n\n".join([origin(result), table(HEAD, rows), *verdict(result | {"rows": []}), *absent])
+    return "\n\n".join(
+        [origin(result, "transformers"), table(HEAD, rows), *verdict(result | {"rows": []}), *absent]
+    )

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from benchmarks.image.picture import draw
-from benchmarks.image.ratios import BARE, OURS, SERIAL, STATIC
-from benchmarks.image.table import markdown
+from benchmarks.image.ratios import BARE, OURS, RATIOS, SERIAL, STATIC
+from benchmarks.image.table import MEANING, markdown, meaning
 
 FIGURES = {"requests": 100, "requests_per_s": 2.5, "goodput_per_s": 2.0, "median_s": 0.4}
 FIGURES |= {"mean_s": 0.4567, "p95_s": 1.0, "p99_s": 1.5, "occupancy": None}
@@ -33,8 +33,8 @@ RESULT = {
         {"engine": OURS, "case": "uniform", "load": "open", "part": 0.8, "offered_per_s": 3, **FIGURES},
     ],
     "ratios": {
-        "mixed_8_rate_to_x": {"value": 1.2, "goal": None, "better": "higher"},
-        "single_to_x": {"value": 1.2, "goal": 1.05, "better": "lower"},
+        "mixed_8_rate_to_static": {"value": 1.2, "goal": None, "better": "higher"},
+        "single_to_bare_pipeline": {"value": 1.2, "goal": 1.05, "better": "lower"},
     },
 }
 
@@ -47,7 +47,18 @@ def test_the_page_shows_every_load_and_what_was_aimed_at():
     assert f"| {OURS} | 0.8 of capacity, 1.23 a second | 2.5 | 0.457 | 1 | 1.5 | – | 2 |" in lines
     assert "**Steps that differ** (5 or 10 or 25); latencies in seconds:" in lines
     assert f"| {BARE} | 0.400 | 0.457 |" in lines
-    assert "| mixed 8 rate to x | 1.2 | – | – |" in lines and "| single to x | 1.2 | ≤ 1.05 | no |" in lines
+    assert "| mixed 8 rate to static | 1.2 | – | – |" in lines
+    assert "| single to bare pipeline | 1.2 | ≤ 1.05 | no |" in lines
+
+
+def test_ratios_are_put_in_words_and_none_is_forgotten():
+    assert set(MEANING) <= {name for name, *_ in RATIOS}
+    said = meaning({"ratios": {name: {"value": place + 0.5} for place, name in enumerate(MEANING)}})
+    assert all(f"{place + 0.5:g}" in said for place in range(len(MEANING)))
+    assert meaning(RESULT) == (
+        "In short: 1.2 times those of static batching by steps; "
+        "alone, a request takes 1.2 times as long as without a server."
+    )
 
 
 def test_the_picture_names_every_engine_that_loads_were_sent_to_and_is_the_same_each_time(tmp_path: Path):
