@@ -48,8 +48,8 @@ def spec_of(model: DiffusionModel) -> DenoiseSpec:
     )
 
 
-def load(paths: dict[str, Path], kind: str) -> DiffusionModel:
-    model = load_model("m", str(paths[kind]), LoadOptions())
+def load(paths: dict[str, Path], kind: str, dtype: torch.dtype = torch.float32) -> DiffusionModel:
+    model = load_model("m", str(paths[kind]), LoadOptions(dtype=dtype))
     assert isinstance(model, DiffusionModel)
     return model
 
@@ -151,6 +151,16 @@ def test_layers_that_look_for_adapters_give_what_they_gave(
     plain = latents(model)
     adapters(model, tmp_path)
     assert torch.equal(latents(model), plain)
+
+
+@pytest.mark.parametrize("kind", [*PIPELINES, "dit"])
+@torch.inference_mode()
+def test_adapters_act_in_half_precision_too(paths: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    model = load(paths, kind, torch.bfloat16)
+    plain = latents(model)
+    found = latents(model, held(adapters(model, tmp_path), SETS[-1]))
+    assert torch.isfinite(found).all()
+    assert not torch.allclose(found, plain, atol=0.1)
 
 
 @pytest.mark.parametrize("kind", ["ddpm", "gan"])
