@@ -175,6 +175,19 @@ async def test_a_deadline_is_kept(stub: Any) -> None:
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
+async def test_a_deadline_that_the_steps_cannot_meet_is_refused_at_once(
+    stub: Any, registry: CollectorRegistry
+) -> None:
+    parameters = pb.DiffusionParameters(steps=999, count=16, width=32, height=32)
+    with pytest.raises(grpc.aio.AioRpcError, match="the steps take") as caught:
+        await collect(stub.Generate(pb.GenerateRequest(parameters=parameters), timeout=5))
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    name = "quadrille_image_admission_rejections_total"
+    assert registry.get_sample_value(name, {"reason": "deadline"}) == 1
+    assert registry.get_sample_value("quadrille_image_images_total", {"outcome": "refused"}) == 16
+    assert registry.get_sample_value("quadrille_image_steps_total") == 0
+
+
 async def test_a_flood_is_refused_with_a_hint(stub: Any) -> None:
     request = pb.GenerateRequest(parameters=pb.DiffusionParameters(steps=60, count=8))
     calls = [stub.Generate(request) for _ in range(40)]

@@ -34,6 +34,19 @@ def test_credit_is_not_saved_up_but_debts_are_paid() -> None:
     assert served == list("aaab")
 
 
+def test_a_debt_outlives_the_work_that_made_it() -> None:
+    turns = DeficitRoundRobin[str](1.0)
+    turns.choose("b")
+    turns.charge("b", 3.5)
+    served = []
+    for ready in ("a", "ab", "ab", "ab"):
+        flow = turns.choose(ready)
+        assert flow is not None
+        served.append(flow)
+        turns.charge(flow, 1.0)
+    assert served == list("aaab")
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.floats(0.01, 20), min_size=2, max_size=5),

@@ -245,14 +245,16 @@ def test_short_requests_pay_for_their_long_batches() -> None:
     scheduler = Scheduler(8, 16, 10)
     spent = {KEY: 0.0, WIDE: 0.0}
     scheduler.submit(entry(0, steps=10_000))
-    for number in range(1, 200):
-        if scheduler.running_count + scheduler.waiting_count < 2:
+    last = KEY
+    for number in range(1, 300):
+        if scheduler.running_count + scheduler.waiting_count < 2 and last == KEY:  # it leaves and comes back
             scheduler.submit(entry(number, steps=1, key=WIDE))
         scheduler.admit(0.0)
         batch = scheduler.next_batch()
         assert batch is not None
         seconds = 1.0 if batch.key == WIDE else 0.01
         spent[batch.key] += seconds
+        last = batch.key
         for done in scheduler.complete(batch, seconds):
             if done.stage_done:
                 scheduler.remove(done.id)
