@@ -46,8 +46,8 @@ class ImagegenSettings(LoraSettings, service="imagegen"):
         2.0,
         ge=0,
         description=(
-            "Time at start, for all models together, in which steps are measured: for row caps below max_batch_rows, "
-            "and to foretell deadlines that can't be met. 0: begin without figures."
+            "Time at start, for all models together, in which steps are measured: to foretell deadlines that can't be "
+            "met and, where it is enough, for row caps below max_batch_rows. 0: begin without figures."
         ),
     )
     max_size: int = Field(

@@ -22,7 +22,7 @@ from imagegen.validation import Limits
 
 log = structlog.get_logger(__name__)
 
-# Of so many passes the fastest counts: the first allocates and compiles.
+# Of so many passes, or two, the fastest counts: the first allocates and compiles.
 _REPEATS = 3
 
 
@@ -65,12 +65,13 @@ class WarmUp:
 
     def _measure(self, model: DiffusionModel, spec: DenoiseSpec, until: float) -> None:
         rows, fits, seconds = 1, True, 0.0
-        while fits and self._clock() + 2 * seconds < until:
+        while self._clock() + 4 * seconds < until:  # two passes, each at most twice as long
             task = DenoisingTask(0, model, dataclasses.replace(spec, seeds=tuple(range(rows))), self._prompts)
             task.begin()
             key, evaluations = task.stage.key, rows * task.stage.evaluations
             passes: list[float] = []
-            while fits and (not passes or (len(passes) < _REPEATS and self._clock() < until)):
+            least = min(rows, 2)
+            while fits and (len(passes) < least or (len(passes) < _REPEATS and self._clock() < until)):
                 ran = self._runner.run(Batch(key, (Slice(0, 0, 0, rows),), evaluations, 1.0), {0: task})
                 passes.append(ran.spent.seconds)
                 for most in ran.exhausted:
@@ -80,7 +81,8 @@ class WarmUp:
                 seconds = min(passes)
                 self._profile.learn(key, evaluations, seconds)
             log.info("measured", model=spec.model, images=rows, seconds=round(seconds, 5), fits=fits)
-            if rows == self._max_rows:
+            if rows == self._max_rows or not fits:
+                # Where time ran out before, more rows may be better than any that were seen.
+                self._profile.settle(key)
                 break
             rows = min(2 * rows, self._max_rows)
-        self._profile.settle(key)

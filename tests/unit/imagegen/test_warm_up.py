@@ -1,5 +1,6 @@
 import copy
 import itertools
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -69,6 +70,11 @@ def test_time_bounds_it(
     profile, passes = warmed(pipeline, seconds=0.5)
     assert passes == [2]
     assert profile.seconds(KEY, 2) == 1.0
+    # Of more rows the first pass alone would tell too little.
+    assert warmed(pipeline, seconds=8.0)[1] == [2, 2, 2, 4, 4, 4]
+    profile, passes = warmed(pipeline, seconds=12.0)
+    assert passes == [2, 2, 2, 4, 4, 4, 8, 8, 8]
+    assert profile.max_evaluations(KEY) == sys.maxsize  # sixteen rows might have been better
 
 
 def test_every_family_can_be_measured(
