@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 
 import structlog
@@ -27,6 +28,7 @@ from imagegen.metrics import ImagegenMetrics
 from imagegen.models.base import LatentModel
 from imagegen.models.loading import LoadOptions, ModelLoadError, load_model
 from imagegen.models.lora import lora_reader
+from imagegen.models.passes import FixedPasses, Passes
 from imagegen.prompts import PromptCache
 from imagegen.scheduler import Scheduler
 from imagegen.servicer import ADAPTER_SERVICE, SERVICE, AdapterServicer, ImageServicer
@@ -44,9 +46,10 @@ def build_engine(settings: ImagegenSettings, registry: CollectorRegistry) -> Eng
     metrics = ImagegenMetrics(registry, counts_energy=meter.counts_energy)
     profile, runner = StepProfile(), BatchRunner(meter)
     rows = settings.max_batch_rows
+    passes = FixedPasses(settings.strict_rows) if settings.strict else Passes()
     scheduler = Scheduler(rows, settings.max_running_rows, settings.max_waiting, profile.max_evaluations)
     limits = Limits(settings.max_steps, settings.max_request_pixels, settings.max_image_bytes)
-    warm_up = WarmUp(runner, profile, limits, max_rows=rows, seconds=settings.warm_up_seconds)
+    warm_up = WarmUp(runner, profile, limits, passes, max_rows=rows, seconds=settings.warm_up_seconds)
     return Engine(
         lambda: load_models(settings),
         Worker(scheduler, metrics, settings.threads, profile=profile, runner=runner),
@@ -54,6 +57,7 @@ def build_engine(settings: ImagegenSettings, registry: CollectorRegistry) -> Eng
         limits,
         ModelLoras(lora_reader, settings.lora_options, metrics),
         warm_up if settings.warm_up_seconds else None,
+        passes,
     )
 
 
@@ -82,6 +86,14 @@ def load_models(settings: ImagegenSettings) -> list[LatentModel]:
         models.append(load_model(model_id, reference, options))
         log.info("model_loaded", model=model_id, parameters=models[-1].description.parameter_count)
     return models
+
+
+def use_deterministic_kernels() -> None:
+    """Have torch take kernels that give the same bits every time, and refuse where it has none."""
+    # cuBLAS reads this when it first meets a device.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 async def serve(settings: ImagegenSettings) -> None:
@@ -115,6 +127,8 @@ def main() -> None:
     """Entry point of `python -m imagegen`."""
     settings = load_settings(ImagegenSettings)
     configure_logging(settings.service, settings.log_level)
+    if settings.strict:
+        use_deterministic_kernels()
     # The loaders' progress bars would break up the log.
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()

@@ -38,6 +38,16 @@ class ImagegenSettings(LoraSettings, service="imagegen"):
     max_batch_rows: int = Field(
         8, ge=1, le=256, description="Images in a forward pass (twice with guidance)."
     )
+    strict: bool = Field(
+        False,
+        description=(
+            "Give a seed the same bytes whoever shares its passes, at some cost: rows pass in a fixed number, "
+            "with deterministic kernels."
+        ),
+    )
+    strict_rows: int = Field(
+        4, ge=1, le=256, description="Rows of every pass in strict mode; fewer are padded. Changes the bytes."
+    )
     max_running_rows: int = Field(
         16, ge=1, le=1024, description="Images that may be under way; a request counts up to max_batch_rows."
     )

@@ -17,6 +17,7 @@ from imagegen.domain import Guidance, HeldLora
 from imagegen.events import DeviceEvent, Progress, RawImage, RawPreview
 from imagegen.models.base import Condition, DiffusionModel, ModelInput
 from imagegen.models.lora import adapted
+from imagegen.models.passes import Passes
 from imagegen.noise import clone_generator, draw, generators_of, path
 from imagegen.pixels import to_images, to_tensor
 from imagegen.prompts import PromptCache
@@ -47,9 +48,13 @@ class DenoisingTask:
         spec: DenoiseSpec,
         prompts: PromptCache,
         loras: tuple[HeldLora, ...] = (),
+        passes: Passes | None = None,
     ) -> None:
-        """`owner` is the request's id; `loras` are the spec's, held from now on."""
-        self.model, self.loras = model, loras
+        """`owner` is the request's id; `loras` are the spec's, held from now on.
+
+        Rows share passes as `passes` says, by default as they come.
+        """
+        self.model, self.loras, self.passes = model, loras, passes or Passes()
         self._owner, self._spec, self._prompts = owner, spec, prompts
         cells = model.cell_size
         key = StageKey(
@@ -177,7 +182,7 @@ class DenoisingTask:
         """Decode chunk `step`."""
         size = rows_per_chunk(self._spec.width * self._spec.height)
         first = step * size
-        images = decode(self.model, self._sample[first : first + size])
+        images = decode(self.model, self._sample[first : first + size], self.passes)
         start = self._spec.start
         if isinstance(start, ImageStart) and start.mask is not None:
             images = [np.where(start.mask[..., None], image, start.image) for image in images]
@@ -200,15 +205,17 @@ def forward(parts: Sequence[tuple[DenoisingTask, Slice]]) -> None:
     conditions += [
         _repeated(rows.unconditional, len(rows.latents)) for rows in guided if rows.unconditional is not None
     ]
-    with adapted(parts[0][0].loras):
-        prediction = parts[0][0].model.predict(
+    task, _ = parts[0]
+    with adapted(task.loras):
+        prediction = task.passes.predict(
+            task.model,
             ModelInput(
                 torch.cat([rows.latents for rows in every]),
                 _each([rows.timestep for rows in every], sizes),
                 tuple(torch.cat(tensors) for tensors in zip(*conditions, strict=True)),
                 _each([rows.truncation for rows in every], sizes),
                 _each([rows.guidance_scale for rows in every], sizes),
-            )
+            ),
         )
     pieces = iter(torch.split(prediction, sizes))
     conditional = [next(pieces) for _ in inputs]

@@ -45,6 +45,7 @@ from imagegen.latent_tasks import DecodeTask, EncodeTask, ScoreTask, WalkTask
 from imagegen.loras import ModelLoras
 from imagegen.mailbox import Mailbox
 from imagegen.models.base import DiffusionModel, LatentModel
+from imagegen.models.passes import Passes
 from imagegen.planning import plan_decode, plan_edit, plan_encode, plan_generate, plan_score
 from imagegen.prompts import PromptCache
 from imagegen.provenance import describe
@@ -109,14 +110,19 @@ class Engine:
         limits: Limits,
         loras: ModelLoras,
         warm_up: WarmUp | None = None,
+        passes: Passes | None = None,
     ) -> None:
-        """`warm_up`, if any, is run on the device thread once the models are loaded."""
+        """`warm_up`, if any, is run on the device thread once the models are loaded.
+
+        `passes` puts the rows of all requests into passes, by default as they come.
+        """
         self.loras = loras
         self._load = load
         self._worker = worker
         self._prompts = prompts
         self._limits = limits
         self._warm_up = warm_up
+        self._passes = passes
         self._models: ModelRegistry | None = None
         self._ids = itertools.count(1)
 
@@ -168,7 +174,7 @@ class Engine:
         else:
             owner = next(self._ids)
             model = self._registry.resolve(plan.model)
-            walk = WalkTask(owner, model, plan.ends, plan.shape, plan.frames, plan.method)
+            walk = WalkTask(owner, model, plan.ends, plan.shape, plan.frames, plan.method, self._passes)
             job = Job(owner, walk, Mailbox())
         envelope = replace(envelope, request_id=request.request_id or envelope.request_id)
         return self._stream(job, plan.model, request.parameters.format, envelope, 0, spec)
@@ -178,7 +184,8 @@ class Engine:
         model = self._registry.resolve(request.model, Capability.ENCODE)
         images, seeds = await asyncio.to_thread(plan_encode, request, model.description, self._limits)
         owner = next(self._ids)
-        events, done = await self._collect(owner, EncodeTask(owner, model, images, seeds), envelope)
+        task = EncodeTask(owner, model, images, seeds, self._passes)
+        events, done = await self._collect(owner, task, envelope)
         latents = tuple(event.latent for event in events if isinstance(event, RawLatent))
         return Encoded(latents, model.description.id, done.timings)
 
@@ -187,7 +194,8 @@ class Engine:
         model = self._registry.resolve(request.model, Capability.DECODE)
         plan_decode(request, model.description, self._limits)
         owner = next(self._ids)
-        events, done = await self._collect(owner, DecodeTask(owner, model, request.latents), envelope)
+        task = DecodeTask(owner, model, request.latents, self._passes)
+        events, done = await self._collect(owner, task, envelope)
         begun = time.monotonic()
         raw = [event for event in events if isinstance(event, RawImage)]
         files = [await asyncio.to_thread(write, image.pixels, request.format) for image in raw]
@@ -214,7 +222,7 @@ class Engine:
         if not isinstance(model, DiffusionModel):
             raise InvalidInput("model", f"{spec.model} does not denoise")
         owner, loras = next(self._ids), self.loras.hold(spec.model, spec.loras)
-        return Job(owner, DenoisingTask(owner, model, spec, self._prompts, loras), Mailbox())
+        return Job(owner, DenoisingTask(owner, model, spec, self._prompts, loras, self._passes), Mailbox())
 
     async def _collect(self, owner: int, task: Task, envelope: Envelope) -> tuple[list[DeviceEvent], Done]:
         job = Job(owner, task, Mailbox())

@@ -11,6 +11,7 @@ from imagegen.domain import Bound, InterpolationMethod, Latent, Pixels
 from imagegen.events import DeviceEvent, Progress, RawBound, RawImage, RawLatent
 from imagegen.likelihood import bits_per_dimension
 from imagegen.models.base import LatentModel
+from imagegen.models.passes import Passes
 from imagegen.noise import path
 from imagegen.pixels import to_tensor
 from imagegen.scheduler import Stage, StageKey
@@ -24,8 +25,10 @@ class _SingleStageTask:
     image_count = 0
     image_step_count = 0
 
-    def __init__(self, owner: int, model: LatentModel, steps: int) -> None:
+    def __init__(self, owner: int, model: LatentModel, steps: int, passes: Passes | None = None) -> None:
+        """Rows pass through the model as `passes` says, by default as they come."""
         self._model = model
+        self._passes = passes or Passes()
         self.stage = Stage(StageKey(model.description.id, owner=owner), 1, steps)
 
     def begin(self) -> None:
@@ -40,18 +43,25 @@ class EncodeTask(_SingleStageTask):
     """Latents of images; with a seed, drawn from the posterior, image i with seed i of `seeds`."""
 
     def __init__(
-        self, owner: int, model: LatentModel, images: Sequence[Pixels], seeds: Sequence[int] | None
+        self,
+        owner: int,
+        model: LatentModel,
+        images: Sequence[Pixels],
+        seeds: Sequence[int] | None,
+        passes: Passes | None = None,
     ) -> None:
         self._images, self._seeds = images, seeds
         height, width, _ = images[0].shape
         self._size = rows_per_chunk(height * width)
-        super().__init__(owner, model, chunk_count(len(images), height * width))
+        super().__init__(owner, model, chunk_count(len(images), height * width), passes)
 
     def run(self, step: int) -> list[DeviceEvent]:
         """Encode chunk `step`."""
         chunk = slice(step * self._size, (step + 1) * self._size)
         seeds = None if self._seeds is None else self._seeds[chunk]
-        latents = self._model.encode(to_tensor(self._images[chunk]), seeds).float().cpu().numpy()
+        latents = (
+            self._passes.encode(self._model, to_tensor(self._images[chunk]), seeds).float().cpu().numpy()
+        )
         return [RawLatent(chunk.start + row, latent) for row, latent in enumerate(latents)]
 
 
@@ -60,17 +70,19 @@ class DecodeTask(_SingleStageTask):
 
     phase: Phase = "decode"
 
-    def __init__(self, owner: int, model: LatentModel, latents: Sequence[Latent]) -> None:
+    def __init__(
+        self, owner: int, model: LatentModel, latents: Sequence[Latent], passes: Passes | None = None
+    ) -> None:
         self._latents = torch.from_numpy(np.stack(latents))
         self.image_count = len(latents)
         pixels = latents[0].shape[1] * latents[0].shape[2] * model.cell_size**2
         self._size = rows_per_chunk(pixels)
-        super().__init__(owner, model, chunk_count(len(latents), pixels))
+        super().__init__(owner, model, chunk_count(len(latents), pixels), passes)
 
     def run(self, step: int) -> list[DeviceEvent]:
         """Decode chunk `step`."""
         first = step * self._size
-        images = decode(self._model, self._latents[first : first + self._size])
+        images = decode(self._model, self._latents[first : first + self._size], self._passes)
         return [RawImage(first + row, image, 0) for row, image in enumerate(images)]
 
 
@@ -87,11 +99,12 @@ class WalkTask(_SingleStageTask):
         shape: tuple[int, int],
         frames: int,
         method: InterpolationMethod,
+        passes: Passes | None = None,
     ) -> None:
         """`shape` is (height, width) in pixels of both ends."""
         self._ends, self._method, self.image_count = ends, method, frames
         self._size = rows_per_chunk(shape[0] * shape[1])
-        super().__init__(owner, model, chunk_count(frames, shape[0] * shape[1]))
+        super().__init__(owner, model, chunk_count(frames, shape[0] * shape[1]), passes)
 
     def begin(self) -> None:
         """Encode the ends that are images and lay the path."""
@@ -101,7 +114,7 @@ class WalkTask(_SingleStageTask):
     def run(self, step: int) -> list[DeviceEvent]:
         """Decode chunk `step` of the frames."""
         first = step * self._size
-        images = decode(self._model, self._points[first : first + self._size])
+        images = decode(self._model, self._points[first : first + self._size], self._passes)
         frames = [RawImage(first + row, image, 0) for row, image in enumerate(images)]
         return [Progress(step + 1, self.stage.steps), *frames]
 

@@ -1,4 +1,8 @@
-"""Seeded noise and paths between latents. One CPU generator an image: neighbours change nothing."""
+"""Seeded noise and paths between latents. One CPU generator an image: neighbours change nothing.
+
+First it draws the image's noise, then a stochastic sampler's for each step, in order, as in diffusers' pipelines: so
+what a step draws is a matter of the seed, the sampler and the steps before, whatever shared their passes.
+"""
 
 from collections.abc import Sequence
 

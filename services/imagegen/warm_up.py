@@ -12,6 +12,7 @@ from imagegen.denoising import DenoisingTask
 from imagegen.domain import Capability, GenerateRequest
 from imagegen.metrics import ImagegenMetrics
 from imagegen.models.base import DiffusionModel
+from imagegen.models.passes import Passes
 from imagegen.planning import plan_generate
 from imagegen.prompts import PromptCache
 from imagegen.registry import ModelRegistry
@@ -34,6 +35,7 @@ class WarmUp:
         runner: BatchRunner,
         profile: StepProfile,
         limits: Limits,
+        passes: Passes,
         *,
         max_rows: int,
         seconds: float,
@@ -43,6 +45,7 @@ class WarmUp:
         self._runner = runner
         self._profile = profile
         self._limits = limits
+        self._passes = passes
         self._max_rows = max_rows
         self._seconds = seconds
         self._clock = clock
@@ -66,7 +69,8 @@ class WarmUp:
     def _measure(self, model: DiffusionModel, spec: DenoiseSpec, until: float) -> None:
         rows, fits, seconds = 1, True, 0.0
         while self._clock() + 4 * seconds < until:  # two passes, each at most twice as long
-            task = DenoisingTask(0, model, dataclasses.replace(spec, seeds=tuple(range(rows))), self._prompts)
+            seeded = dataclasses.replace(spec, seeds=tuple(range(rows)))
+            task = DenoisingTask(0, model, seeded, self._prompts, passes=self._passes)
             task.begin()
             key, evaluations = task.stage.key, rows * task.stage.evaluations
             passes: list[float] = []

@@ -6,6 +6,7 @@ import pytest
 import torch
 from imagegen.domain import Conditioning, Guidance
 from imagegen.models.base import DiffusionModel, ModelInput
+from imagegen.models.passes import FixedPasses
 
 OF_TEXT = [
     "stable_diffusion",
@@ -115,6 +116,16 @@ def test_each_row_has_its_own_timestep_prompt_truncation_and_guidance(diffusion:
         rolled = tuple(tensor.roll(-1, 0) for tensor in rows.condition)
         changed = replace(rows, condition=rolled)
         assert not torch.allclose(diffusion.predict(changed)[0], together[0], atol=1e-5)
+
+
+def test_rows_in_fixed_passes_are_the_same_to_the_bit_in_any_company(diffusion: DiffusionModel) -> None:
+    rows = inputs(diffusion, 5, "a dot", "b", "c", "a dot", "b")
+    for passes in (FixedPasses(2), FixedPasses(4)):
+        together = passes.predict(diffusion, rows)
+        decoded = passes.decode(diffusion, together)
+        for index in range(5):
+            assert torch.equal(passes.predict(diffusion, row(rows, index))[0], together[index])
+            assert torch.equal(passes.decode(diffusion, together[index : index + 1])[0], decoded[index])
 
 
 def test_smallest_and_oblong_sizes(diffusion: DiffusionModel) -> None:

@@ -1,5 +1,6 @@
 """The same numbers as diffusers' own pipelines, step by step, from the same noise."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -20,7 +21,9 @@ from diffusers import (
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     FluxPipeline,
+    StableDiffusion3Img2ImgPipeline,
     StableDiffusion3Pipeline,
+    StableDiffusionImg2ImgPipeline,
     StableDiffusionInpaintPipeline,
     StableDiffusionPipeline,
     StableDiffusionXLInpaintPipeline,
@@ -112,11 +115,11 @@ def reference(pipeline: Any, spec: DenoiseSpec, **options: Any) -> list[torch.Te
         samples.append(values["latents"])
         return values
 
-    defaults = {"negative_prompt": spec.negative_prompt}
+    defaults: dict[str, Any] = {"negative_prompt": spec.negative_prompt}
+    if "width" in inspect.signature(pipeline.__call__).parameters:  # edits without a mask go by the image
+        defaults |= {"width": spec.width, "height": spec.height}
     pipeline(
         spec.prompt,
-        width=spec.width,
-        height=spec.height,
         num_inference_steps=spec.steps,
         guidance_scale=spec.guidance_scale,
         num_images_per_prompt=len(spec.seeds),
@@ -195,6 +198,49 @@ def test_a_denoiser_that_sees_the_image_inpaints_as_the_pipeline(
     )
     (found,) = trajectories(task)
     assert_equal(found, expected)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("sampler", list(SCHEDULERS))
+@pytest.mark.parametrize("guidance", [1.0, 5.0])
+@pytest.mark.parametrize(("steps", "first_step"), [(2, 1), (4, 1), (8, 3)])
+@torch.inference_mode()
+def test_edits_take_the_pipelines_steps(
+    ours: Any, theirs: Any, masked: bool, sampler: Sampler, guidance: float, steps: int, first_step: int
+) -> None:
+    kind = "stable_diffusion"
+    pipeline = theirs(kind, StableDiffusionInpaintPipeline if masked else StableDiffusionImg2ImgPipeline)
+    pipeline.scheduler = SCHEDULERS[sampler].from_config(pipeline.scheduler.config)
+    spec = replace(SPEC, sampler=sampler, guidance_scale=guidance, steps=steps, first_step=first_step)
+    mask = np.zeros((16, 16), dtype=bool)
+    mask[4:12, 6:14] = True  # whole cells: the pipeline takes a cell's first pixel for all of them
+    (found,), expected = edited(ours(kind), pipeline, spec, mask if masked else None)
+    assert_equal(found, expected)
+
+
+@pytest.mark.parametrize("kind", ["stable_diffusion_3", "stable_diffusion_3_t5"])
+@pytest.mark.parametrize("guidance", [1.0, 5.0])
+@pytest.mark.parametrize(("steps", "first_step"), [(4, 1), (8, 3)])
+@torch.inference_mode()
+def test_flow_matching_edits_take_the_pipelines_steps(
+    ours: Any, theirs: Any, kind: str, guidance: float, steps: int, first_step: int
+) -> None:
+    spec = replace(FLOW, guidance_scale=guidance, steps=steps, first_step=first_step)
+    (found,), expected = edited(ours(kind), theirs(kind, StableDiffusion3Img2ImgPipeline), spec)
+    assert_equal(found, expected)
+
+
+def edited(
+    model: DiffusionModel, pipeline: Any, spec: DenoiseSpec, mask: np.ndarray[Any, Any] | None = None
+) -> tuple[list[list[torch.Tensor]], list[torch.Tensor]]:
+    """Our samples and the pipeline's after each step of an edit."""
+    picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    # The pipeline would draw the image's latent, too.
+    latents = model.encode(to_tensor([picture])).repeat(2, 1, 1, 1)
+    masks = {"mask_image": Image.fromarray(mask), "masked_image_latents": latents} if mask is not None else {}
+    strength = 1 - spec.first_step / spec.steps
+    found = trajectories(start(model, replace(spec, start=ImageStart(picture, mask))))
+    return found, reference(pipeline, spec, image=latents, strength=strength, **masks)
 
 
 @pytest.mark.parametrize("kind", ["stable_diffusion_3", "stable_diffusion_3_t5"])

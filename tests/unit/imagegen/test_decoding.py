@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from imagegen.decoding import decode
+from imagegen.models.passes import Passes
 from imagegen.models.vae import VaeModel
 
 
@@ -23,9 +24,9 @@ def test_what_does_not_fit_is_decoded_by_halves(vae: VaeModel) -> None:
     small = copy.copy(vae)
     small.__class__ = SmallMemory
     with torch.inference_mode():
-        whole, parts = decode(vae, latents), decode(small, latents)
+        whole, parts = decode(vae, latents, Passes()), decode(small, latents, Passes())
         assert len(parts) == 5
         assert max(int(np.abs(a.astype(int) - b).max()) for a, b in zip(whole, parts, strict=True)) <= 1
         small.most = 0  # type: ignore[attr-defined]
         with pytest.raises(torch.OutOfMemoryError):
-            decode(small, latents)
+            decode(small, latents, Passes())

@@ -1,7 +1,9 @@
 import asyncio
+import copy
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from imagegen.images import read_rgb, write
 from imagegen.loras import ModelLoras
 from imagegen.metrics import ImagegenMetrics
 from imagegen.models.lora import lora_reader
+from imagegen.models.passes import FixedPasses, Passes
 from imagegen.models.stable_diffusion import StableDiffusionModel
 from imagegen.models.vae import VaeModel
 from imagegen.prompts import PromptCache
@@ -37,9 +40,12 @@ PICTURE = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 FILE = write(PICTURE, ImageFormat.PNG).data
 
 
-def build(models: list[VaeModel], metrics: ImagegenMetrics, prompts: PromptCache) -> Engine:
+def build(
+    models: list[VaeModel], metrics: ImagegenMetrics, prompts: PromptCache, passes: Passes | None = None
+) -> Engine:
     loras = ModelLoras(lora_reader, None, metrics)
-    return Engine(lambda: models, Worker(Scheduler(8, 16, 16), metrics), prompts, Limits(), loras)
+    worker = Worker(Scheduler(8, 16, 16), metrics)
+    return Engine(lambda: models, worker, prompts, Limits(), loras, passes=passes)
 
 
 @pytest.fixture
@@ -98,6 +104,38 @@ async def test_many_at_once_get_what_they_would_get_alone(engine: Engine) -> Non
     for request, images in zip(requests, together, strict=True):
         for image, alone in zip(images, await pixels(request), strict=True):
             assert np.abs(image.astype(int) - alone.astype(int)).max() <= 1
+
+
+async def test_rows_of_all_calls_pass_in_the_fixed_number(
+    pipeline: StableDiffusionModel,
+    metrics: ImagegenMetrics,
+    prompts: PromptCache,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: dict[str, set[int]] = {"predict": set(), "encode": set(), "decode": set()}
+    counted = copy.copy(pipeline)
+    for name, rows in (("predict", lambda x: len(x.latents)), ("encode", len), ("decode", len)):
+        method, seen = getattr(pipeline, name), sizes[name]
+        monkeypatch.setattr(counted, name, count_rows(method, rows, seen), raising=False)
+    engine = build([counted], metrics, prompts, FixedPasses(3))
+    await engine.start()
+    try:
+        await collect(await engine.generate(GenerateRequest(parameters=steps(2, count=2)), CALL))
+        walk = InterpolateRequest(ImagePoint(FILE), ImagePoint(FILE), frame_count=3)
+        await collect(await engine.interpolate(walk, CALL))
+        latents = (await engine.encode(EncodeRequest((FILE, FILE)), CALL)).latents
+        await engine.decode(DecodeRequest(latents), CALL)
+    finally:
+        await engine.stop()
+    assert sizes == {"predict": {3}, "encode": {1}, "decode": {1}}
+
+
+def count_rows(method: Callable[..., Any], rows: Callable[[Any], int], seen: set[int]) -> Callable[..., Any]:
+    def counting(first: Any, *others: Any) -> Any:
+        seen.add(rows(first))
+        return method(first, *others)
+
+    return counting
 
 
 async def test_a_reader_that_leaves_frees_its_place(engine: Engine, metrics: ImagegenMetrics) -> None:

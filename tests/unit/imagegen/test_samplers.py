@@ -51,6 +51,20 @@ def test_stochastic_samplers_draw_from_the_generators(sampler: Sampler) -> None:
     assert not torch.equal(partial(schedules, sampler, 1), partial(schedules, sampler, 2))
 
 
+@pytest.mark.parametrize(
+    ("sampler", "drawn"), [(Sampler.EULER_ANCESTRAL, 4), (Sampler.DDPM, 3), (Sampler.DDIM, 0)]
+)
+def test_a_step_draws_noise_once_whatever_was_predicted(sampler: Sampler, drawn: int) -> None:
+    schedule, generator = bank().schedule(sampler, 4), torch.Generator().manual_seed(5)
+    sample = torch.ones(1, 4, 2, 2)
+    for step in range(4):
+        sample, _ = schedule.step(step * schedule.scale_input(sample, step), step, sample, [generator])
+    expected = torch.Generator().manual_seed(5)
+    for _ in range(drawn):  # at its last step DDPM draws nothing
+        torch.randn(1, 4, 2, 2, generator=expected)
+    assert torch.equal(generator.get_state(), expected.get_state())
+
+
 def partial(schedules: SamplerBank, sampler: Sampler, seed: int) -> torch.Tensor:
     schedule = schedules.schedule(sampler, 4)
     sample = schedule.scale_input(torch.ones(1, 4, 2, 2), 0)

@@ -9,6 +9,7 @@ from imagegen.batch_runner import BatchRunner, Parts
 from imagegen.denoising import forward
 from imagegen.device_meter import DeviceMeter
 from imagegen.models.base import DiffusionModel, ModelInput
+from imagegen.models.passes import Passes
 from imagegen.models.stable_diffusion import StableDiffusionModel
 from imagegen.models.vae import VaeModel
 from imagegen.registry import ModelRegistry
@@ -46,7 +47,7 @@ def warmed(vae: VaeModel) -> Callable[..., tuple[StepProfile, list[int]]]:
             forward(parts)
 
         runner = BatchRunner(DeviceMeter(clock=clock), denoise)
-        warm_up = WarmUp(runner, profile, Limits(), max_rows=max_rows, seconds=seconds, clock=clock)
+        warm_up = WarmUp(runner, profile, Limits(), Passes(), max_rows=max_rows, seconds=seconds, clock=clock)
         with torch.inference_mode():
             warm_up.run(ModelRegistry([*models, vae]))
         return profile, passes
