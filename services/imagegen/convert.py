@@ -25,6 +25,7 @@ from imagegen.domain import (
     LoraChoice,
     ModelDescription,
     Sampler,
+    ScoreMethod,
     ScoreRequest,
     SeedPoint,
     TensorPoint,
@@ -59,6 +60,11 @@ _METHODS = {
     pb.INTERPOLATION_METHOD_SLERP: InterpolationMethod.SLERP,
     pb.INTERPOLATION_METHOD_LINEAR: InterpolationMethod.LINEAR,
 }
+_SCORE_METHODS = {
+    pb.SCORE_METHOD_VAE_ELBO: ScoreMethod.VAE_ELBO,
+    pb.SCORE_METHOD_PROBABILITY_FLOW: ScoreMethod.PROBABILITY_FLOW,
+}
+_SCORE_METHOD_NUMBERS = {method: number for number, method in _SCORE_METHODS.items()}
 _CAPABILITIES = {
     Capability.GENERATE: pb.CAPABILITY_GENERATE,
     Capability.EDIT: pb.CAPABILITY_EDIT,
@@ -158,12 +164,17 @@ def decode_request(message: pb.DecodeRequest) -> DecodeRequest:
 
 
 def score_request(message: pb.ScoreRequest) -> ScoreRequest:
-    """A scoring as asked."""
+    """A scoring as asked. Raises InvalidInput for an unknown method."""
+    if message.method != pb.SCORE_METHOD_UNSPECIFIED and message.method not in _SCORE_METHODS:
+        raise InvalidInput("method", f"{message.method} is not a method of scoring")
     return ScoreRequest(
         images=_images(message.images),
         samples=message.samples if message.HasField("samples") else 4,
         seed=message.seed,
         model=message.model,
+        method=_SCORE_METHODS.get(message.method),
+        prompt=message.prompt,
+        steps=message.steps if message.HasField("steps") else None,
     )
 
 
@@ -204,6 +215,7 @@ def score_response(result: Scored) -> pb.ScoreResponse:
             reconstruction=bound.reconstruction,
             kl_divergence=bound.kl_divergence,
             standard_error=bound.standard_error,
+            dimension_count=bound.dimensions,
         )
         for bound in result.bounds
     ]
@@ -327,4 +339,5 @@ def _model(model: ModelDescription) -> pb.Model:
         guidance=_GUIDANCES[model.guidance],
         default_truncation=model.default_truncation,
         loras=model.loras,
+        score_methods=[_SCORE_METHOD_NUMBERS[method] for method in model.score_methods],
     )

@@ -22,6 +22,7 @@ from imagegen.domain import (
     InterpolateRequest,
     Latent,
     ModelDescription,
+    ScoreMethod,
     ScoreRequest,
 )
 from imagegen.events import (
@@ -40,12 +41,13 @@ from imagegen.events import (
     StreamEvent,
     Timings,
 )
+from imagegen.flow_score import FlowScoreTask, describe_flow
 from imagegen.images import write
 from imagegen.latent_tasks import DecodeTask, EncodeTask, ScoreTask, WalkTask
 from imagegen.loras import ModelLoras
 from imagegen.mailbox import Mailbox
 from imagegen.models.base import DiffusionModel, LatentModel
-from imagegen.planning import plan_decode, plan_edit, plan_encode, plan_generate, plan_score
+from imagegen.planning import plan_decode, plan_edit, plan_encode, plan_generate, plan_score, seeds_of
 from imagegen.prompts import PromptCache
 from imagegen.provenance import describe
 from imagegen.registry import ModelRegistry
@@ -196,12 +198,18 @@ class Engine:
     async def score(self, request: ScoreRequest, envelope: Envelope) -> Scored:
         """Likelihood bounds of images."""
         model = self._registry.resolve(request.model, Capability.SCORE)
-        images = await asyncio.to_thread(plan_score, request, model.description, self._limits)
-        owner = next(self._ids)
-        task = ScoreTask(owner, model, images, request.samples, request.seed)
+        plan = await asyncio.to_thread(plan_score, request, model.description, self._limits)
+        owner, seeds = next(self._ids), seeds_of(request.seed, request.samples)
+        task: Task
+        if plan.method is ScoreMethod.PROBABILITY_FLOW and isinstance(model, DiffusionModel):
+            task = FlowScoreTask(owner, model, plan, seeds, request.prompt, self._prompts)
+            method = describe_flow(model, plan.steps)
+        else:
+            task = ScoreTask(owner, model, plan.images, request.samples, request.seed)
+            method = model.score_method
         events, done = await self._collect(owner, task, envelope)
         bounds = tuple(event.bound for event in events if isinstance(event, RawBound))
-        return Scored(bounds, model.description.id, model.score_method, done.timings)
+        return Scored(bounds, model.description.id, method, done.timings)
 
     @property
     def _registry(self) -> ModelRegistry:
