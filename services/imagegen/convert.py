@@ -31,7 +31,17 @@ from imagegen.domain import (
     TensorPoint,
 )
 from imagegen.engine import Decoded, Encoded, Scored
-from imagegen.events import Finished, ImageFile, ImageResult, Preview, Progress, Queued, StreamEvent, Timings
+from imagegen.events import (
+    Finished,
+    ImageFile,
+    ImageResult,
+    Preview,
+    Progress,
+    Queued,
+    Safety,
+    StreamEvent,
+    Timings,
+)
 from imagegen.tensors import from_tensor, to_tensor
 
 _SAMPLERS = {
@@ -187,8 +197,10 @@ def stream_response(event: StreamEvent, response: type[ResponseT]) -> ResponseT:
             return response(progress=pb.Progress(step=step, step_count=step_count))
         case Preview(index, step, image):
             return response(preview=pb.Preview(index=index, step=step, image=_image_message(image)))
-        case ImageResult(index, image, seed):
-            return response(image=pb.ImageResult(index=index, image=_image_message(image), seed=seed))
+        case ImageResult(index, image, seed, safety):
+            judged = None if safety is None else _safety(safety)
+            result = pb.ImageResult(index=index, image=_image_message(image), seed=seed, safety=judged)
+            return response(image=result)
         case Finished(images, steps, timings):
             finished = pb.Finished(image_count=images, image_step_count=steps, timings=_timings(timings))
             return response(finished=finished)
@@ -203,7 +215,10 @@ def encode_response(result: Encoded) -> pb.EncodeResponse:
 def decode_response(result: Decoded) -> pb.DecodeResponse:
     """Images as a message."""
     images = [_image_message(image) for image in result.images]
-    return pb.DecodeResponse(images=images, model=result.model, timings=_timings(result.timings))
+    safety = [_safety(verdict) for verdict in result.safety]
+    return pb.DecodeResponse(
+        images=images, model=result.model, timings=_timings(result.timings), safety=safety
+    )
 
 
 def score_response(result: Scored) -> pb.ScoreResponse:
@@ -303,6 +318,11 @@ def _image_message(image: ImageFile) -> pb.Image:
     return pb.Image(
         data=image.data, format=_FORMAT_NUMBERS[image.format], width=image.width, height=image.height
     )
+
+
+def _safety(safety: Safety) -> pb.Safety:
+    flags = [pb.SafetyFlag(category=flag.category, score=flag.score) for flag in safety.flags]
+    return pb.Safety(flags=flags, withheld=safety.withheld)
 
 
 def _timings(timings: Timings) -> pb.Timings:

@@ -70,6 +70,13 @@ class InterpolationMethod(StrEnum):
     LINEAR = "linear"
 
 
+class SafetyPolicy(StrEnum):
+    """What becomes of images that the safety filter flags."""
+
+    FLAG = "flag"
+    WITHHOLD = "withhold"
+
+
 class ScoreMethod(StrEnum):
     """How images are scored."""
 

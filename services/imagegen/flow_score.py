@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 
-from imagegen.domain import Bound
+from imagegen.domain import Bound, Guidance
 from imagegen.events import DeviceEvent, RawBound
 from imagegen.likelihood import LEVEL_WIDTH, bits_per_dimension, mean_and_error
 from imagegen.models.base import DiffusionModel, ModelInput
@@ -40,8 +40,11 @@ def describe_flow(model: DiffusionModel, steps: int) -> str:
             "likelihood of the image, comparable between images of one size and one model only"
         )
     low, high = model.flow.sigmas
+    guidance = "without guidance"
+    if model.description.guidance is Guidance.DISTILLED:
+        guidance = f"told the guidance scale {model.description.default_guidance_scale:g}"
     return (
-        f"{subject}. Probability-flow ODE of the denoiser, without guidance, from noise level {low:.3g} to "
+        f"{subject}. Probability-flow ODE of the denoiser, {guidance}, from noise level {low:.3g} to "
         f"N(0, I) at {high:.3g}, by {steps} steps of Runge and Kutta's method of fourth order in the log of the level; "
         "divergence by Hutchinson's estimator, one probe of random signs a draw; the standard error is over draws."
     )
@@ -78,8 +81,10 @@ class FlowScoreTask:
         self._densities: list[float] = []
 
     def begin(self) -> None:
-        """Embed the prompt."""
-        self._condition = self._prompts.embed(self._model, self._prompt)
+        """Embed the prompt, and what a denoiser that sees images sees where there is none."""
+        height, width, _ = self._images[0].shape
+        context = self._model.encode_context(height, width)
+        self._condition = self._prompts.embed(self._model, self._prompt) + context
 
     def next_stage(self) -> Stage | None:
         """There is one stage."""
@@ -119,7 +124,13 @@ class FlowScoreTask:
         # Cloned, for autograd saves none of inference mode's tensors.
         condition = tuple(tensor.clone().expand(rows, *tensor.shape) for tensor in self._condition)
         return self._model.predict(
-            ModelInput(samples, torch.full((rows,), timestep), condition, torch.ones(rows))
+            ModelInput(
+                samples,
+                torch.full((rows,), timestep),
+                condition,
+                torch.ones(rows),
+                torch.full((rows,), self._model.description.default_guidance_scale),
+            )
         )
 
     def _bound(self, densities: Sequence[float]) -> Bound:

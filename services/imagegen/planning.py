@@ -151,7 +151,7 @@ def denoise_spec(
         guidance_scale=resolved.guidance_scale,
         sampler=resolved.sampler,
         seeds=seeds,
-        preview_every_steps=parameters.preview_every_steps,
+        preview_every_steps=resolved.preview_every_steps,
         format=parameters.format,
         start=start,
         truncation=resolved.truncation,

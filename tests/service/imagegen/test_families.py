@@ -207,7 +207,8 @@ async def test_pixels_have_likelihoods_and_latents_densities(stub: Any) -> None:
         model.id: list(model.score_methods)
         for model in (await stub.ListModels(pb.ListModelsRequest())).models
     }
-    assert models == {"flow": [ELBO, FLOW], "classes": [ELBO, FLOW], "pixels": [FLOW], "gan": []}
+    latent = {name: [ELBO, FLOW] for name in ("flow", "classes", "large", "packed", "inpainting")}
+    assert models == {**latent, "pixels": [FLOW], "gan": []}
     pixels = await stub.Score(pb.ScoreRequest(model="pixels", images=[png(PICTURE)] * 2, steps=2))
     assert "8-bit RGB levels" in pixels.method and "2 steps" in pixels.method
     assert pixels.timings.denoise_ms > 0

@@ -77,7 +77,7 @@ def test_bits_of_images_from_a_known_distribution(
     assert bound.dimensions == 192 and bound.reconstruction == bound.kl_divergence == 0
 
 
-@pytest.mark.parametrize("name", ["ddpm", "dit", "sd3"])
+@pytest.mark.parametrize("name", ["ddpm", "dit", "sd3", "sdxl", "flux", "inpainting"])
 def test_all_families_have_densities(
     name: str, families: dict[str, DiffusionModel], prompts: PromptCache
 ) -> None:
