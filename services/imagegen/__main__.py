@@ -22,20 +22,26 @@ from transformers.utils import logging as transformers_logging
 from imagegen.batch_runner import BatchRunner
 from imagegen.config import ImagegenSettings, split_reference
 from imagegen.device_meter import open_device_meter
+from imagegen.domain import SafetyPolicy
 from imagegen.engine import Engine
 from imagegen.loras import ModelLoras
 from imagegen.metrics import ImagegenMetrics
 from imagegen.models.base import LatentModel
 from imagegen.models.loading import LoadOptions, ModelLoadError, load_model
+from imagegen.models.loading.version import weights_version
 from imagegen.models.lora import lora_reader
 from imagegen.models.passes import FixedPasses, Passes
 from imagegen.prompts import PromptCache
+from imagegen.safety.clip import SafetyLoadError, load_clip_checker
+from imagegen.safety.screen import Screen
 from imagegen.scheduler import Scheduler
 from imagegen.servicer import ADAPTER_SERVICE, SERVICE, AdapterServicer, ImageServicer
+from imagegen.signing import ImageSigner, SigningError
 from imagegen.step_profile import StepProfile
 from imagegen.validation import Limits
 from imagegen.warm_up import WarmUp
 from imagegen.worker import Worker
+from imagegen.writing import ImageWriter
 
 log = structlog.get_logger(__name__)
 
@@ -44,21 +50,51 @@ def build_engine(settings: ImagegenSettings, registry: CollectorRegistry) -> Eng
     """An engine that will load the models that the settings name."""
     meter = open_device_meter(device_of(settings))
     metrics = ImagegenMetrics(registry, counts_energy=meter.counts_energy)
-    profile, runner = StepProfile(), BatchRunner(meter)
+    screen = Screen(settings.safety_policy, metrics)
+    profile, runner = StepProfile(), BatchRunner(meter, screen=screen)
     rows = settings.max_batch_rows
     passes = FixedPasses(settings.strict_rows) if settings.strict else Passes()
     scheduler = Scheduler(rows, settings.max_running_rows, settings.max_waiting, profile.max_evaluations)
-    limits = Limits(settings.max_steps, settings.max_request_pixels, settings.max_image_bytes)
+    limits = Limits(
+        settings.max_steps,
+        settings.max_request_pixels,
+        settings.max_image_bytes,
+        # Nothing judges previews.
+        previews=settings.safety_checker is None or settings.safety_policy is SafetyPolicy.FLAG,
+    )
     warm_up = WarmUp(runner, profile, limits, passes, max_rows=rows, seconds=settings.warm_up_seconds)
+    signer = build_signer(settings)
+    versions: dict[str, str] = {}
+
+    def load() -> list[LatentModel]:
+        models = load_models(settings)
+        if signer is not None:
+            named = map(split_reference, settings.models)
+            versions.update((model_id, weights_version(reference)) for model_id, reference in named)
+        if settings.safety_checker is not None:
+            screen.checker = load_clip_checker(
+                settings.safety_checker, device_of(settings), getattr(torch, settings.dtype)
+            )
+        return models
+
     return Engine(
-        lambda: load_models(settings),
+        load,
         Worker(scheduler, metrics, settings.threads, profile=profile, runner=runner),
         PromptCache(settings.prompt_cache_entries, metrics),
         limits,
         ModelLoras(lora_reader, settings.lora_options, metrics),
         warm_up if settings.warm_up_seconds else None,
         passes,
+        ImageWriter(signer, versions),
     )
+
+
+def build_signer(settings: ImagegenSettings) -> ImageSigner | None:
+    """The signer of images, if one is configured. Raises SigningError."""
+    certificates, key = settings.c2pa_certificates, settings.c2pa_key
+    if certificates is None or key is None:
+        return None
+    return ImageSigner(certificates, key, settings.c2pa_algorithm, settings.c2pa_timestamp_url)
 
 
 def device_of(settings: ImagegenSettings) -> torch.device:
@@ -134,7 +170,7 @@ def main() -> None:
     transformers_logging.disable_progress_bar()
     try:
         uvloop.run(serve(settings))
-    except (ModelLoadError, QuadrilleError, OSError) as error:
+    except (ModelLoadError, SafetyLoadError, SigningError, QuadrilleError, OSError) as error:
         sys.stderr.write(f"imagegen cannot start: {error}\n")
         sys.exit(2)
 

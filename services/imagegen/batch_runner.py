@@ -13,6 +13,7 @@ import torch
 from imagegen.denoising import DenoisingTask, forward
 from imagegen.device_meter import DeviceMeter, Spent
 from imagegen.events import DeviceEvent
+from imagegen.safety.screen import Screen
 from imagegen.scheduler import Batch, Slice
 from imagegen.tasks import Task
 
@@ -40,10 +41,16 @@ class Ran:
 class BatchRunner:
     """Used by the device thread alone."""
 
-    def __init__(self, meter: DeviceMeter, denoise: Callable[[Parts], None] = forward) -> None:
-        """`denoise` is the forward pass over slices of tasks of one key."""
+    def __init__(
+        self,
+        meter: DeviceMeter,
+        denoise: Callable[[Parts], None] = forward,
+        screen: Screen | None = None,
+    ) -> None:
+        """`denoise` is the forward pass over slices of tasks of one key; `screen` judges images, if any does."""
         self._meter = meter
         self._denoise = denoise
+        self._screen = screen
 
     def run(self, batch: Batch, tasks: Mapping[int, Task]) -> Ran:
         """Run `batch`; `tasks` has those of its requests."""
@@ -59,7 +66,8 @@ class BatchRunner:
                 shared.append((task, part))
                 continue
             try:
-                ran.events[part.id] = task.run(part.step)
+                events = task.run(part.step)
+                ran.events[part.id] = events if self._screen is None else self._screen.judge(events)
             except Exception as error:
                 ran.failures[part.id] = error
         if shared:

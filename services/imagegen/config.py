@@ -1,10 +1,13 @@
 """Options of the image service."""
 
+from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import DirectoryPath, Field, field_validator, model_validator
 from serving.config import CommaList
 from serving.lora_settings import LoraSettings
+
+from imagegen.domain import SafetyPolicy
 
 
 class ImagegenSettings(LoraSettings, service="imagegen"):
@@ -92,6 +95,29 @@ class ImagegenSettings(LoraSettings, service="imagegen"):
         le=2,
         description="Standard deviation, on the [-1, 1] pixel scale, of Score's Gaussian decoder.",
     )
+    c2pa_certificates: Path | None = Field(
+        None,
+        description=(
+            "PEM certificate chain, the signer's own first, of C2PA content credentials. None: images are not signed."
+        ),
+    )
+    c2pa_key: Path | None = Field(None, description="PEM private key (PKCS 8) of the first certificate.")
+    c2pa_algorithm: Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"] = Field(
+        "es256", description="Signature algorithm that the key is for."
+    )
+    c2pa_timestamp_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="RFC 3161 time-stamping authority that is asked for each image. None: signatures carry no time.",
+    )
+    safety_checker: DirectoryPath | None = Field(
+        None,
+        description="Directory of a StableDiffusionSafetyChecker that looks at all images. None: nothing does.",
+    )
+    safety_policy: SafetyPolicy = Field(
+        SafetyPolicy.FLAG,
+        description="What becomes of flagged images: flag tells it, withhold sends no bytes, and no previews at all.",
+    )
     stall_seconds: float = Field(
         120.0,
         gt=0,
@@ -102,6 +128,12 @@ class ImagegenSettings(LoraSettings, service="imagegen"):
     def _holds_a_batch(self) -> Self:
         if self.max_running_rows < self.max_batch_rows:
             raise ValueError("max_running_rows must be at least max_batch_rows")
+        return self
+
+    @model_validator(mode="after")
+    def _signs_with_both(self) -> Self:
+        if (self.c2pa_certificates is None) != (self.c2pa_key is None):
+            raise ValueError("c2pa_certificates and c2pa_key go together")
         return self
 
     @field_validator("models")

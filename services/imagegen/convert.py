@@ -25,12 +25,23 @@ from imagegen.domain import (
     LoraChoice,
     ModelDescription,
     Sampler,
+    ScoreMethod,
     ScoreRequest,
     SeedPoint,
     TensorPoint,
 )
 from imagegen.engine import Decoded, Encoded, Scored
-from imagegen.events import Finished, ImageFile, ImageResult, Preview, Progress, Queued, StreamEvent, Timings
+from imagegen.events import (
+    Finished,
+    ImageFile,
+    ImageResult,
+    Preview,
+    Progress,
+    Queued,
+    Safety,
+    StreamEvent,
+    Timings,
+)
 from imagegen.tensors import from_tensor, to_tensor
 
 _SAMPLERS = {
@@ -59,6 +70,11 @@ _METHODS = {
     pb.INTERPOLATION_METHOD_SLERP: InterpolationMethod.SLERP,
     pb.INTERPOLATION_METHOD_LINEAR: InterpolationMethod.LINEAR,
 }
+_SCORE_METHODS = {
+    pb.SCORE_METHOD_VAE_ELBO: ScoreMethod.VAE_ELBO,
+    pb.SCORE_METHOD_PROBABILITY_FLOW: ScoreMethod.PROBABILITY_FLOW,
+}
+_SCORE_METHOD_NUMBERS = {method: number for number, method in _SCORE_METHODS.items()}
 _CAPABILITIES = {
     Capability.GENERATE: pb.CAPABILITY_GENERATE,
     Capability.EDIT: pb.CAPABILITY_EDIT,
@@ -158,12 +174,17 @@ def decode_request(message: pb.DecodeRequest) -> DecodeRequest:
 
 
 def score_request(message: pb.ScoreRequest) -> ScoreRequest:
-    """A scoring as asked."""
+    """A scoring as asked. Raises InvalidInput for an unknown method."""
+    if message.method != pb.SCORE_METHOD_UNSPECIFIED and message.method not in _SCORE_METHODS:
+        raise InvalidInput("method", f"{message.method} is not a method of scoring")
     return ScoreRequest(
         images=_images(message.images),
         samples=message.samples if message.HasField("samples") else 4,
         seed=message.seed,
         model=message.model,
+        method=_SCORE_METHODS.get(message.method),
+        prompt=message.prompt,
+        steps=message.steps if message.HasField("steps") else None,
     )
 
 
@@ -176,8 +197,10 @@ def stream_response(event: StreamEvent, response: type[ResponseT]) -> ResponseT:
             return response(progress=pb.Progress(step=step, step_count=step_count))
         case Preview(index, step, image):
             return response(preview=pb.Preview(index=index, step=step, image=_image_message(image)))
-        case ImageResult(index, image, seed):
-            return response(image=pb.ImageResult(index=index, image=_image_message(image), seed=seed))
+        case ImageResult(index, image, seed, safety):
+            judged = None if safety is None else _safety(safety)
+            result = pb.ImageResult(index=index, image=_image_message(image), seed=seed, safety=judged)
+            return response(image=result)
         case Finished(images, steps, timings):
             finished = pb.Finished(image_count=images, image_step_count=steps, timings=_timings(timings))
             return response(finished=finished)
@@ -192,7 +215,10 @@ def encode_response(result: Encoded) -> pb.EncodeResponse:
 def decode_response(result: Decoded) -> pb.DecodeResponse:
     """Images as a message."""
     images = [_image_message(image) for image in result.images]
-    return pb.DecodeResponse(images=images, model=result.model, timings=_timings(result.timings))
+    safety = [_safety(verdict) for verdict in result.safety]
+    return pb.DecodeResponse(
+        images=images, model=result.model, timings=_timings(result.timings), safety=safety
+    )
 
 
 def score_response(result: Scored) -> pb.ScoreResponse:
@@ -204,6 +230,7 @@ def score_response(result: Scored) -> pb.ScoreResponse:
             reconstruction=bound.reconstruction,
             kl_divergence=bound.kl_divergence,
             standard_error=bound.standard_error,
+            dimension_count=bound.dimensions,
         )
         for bound in result.bounds
     ]
@@ -293,6 +320,11 @@ def _image_message(image: ImageFile) -> pb.Image:
     )
 
 
+def _safety(safety: Safety) -> pb.Safety:
+    flags = [pb.SafetyFlag(category=flag.category, score=flag.score) for flag in safety.flags]
+    return pb.Safety(flags=flags, withheld=safety.withheld)
+
+
 def _timings(timings: Timings) -> pb.Timings:
     return pb.Timings(
         queue_ms=timings.queue_ms,
@@ -327,4 +359,5 @@ def _model(model: ModelDescription) -> pb.Model:
         guidance=_GUIDANCES[model.guidance],
         default_truncation=model.default_truncation,
         loras=model.loras,
+        score_methods=[_SCORE_METHOD_NUMBERS[method] for method in model.score_methods],
     )

@@ -70,6 +70,20 @@ class InterpolationMethod(StrEnum):
     LINEAR = "linear"
 
 
+class SafetyPolicy(StrEnum):
+    """What becomes of images that the safety filter flags."""
+
+    FLAG = "flag"
+    WITHHOLD = "withhold"
+
+
+class ScoreMethod(StrEnum):
+    """How images are scored."""
+
+    VAE_ELBO = "vae_elbo"
+    PROBABILITY_FLOW = "probability_flow"
+
+
 @dataclass(frozen=True, slots=True)
 class LoraChoice:
     """A LoRA adapter by name, and how strongly it acts: 0 is not at all, 1 as it was trained."""
@@ -192,23 +206,27 @@ class DecodeRequest:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """Likelihood bounds of image files."""
+    """Likelihood bounds of image files; None is the model's own method, and as many steps as flows take by default."""
 
     images: tuple[bytes, ...]
     samples: int = 4
     seed: int = 0
     model: str = ""
+    method: ScoreMethod | None = None
+    prompt: str = ""
+    steps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A lower bound on an image's log-likelihood and its parts, in nats."""
+    """A lower bound on an image's log-likelihood, or its latent's log-density, in nats; an ELBO's parts, else 0."""
 
     elbo: float
     bits_per_dimension: float
     reconstruction: float
     kl_divergence: float
     standard_error: float
+    dimensions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +234,8 @@ class ModelDescription:
     """What a model is and can do. Sizes are in pixels, `latent_shape` is (c, h, w) at the default size.
 
     Without `samplers` a model generates in one step or not at all; `labels` are the prompts of one that takes
-    labels; `default_truncation` is None where there is nothing to truncate; `loras` are loaded at the moment.
+    labels; `default_truncation` is None where there is nothing to truncate; `loras` are loaded at the moment;
+    `score_methods` has its default first.
     """
 
     id: str
@@ -239,3 +258,4 @@ class ModelDescription:
     guidance: Guidance = Guidance.NONE
     default_truncation: float | None = None
     loras: tuple[str, ...] = ()
+    score_methods: tuple[ScoreMethod, ...] = ()

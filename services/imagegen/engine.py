@@ -22,6 +22,7 @@ from imagegen.domain import (
     InterpolateRequest,
     Latent,
     ModelDescription,
+    ScoreMethod,
     ScoreRequest,
 )
 from imagegen.events import (
@@ -37,18 +38,19 @@ from imagegen.events import (
     RawImage,
     RawLatent,
     RawPreview,
+    Safety,
     StreamEvent,
     Timings,
 )
+from imagegen.flow_score import FlowScoreTask, describe_flow
 from imagegen.images import write
 from imagegen.latent_tasks import DecodeTask, EncodeTask, ScoreTask, WalkTask
 from imagegen.loras import ModelLoras
 from imagegen.mailbox import Mailbox
 from imagegen.models.base import DiffusionModel, LatentModel
 from imagegen.models.passes import Passes
-from imagegen.planning import plan_decode, plan_edit, plan_encode, plan_generate, plan_score
+from imagegen.planning import plan_decode, plan_edit, plan_encode, plan_generate, plan_score, seeds_of
 from imagegen.prompts import PromptCache
-from imagegen.provenance import describe
 from imagegen.registry import ModelRegistry
 from imagegen.specs import DenoiseSpec
 from imagegen.tasks import Task
@@ -56,6 +58,7 @@ from imagegen.validation import Limits
 from imagegen.walks import plan_interpolate
 from imagegen.warm_up import WarmUp
 from imagegen.worker import Job, Worker
+from imagegen.writing import ImageWriter
 
 Events = AsyncGenerator[StreamEvent, None]
 
@@ -79,11 +82,12 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Images in the order asked."""
+    """Images in the order asked, and what a safety filter, if there is one, says of each."""
 
     images: tuple[ImageFile, ...]
     model: str
     timings: Timings
+    safety: tuple[Safety, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ class Engine:
         loras: ModelLoras,
         warm_up: WarmUp | None = None,
         passes: Passes | None = None,
+        writer: ImageWriter | None = None,
     ) -> None:
         """`warm_up`, if any, is run on the device thread once the models are loaded.
 
@@ -123,6 +128,7 @@ class Engine:
         self._limits = limits
         self._warm_up = warm_up
         self._passes = passes
+        self._writer = writer or ImageWriter()
         self._models: ModelRegistry | None = None
         self._ids = itertools.count(1)
 
@@ -198,18 +204,26 @@ class Engine:
         events, done = await self._collect(owner, task, envelope)
         begun = time.monotonic()
         raw = [event for event in events if isinstance(event, RawImage)]
-        files = [await asyncio.to_thread(write, image.pixels, request.format) for image in raw]
-        return Decoded(tuple(files), model.description.id, _add_writing(done.timings, begun))
+        name = model.description.id
+        files = [await asyncio.to_thread(self._writer.write, image, request.format, name) for image in raw]
+        safety = tuple(image.safety for image in raw if image.safety is not None)
+        return Decoded(tuple(files), name, _add_writing(done.timings, begun), safety)
 
     async def score(self, request: ScoreRequest, envelope: Envelope) -> Scored:
         """Likelihood bounds of images."""
         model = self._registry.resolve(request.model, Capability.SCORE)
-        images = await asyncio.to_thread(plan_score, request, model.description, self._limits)
-        owner = next(self._ids)
-        task = ScoreTask(owner, model, images, request.samples, request.seed)
+        plan = await asyncio.to_thread(plan_score, request, model.description, self._limits)
+        owner, seeds = next(self._ids), seeds_of(request.seed, request.samples)
+        task: Task
+        if plan.method is ScoreMethod.PROBABILITY_FLOW and isinstance(model, DiffusionModel):
+            task = FlowScoreTask(owner, model, plan, seeds, request.prompt, self._prompts)
+            method = describe_flow(model, plan.steps)
+        else:
+            task = ScoreTask(owner, model, plan.images, request.samples, request.seed)
+            method = model.score_method
         events, done = await self._collect(owner, task, envelope)
         bounds = tuple(event.bound for event in events if isinstance(event, RawBound))
-        return Scored(bounds, model.description.id, model.score_method, done.timings)
+        return Scored(bounds, model.description.id, method, done.timings)
 
     @property
     def _registry(self) -> ModelRegistry:
@@ -259,11 +273,12 @@ class Engine:
                         case RawPreview(index, step, pixels):
                             file = await asyncio.to_thread(write, pixels, ImageFormat.PNG)
                             yield Preview(index, step, file)
-                        case RawImage(index, pixels, seed):
-                            text = describe(spec, seed) if spec else None
-                            file = await asyncio.to_thread(write, pixels, file_format, text)
+                        case RawImage(index, _, seed, safety):
+                            file = await asyncio.to_thread(
+                                self._writer.write, event, file_format, model, spec
+                            )
                             writing += time.monotonic() - begun
-                            yield ImageResult(index, file, seed)
+                            yield ImageResult(index, file, seed, safety)
                         case Done(images, steps, timings):
                             decode_ms = timings.decode_ms + 1e3 * writing
                             yield Finished(images, steps, replace(timings, decode_ms=decode_ms))

@@ -51,12 +51,29 @@ class RawPreview:
 
 
 @dataclass(frozen=True, slots=True)
+class SafetyFlag:
+    """Something that the safety filter found, and by how much it passed the filter's threshold."""
+
+    category: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """What the safety filter found in an image, the highest score first, and whether the image is withheld."""
+
+    flags: tuple[SafetyFlag, ...]
+    withheld: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RawImage:
-    """Finished image `index`, not yet a file; `seed` made it."""
+    """Finished image `index`, not yet a file; `seed` made it. `safety` is None where no filter looked at it."""
 
     index: int
     pixels: Pixels
     seed: int
+    safety: Safety | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +126,12 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class ImageResult:
-    """Finished image `index` and the seed that made it (0 where no noise was drawn)."""
+    """Finished image `index`, without bytes if withheld, and the seed that made it (0 where no noise was drawn)."""
 
     index: int
     image: ImageFile
     seed: int
+    safety: Safety | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
 from imagegen.domain import Sampler
+from imagegen.probability_flow import StraightPath
 from imagegen.samplers import MAX_STEPS
 from imagegen.schedules import NoiseSchedule
 
@@ -69,6 +70,8 @@ class FlowSamplerBank:
         self._token_cells, self._even_sigmas = token_cells, even_sigmas
         settings = {key: value for key, value in config.items() if not key.startswith("_")}
         self._prototype: Any = FlowMatchEulerDiscreteScheduler.from_config(settings)
+        lowest = float(self._prototype.sigmas[-1])  # not scheduled yet, it has the levels of training
+        self.flow = StraightPath(lowest, int(self._prototype.config.num_train_timesteps))
 
     def schedule(
         self, sampler: Sampler | None, steps: int, first_step: int = 0, cells: int = 1

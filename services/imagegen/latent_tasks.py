@@ -1,6 +1,5 @@
 """Tasks that denoise nothing: encode, decode, score, latent walks. Between chunks others get turns."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from imagegen.decoding import decode
 from imagegen.domain import Bound, InterpolationMethod, Latent, Pixels
 from imagegen.events import DeviceEvent, Progress, RawBound, RawImage, RawLatent
-from imagegen.likelihood import bits_per_dimension
+from imagegen.likelihood import bits_per_dimension, mean_and_error
 from imagegen.models.base import LatentModel
 from imagegen.models.passes import Passes
 from imagegen.noise import path
@@ -153,8 +152,8 @@ class ScoreTask(_SingleStageTask):
         return [RawBound(index, self._bound(terms.kl_divergence, self._images[index].size))]
 
     def _bound(self, kl_divergence: float, dimensions: int) -> Bound:
-        values = np.array(self._terms)
-        reconstruction = float(values.mean())
-        error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
+        reconstruction, error = mean_and_error(self._terms)
         elbo = reconstruction - kl_divergence
-        return Bound(elbo, bits_per_dimension(elbo, dimensions), reconstruction, kl_divergence, error)
+        return Bound(
+            elbo, bits_per_dimension(elbo, dimensions), reconstruction, kl_divergence, error, dimensions
+        )

@@ -1,6 +1,8 @@
 """Terms of a variational autoencoder's evidence lower bound (Kingma and Welling, 2013) on 8-bit images."""
 
 import math
+import statistics
+from collections.abc import Sequence
 
 import torch
 
@@ -40,3 +42,9 @@ def kl_to_standard_normal(mean: torch.Tensor, log_variance: torch.Tensor) -> flo
 def bits_per_dimension(nats: float, dimensions: int) -> float:
     """-nats / ln 2 / dimensions."""
     return -nats / math.log(2.0) / dimensions
+
+
+def mean_and_error(draws: Sequence[float]) -> tuple[float, float]:
+    """Mean of independent draws and its standard error; 0 for a single draw."""
+    error = statistics.stdev(draws) / math.sqrt(len(draws)) if len(draws) > 1 else 0.0
+    return statistics.fmean(draws), error

@@ -37,6 +37,10 @@ class ImagegenMetrics:
         self.images_total = counter("images_total", "Images asked for, by what became of them", "outcome")
         for outcome in OUTCOMES:  # a rate cannot see a series' first value
             self.images_total.labels(outcome)
+        self.images_flagged_total = counter("images_flagged_total", "Images that the safety filter flagged")
+        self.images_withheld_total = counter(
+            "images_withheld_total", "Images that were withheld because the safety filter flagged them"
+        )
         self.steps_total = counter("steps_total", "Denoising steps, counted once an image")
         self.batch_rows = Histogram(
             _PREFIX + "batch_rows", "Images in a denoising pass", registry=registry, buckets=SIZE_BUCKETS

@@ -15,12 +15,14 @@ from imagegen.domain import (
     GenerateRequest,
     ModelDescription,
     Pixels,
+    ScoreMethod,
     ScoreRequest,
 )
 from imagegen.images import probe, read_mask, read_rgb
 from imagegen.registry import ModelRegistry
-from imagegen.specs import DenoiseSpec, ImageStart, NoiseStart
+from imagegen.specs import DenoiseSpec, ImageStart, NoiseStart, ScorePlan
 from imagegen.validation import (
+    DEFAULT_FLOW_STEPS,
     MAX_IMAGES,
     MAX_SAMPLES,
     Limits,
@@ -92,11 +94,20 @@ def plan_decode(request: DecodeRequest, model: ModelDescription, limits: Limits)
     check_pixels("latents", len(sizes), *sizes[0], limits)
 
 
-def plan_score(request: ScoreRequest, model: ModelDescription, limits: Limits) -> list[Pixels]:
-    """Decoded images. Raises InvalidInput."""
+def plan_score(request: ScoreRequest, model: ModelDescription, limits: Limits) -> ScorePlan:
+    """Decoded images, and the method with its defaults. Raises InvalidInput."""
     check_seed("seed", request.seed)
     check_range("samples", request.samples, 1, MAX_SAMPLES)
-    return read_images(request.images, model, limits)
+    method = request.method or model.score_methods[0]
+    if method not in model.score_methods:
+        raise InvalidInput("method", f"{method} is not a method of model {model.id}")
+    steps = DEFAULT_FLOW_STEPS if request.steps is None else request.steps
+    if method is ScoreMethod.PROBABILITY_FLOW:
+        check_prompt("prompt", request.prompt, model)
+        check_range("steps", steps, 1, limits.max_steps)
+    elif request.prompt or request.steps is not None:
+        raise InvalidInput("prompt" if request.prompt else "steps", f"must not be set for {method}")
+    return ScorePlan(tuple(read_images(request.images, model, limits)), method, steps)
 
 
 def read_images(files: Sequence[bytes], model: ModelDescription, limits: Limits) -> list[Pixels]:
@@ -140,7 +151,7 @@ def denoise_spec(
         guidance_scale=resolved.guidance_scale,
         sampler=resolved.sampler,
         seeds=seeds,
-        preview_every_steps=parameters.preview_every_steps,
+        preview_every_steps=resolved.preview_every_steps,
         format=parameters.format,
         start=start,
         truncation=resolved.truncation,

@@ -21,6 +21,7 @@ from diffusers import (
 )
 
 from imagegen.domain import Sampler
+from imagegen.probability_flow import DiffusionPath
 from imagegen.schedules import NoiseSchedule
 
 MAX_STEPS = 1000
@@ -103,6 +104,8 @@ class SamplerBank:
             for sampler in self.samplers
         }
         self.max_steps = {sampler: self._probe_max_steps(sampler) for sampler in self.samplers}
+        trained = self._prototypes[Sampler.DDPM]
+        self.flow = DiffusionPath(trained.alphas_cumprod.tolist(), trained.config.prediction_type)
 
     def schedule(
         self, sampler: Sampler | None, steps: int, first_step: int = 0, cells: int = 1

@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 
 from imagegen.domain import Sampler
+from imagegen.probability_flow import FlowPath
 
 
 class NoiseSchedule(ABC):
@@ -54,6 +55,10 @@ class Samplers(Protocol):
     @property
     def max_steps(self) -> Mapping[Sampler, int]:
         """Most steps by sampler."""
+
+    @property
+    def flow(self) -> FlowPath:
+        """The noise levels of the model's probability-flow ODE."""
 
     def schedule(
         self, sampler: Sampler | None, steps: int, first_step: int = 0, cells: int = 1

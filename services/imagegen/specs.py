@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from imagegen.domain import ImageFormat, InterpolationMethod, LoraChoice, Mask, Pixels, Sampler
+from imagegen.domain import ImageFormat, InterpolationMethod, LoraChoice, Mask, Pixels, Sampler, ScoreMethod
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +53,12 @@ class DenoiseSpec:
     def step_count(self) -> int:
         """Steps that are taken."""
         return self.steps - self.first_step
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePlan:
+    """Images of one size to score; `steps` are those of a probability flow."""
+
+    images: tuple[Pixels, ...]
+    method: ScoreMethod
+    steps: int

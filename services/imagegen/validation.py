@@ -25,6 +25,7 @@ MAX_PRIORITY = 100
 MAX_IMAGES = 16
 MAX_FRAMES = 64
 MAX_SAMPLES = 64
+DEFAULT_FLOW_STEPS = 32
 MAX_GUIDANCE_SCALE = 50.0
 MAX_LORAS = 8
 MAX_LORA_SCALE = 10.0
@@ -33,11 +34,12 @@ _LABELS_NAMED = 16  # in the message of a refusal; ListModels has them all
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds that an operator sets: steps, rows x pixels of a request, bytes of an input image."""
+    """Bounds that an operator sets: steps, rows x pixels of a request, bytes of an input image, previews or none."""
 
     max_steps: int = 1000
     max_request_pixels: int = 16 * 1024 * 1024
     max_image_bytes: int = 16 * 1024 * 1024
+    previews: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Resolved:
     sampler: Sampler | None
     count: int
     truncation: float | None
+    preview_every_steps: int
 
 
 def check_range(field: str, value: int, low: int, high: int) -> None:
@@ -128,7 +131,14 @@ def resolve(
     _check_loras(parameters.loras)
     sampler, steps = _steps(parameters, model, limits)
     return Resolved(
-        width, height, steps, _guidance(parameters, model), sampler, count, _truncation(parameters, model)
+        width,
+        height,
+        steps,
+        _guidance(parameters, model),
+        sampler,
+        count,
+        _truncation(parameters, model),
+        parameters.preview_every_steps if limits.previews else 0,
     )
 
 

@@ -38,7 +38,9 @@ def event_from_proto(message: image_pb2.GenerateResponse) -> domain.ImageEvent |
         case "image":
             result = message.image
             image = result.image
-            return domain.ImageResult(result.index, image.data, image.width, image.height, result.seed)
+            return domain.ImageResult(
+                result.index, image.data, image.width, image.height, result.seed, result.safety.withheld
+            )
         case "finished":
             return domain.ImageFinished(message.finished.image_count)
         case _:

@@ -43,13 +43,14 @@ class ImagePreview:
 
 @dataclass(frozen=True, slots=True)
 class ImageResult:
-    """A finished image, its file's bytes and the seed that made it."""
+    """A finished image, its file's bytes, none when it is withheld as unsafe, and the seed that made it."""
 
     index: int
     data: bytes
     width: int
     height: int
     seed: int
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter, Request
+from serving.errors import FailedPrecondition
 
 from gateway.backends import ImageBackend
 from gateway.domain.image import ImageFormat, ImagePreview, ImageRequest, ImageResult
@@ -55,6 +56,8 @@ def _request(body: ImageBody, request_id: str) -> ImageRequest:
 async def _whole(images: ImageBackend, asked: ImageRequest) -> dict[str, Any]:
     async with aclosing(images.generate(asked)) as events:
         results = [event async for event in events if isinstance(event, ImageResult)]
+    if any(result.withheld for result in results):
+        raise _withheld()
     results.sort(key=lambda result: result.index)
     data = [{"b64_json": _base64(result.data), "seed": result.seed} for result in results]
     return {"created": int(time.time()), "data": data, "output_format": asked.format.value}
@@ -68,6 +71,8 @@ async def _events(images: ImageBackend, asked: ImageRequest, body: ImageBody) ->
                 yield _event("partial_image", event, asked, partial_image_index=partial)
                 partial += 1
             elif isinstance(event, ImageResult):
+                if event.withheld:
+                    raise _withheld()
                 yield _event("completed", event, asked, seed=event.seed)
 
 
@@ -83,6 +88,10 @@ def _event(kind: str, image: ImagePreview | ImageResult, asked: ImageRequest, **
         "quality": "auto",
     }
     return name, {**data, **more}
+
+
+def _withheld() -> FailedPrecondition:
+    return FailedPrecondition("MODERATION_BLOCKED", "an image was withheld by the safety filter")
 
 
 def _base64(data: bytes) -> str:

@@ -13,6 +13,7 @@ import torch
 from serving.errors import InvalidInput
 
 from imagegen.domain import ModelDescription, Sampler
+from imagegen.probability_flow import FlowPath
 from imagegen.schedules import NoiseSchedule
 
 # What a prompt means to a model, as tensors of its own choice; a batch has each with its rows in front.
@@ -76,6 +77,9 @@ class LatentModel(ABC):
 class DiffusionModel(LatentModel):
     """Makes latents from noise under a condition, in the steps of a schedule; a GAN's has one."""
 
+    # Whether a latent is the image itself, pixel by pixel.
+    of_pixels = False
+
     @property
     def noise_channels(self) -> int:
         """Channels of the noise that the first step starts from: those of a latent, unless said otherwise."""
@@ -116,6 +120,11 @@ class DiffusionModel(LatentModel):
     @abstractmethod
     def predict(self, rows: ModelInput) -> torch.Tensor:
         """What the schedule's step takes, float32 [n, c, h, w]: noise, velocity, or the latent itself."""
+
+    @property
+    def flow(self) -> FlowPath:
+        """The probability-flow ODE that `predict` defines, for models that score by it."""
+        raise InvalidInput("method", f"{self.description.id} has no probability flow")
 
     @abstractmethod
     def render_previews(self, latents: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ from imagegen.domain import ModelDescription, Sampler
 from imagegen.models.base import DiffusionModel
 from imagegen.models.preview import apply_preview, fit_preview
 from imagegen.models.vae import VaeModel
+from imagegen.probability_flow import FlowPath
 from imagegen.schedules import NoiseSchedule, Samplers
 
 
@@ -37,6 +38,11 @@ class LatentDiffusionModel(VaeModel, DiffusionModel):
         """A fresh schedule of `steps` steps."""
         _, height, width = self.description.latent_shape
         return self._samplers.schedule(sampler, steps, first_step, cells or height * width)
+
+    @property
+    def flow(self) -> FlowPath:
+        """The probability-flow ODE of the denoiser."""
+        return self._samplers.flow
 
     def render_previews(self, latents: torch.Tensor) -> torch.Tensor:
         """Cheap renderings, pixels [n, 3, h, w]."""

@@ -10,10 +10,17 @@ import torch
 
 from imagegen.domain import Capability, ModelDescription, Sampler
 from imagegen.models.base import Condition, DiffusionModel, ModelInput
+from imagegen.probability_flow import FlowPath
 from imagegen.schedules import NoiseSchedule, Samplers
 
 PIXEL_CAPABILITIES = frozenset(
-    {Capability.GENERATE, Capability.EDIT, Capability.INPAINT, Capability.INTERPOLATE}
+    {
+        Capability.GENERATE,
+        Capability.EDIT,
+        Capability.INPAINT,
+        Capability.INTERPOLATE,
+        Capability.SCORE,
+    }
 )
 
 
@@ -21,6 +28,7 @@ class PixelDiffusionModel(DiffusionModel):
     """A U-Net that predicts noise in RGB images."""
 
     cell_size = 1
+    of_pixels = True
 
     def __init__(
         self, unet: Any, samplers: Samplers, description: ModelDescription, device: torch.device
@@ -53,6 +61,11 @@ class PixelDiffusionModel(DiffusionModel):
         latents = rows.latents.to(self.device, self._dtype)
         prediction: torch.Tensor = self._unet(latents, rows.timesteps.to(self.device), return_dict=False)[0]
         return prediction.float()
+
+    @property
+    def flow(self) -> FlowPath:
+        """The probability-flow ODE of the denoiser."""
+        return self._samplers.flow
 
     def render_previews(self, latents: torch.Tensor) -> torch.Tensor:
         """The images as they are, pixels [n, 3, H, W]."""

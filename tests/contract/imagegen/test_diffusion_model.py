@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from imagegen.domain import Conditioning, Guidance
+from imagegen.domain import Conditioning, Guidance, ScoreMethod
 from imagegen.models.base import DiffusionModel, ModelInput
 from imagegen.models.passes import FixedPasses
+from imagegen.probability_flow import EVALUATIONS_PER_STEP, LogDensity
+from serving.errors import InvalidInput
 
 OF_TEXT = [
     "stable_diffusion",
@@ -167,6 +169,29 @@ def test_every_sampler_makes_fresh_schedules(diffusion: DiffusionModel) -> None:
             times = [schedule.timestep(step) for step in range(steps)]
             assert times == sorted(times, reverse=True) and times[-1] >= 0
             assert schedule.initial_sigma > 0
+
+
+def test_probability_flows_lead_to_noise_and_can_be_differentiated(diffusion: DiffusionModel) -> None:
+    if ScoreMethod.PROBABILITY_FLOW not in diffusion.description.score_methods:
+        with pytest.raises(InvalidInput, match="has no probability flow"):
+            print(diffusion.flow)
+        return
+    flow, rows = diffusion.flow, inputs(diffusion, 2, "a", "b")
+    low, high = flow.sigmas
+    assert 0 < low < high and 0 < flow.scale <= 1
+    assert 0 <= flow.timestep(low) < flow.timestep(high) <= 1000
+    data = latents(diffusion, 2)
+    conditions = tuple(tensor.clone() for tensor in rows.condition)
+
+    def predict(samples: torch.Tensor, timestep: float) -> torch.Tensor:
+        times = torch.full((2,), timestep)
+        return diffusion.predict(replace(rows, latents=samples, timesteps=times, condition=conditions))
+
+    integral = LogDensity(flow, predict, data, torch.ones_like(data), 1)
+    for _ in range(EVALUATIONS_PER_STEP):
+        integral.evaluate()
+    densities = integral.result()
+    assert densities.shape == (2,) and torch.isfinite(densities).all() and densities[0] != densities[1]
 
 
 def test_previews_are_small_pictures(diffusion: DiffusionModel) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from imagegen.domain import Capability, Conditioning, Guidance
+from imagegen.domain import Capability, Conditioning, Guidance, ScoreMethod
 from imagegen.models.base import DiffusionModel, LatentModel
 from serving.errors import InvalidInput
 
@@ -59,8 +59,9 @@ def test_description_is_consistent(model: LatentModel) -> None:
     else:
         assert about.conditioning is not Conditioning.NONE and about.samplers
     assert about.parameter_count > 0 and about.dtype and about.device
-    scores = {Capability.ENCODE, Capability.SCORE}
-    assert (about.capabilities & scores) == (scores if about.id in SCORING else set())
+    assert (Capability.ENCODE in about.capabilities) == (about.id in SCORING)
+    assert (ScoreMethod.VAE_ELBO in about.score_methods) == (about.id in SCORING)
+    assert (Capability.SCORE in about.capabilities) == bool(about.score_methods)
 
 
 def encodes(model: LatentModel) -> bool:
@@ -83,7 +84,7 @@ def test_what_a_model_cannot_do_it_refuses(model: LatentModel) -> None:
     if not encodes(model):
         with pytest.raises(InvalidInput, match="cannot encode"):
             model.encode(pixels(model, 1))
-    if Capability.SCORE not in model.description.capabilities:
+    if ScoreMethod.VAE_ELBO not in model.description.score_methods:
         with pytest.raises(InvalidInput, match="cannot score"):
             model.elbo_terms(pixels(model, 1), 1, torch.Generator())
         with pytest.raises(InvalidInput, match="cannot score"):

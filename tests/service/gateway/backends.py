@@ -178,6 +178,9 @@ class ImageService(image_pb2_grpc.ImageServiceServicer):
             if parameters.preview_every_steps:
                 yield image_pb2.GenerateResponse(preview=image_pb2.Preview(index=index, step=1, image=image))
             result = image_pb2.ImageResult(index=index, image=image, seed=parameters.seed + index)
+            if request.prompt == "withheld":
+                result.image.data = b""
+                result.safety.withheld = True
             yield image_pb2.GenerateResponse(image=result)
         yield image_pb2.GenerateResponse(finished=image_pb2.Finished(image_count=parameters.count or 1))
 

@@ -65,6 +65,15 @@ async def test_images(client):
     ]
 
 
+async def test_withheld_images_are_errors(client):
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.images.generate(model="flat", prompt="withheld")
+    assert caught.value.body["code"] == "moderation_blocked"
+    with pytest.raises(openai.APIError, match="withheld by the safety filter"):
+        async for _ in await client.images.generate(model="flat", prompt="withheld", stream=True):
+            pass
+
+
 async def test_models(client):
     assert [model.id async for model in client.models.list()] == ["tiny", "hash", "flat"]
     assert (await client.models.retrieve("hash")).id == "hash"

@@ -43,6 +43,7 @@ def tensor(*shape: int, value: float = 0.0) -> pb.Tensor:
 
 SEED = pb.LatentPoint(seed=1)
 LATENT = pb.LatentPoint(latent=tensor(4, 8, 8))
+FLOW = pb.SCORE_METHOD_PROBABILITY_FLOW
 BAD: list[tuple[str, Message, str]] = [
     ("Generate", generate(width=100_000, height=10_000), "parameters.width"),
     ("Generate", generate(height=17), "parameters.height"),
@@ -84,6 +85,12 @@ BAD: list[tuple[str, Message, str]] = [
     ("Decode", pb.DecodeRequest(latents=[tensor(4, 8, 8), tensor(4, 8, 4)]), "latents[1]"),
     ("Score", pb.ScoreRequest(images=[png(16, 16)], samples=10**9), "samples"),
     ("Score", pb.ScoreRequest(images=[pb.Image(data=b"junk")]), "images[0].data"),
+    ("Score", pb.ScoreRequest(images=[png(16, 16)], method=9), "method"),  # type: ignore[arg-type]
+    ("Score", pb.ScoreRequest(images=[png(16, 16)], prompt="x"), "prompt"),
+    ("Score", pb.ScoreRequest(images=[png(16, 16)], steps=1), "steps"),
+    ("Score", pb.ScoreRequest(images=[png(16, 16)], method=FLOW, steps=0), "steps"),
+    ("Score", pb.ScoreRequest(images=[png(16, 16)], method=FLOW, steps=1001), "steps"),
+    ("Score", pb.ScoreRequest(images=[png(16, 16)], method=FLOW, prompt="x" * 4097), "prompt"),
 ]
 
 

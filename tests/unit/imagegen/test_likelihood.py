@@ -6,6 +6,7 @@ from imagegen.likelihood import (
     bits_per_dimension,
     discretised_gaussian_log_likelihood,
     kl_to_standard_normal,
+    mean_and_error,
 )
 
 LEVELS = torch.arange(256).float() / 127.5 - 1
@@ -47,3 +48,8 @@ def test_divergence_agrees_with_torch() -> None:
 
 def test_uniform_levels_cost_eight_bits() -> None:
     assert bits_per_dimension(12 * math.log(1 / 256), 12) == pytest.approx(8.0)
+
+
+def test_error_of_a_mean_is_that_of_independent_draws() -> None:
+    assert mean_and_error([1.0, 2.0, 3.0, 6.0]) == pytest.approx((3.0, math.sqrt(14 / 3 / 4)))
+    assert mean_and_error([2.0]) == (2.0, 0.0)

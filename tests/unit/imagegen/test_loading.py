@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from imagegen.domain import Capability, Conditioning, Guidance, Sampler
+from imagegen.domain import Capability, Conditioning, Guidance, Sampler, ScoreMethod
 from imagegen.models.base import DiffusionModel, ModelInput
 from imagegen.models.inpainting import StableDiffusionInpaintModel
 from imagegen.models.loading import LoadOptions, ModelLoadError, load_model
@@ -114,7 +114,8 @@ def test_an_unconditional_model_offers_neither_prompts_nor_latents(family_paths:
     model = load_model("x", str(family_paths["ddpm"]), LoadOptions()).description
     assert (model.architecture, model.samplers[0]) == ("DDPMPipeline", Sampler.DDPM)
     assert (model.conditioning, model.guidance) == (Conditioning.NONE, Guidance.NONE)
-    assert model.capabilities.isdisjoint({Capability.ENCODE, Capability.DECODE, Capability.SCORE})
+    assert model.capabilities.isdisjoint({Capability.ENCODE, Capability.DECODE})
+    assert model.score_methods == (ScoreMethod.PROBABILITY_FLOW,)
     assert (model.latent_shape, model.size_granularity) == ((3, 16, 16), 2)
 
 

@@ -219,3 +219,9 @@ def test_product_of_rows_and_pixels() -> None:
     check_pixels("frame_count", 16, 64, 64, LIMITS)
     with pytest.raises(InvalidInput, match="frame_count"):
         check_pixels("frame_count", 17, 64, 64, LIMITS)
+
+
+def test_servers_may_send_no_previews() -> None:
+    asked = DiffusionParameters(preview_every_steps=2)
+    assert resolve(asked, MODEL, LIMITS).preview_every_steps == 2
+    assert resolve(asked, MODEL, replace(LIMITS, previews=False)).preview_every_steps == 0

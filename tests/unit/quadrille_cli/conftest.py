@@ -56,12 +56,20 @@ class Image(image_pb2_grpc.ImageServiceServicer):
             loras = "".join(f" +{lora.name}={lora.scale:g}" for lora in request.parameters.loras)
             file = image_pb2.Image(data=f"{request.prompt}{loras} {seed}".encode(), format=1)
             result = image_pb2.ImageResult(index=index, image=file, seed=seed)
+            if request.prompt == "bad":
+                result.image.data = b""
+                result.safety.withheld = True
             yield image_pb2.GenerateResponse(image=result)
         timings = image_pb2.Timings(
             queue_ms=500, denoise_ms=1500, device_share_ms=750, batch_occupancy=0.5, energy_joules=3
         )
         finished = image_pb2.Finished(image_count=count, image_step_count=20 * count, timings=timings)
         yield image_pb2.GenerateResponse(finished=finished)
+
+    def Score(self, request, context):
+        bits = [len(image.data) + request.steps for image in request.images]
+        bounds = [image_pb2.LikelihoodBound(bits_per_dimension=item) for item in bits]
+        return image_pb2.ScoreResponse(bounds=bounds, method=str(request.method))
 
     def ListModels(self, request, context):
         return image_pb2.ListModelsResponse(models=[image_pb2.Model(id="paint")])

@@ -120,6 +120,24 @@ def test_image_names_adapters_with_their_scales(quadrille, tmp_path):
     assert quadrille("image", "a cat", "--out", path, "--lora", "dots=much").exit_code == 2
 
 
+def test_a_withheld_image_is_told_and_not_written(quadrille, tmp_path):
+    result = quadrille("image", "bad", "--out", str(tmp_path), "--seed", "7")
+    assert "the image of seed 7 is withheld" in result.stderr
+    assert result.stdout == "" and not list(tmp_path.iterdir())
+
+
+def test_scores_of_files(quadrille, tmp_path):
+    for name in ("a.png", "ab.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    files = [str(tmp_path / name) for name in ("a.png", "ab.png")]
+    shown = quadrille("score", *files, "--method", "probability_flow", "--steps", "3").stdout.splitlines()
+    assert [line.split()[0] for line in shown[1:]] == ["8.0000", "9.0000"]
+    assert shown[2].rstrip().endswith("ab.png")
+    found = lines(quadrille("score", *files, "--json"))
+    assert [(item["bits_per_dimension"], item["path"]) for item in found] == [(5, files[0]), (6, files[1])]
+    assert quadrille("score", str(tmp_path / "none.png")).exit_code == 2
+
+
 def test_a_single_image_may_be_a_file_whose_name_tells_its_format(quadrille, tmp_path):
     path = tmp_path / "new" / "cat.png"
     assert quadrille("image", "a cat", "--out", str(path), "--seed", "7").stdout.split() == [str(path)]

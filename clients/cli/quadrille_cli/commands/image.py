@@ -96,10 +96,13 @@ def draw(
             if isinstance(event, Progress):
                 bar.update(task, completed=event.step, total=event.step_count)
             elif isinstance(event, ImageResult):
-                path = out if file_format else out / f"{event.seed}.{event.image.format}"
-                path.write_bytes(event.image.data)
-                paths.append(path)
-                more = {"path": str(path)}
+                if event.safety is not None and event.safety.withheld:
+                    notes().print(f"the image of seed {event.seed} is withheld by the safety filter")
+                else:
+                    path = out if file_format else out / f"{event.seed}.{event.image.format}"
+                    path.write_bytes(event.image.data)
+                    paths.append(path)
+                    more = {"path": str(path)}
             if as_json:
                 emit_event(event, **more)
             elif isinstance(event, ImagesFinished):

@@ -134,11 +134,26 @@ class AsyncImages:
         return tuple(convert.picture(item) for item in response.images)
 
     async def score(
-        self, images: Sequence[bytes], *, model: str = "", samples: int | None = None, seed: int | None = None
+        self,
+        images: Sequence[bytes],
+        *,
+        model: str = "",
+        samples: int | None = None,
+        seed: int | None = None,
+        method: types.ScoreMethod | None = None,
+        prompt: str = "",
+        steps: int | None = None,
     ) -> tuple[types.LikelihoodBound, ...]:
-        """Bounds on the likelihood of image files."""
-        files = [pb.Image(data=item) for item in images]
-        request = pb.ScoreRequest(model=model, images=files, samples=samples, seed=seed)
+        """Bounds on the likelihood of image files; `prompt` and `steps` only by "probability_flow"."""
+        request = pb.ScoreRequest(
+            model=model,
+            images=[pb.Image(data=item) for item in images],
+            samples=samples,
+            seed=seed,
+            method=value(pb.ScoreMethod, method, "method"),
+            prompt=prompt,
+            steps=steps,
+        )
         response = await self._transport.unary(self._image.Score, request)
         return tuple(convert.bound(item) for item in response.bounds)
 

@@ -58,13 +58,22 @@ def event(message: pb.GenerateResponse | pb.EditResponse | pb.InterpolateRespons
     if kind == "preview":
         return types.Preview(message.preview.index, message.preview.step, picture(message.preview.image))
     if kind == "image":
-        return types.ImageResult(message.image.index, picture(message.image.image), message.image.seed)
+        image = message.image
+        judged = safety(image.safety) if image.HasField("safety") else None
+        return types.ImageResult(image.index, picture(image.image), image.seed, judged)
     if kind == "finished":
         finished = message.finished
         return types.ImagesFinished(
             finished.image_count, finished.image_step_count, timings(finished.timings)
         )
     return None
+
+
+def safety(message: pb.Safety) -> types.Safety:
+    """A safety filter's verdict."""
+    return types.Safety(
+        tuple(types.SafetyFlag(flag.category, flag.score) for flag in message.flags), message.withheld
+    )
 
 
 def timings(message: pb.Timings) -> types.ImageTimings:
@@ -90,6 +99,7 @@ def bound(message: pb.LikelihoodBound) -> types.LikelihoodBound:
         message.reconstruction,
         message.kl_divergence,
         message.standard_error,
+        message.dimension_count,
     )
 
 
@@ -115,4 +125,5 @@ def model(message: pb.Model) -> types.ImageModel:
         guidance=word(pb.Guidance, message.guidance),
         default_truncation=message.default_truncation if message.HasField("default_truncation") else None,
         loras=tuple(message.loras),
+        score_methods=tuple(word(pb.ScoreMethod, item) for item in message.score_methods),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 ImageFormat = Literal["png", "jpeg", "webp"]
+ScoreMethod = Literal["vae_elbo", "probability_flow"]
 Sampler = Literal["ddim", "euler", "euler_ancestral", "dpm_solver_pp", "ddpm", "unipc", "flow_match_euler"]
 
 
@@ -30,7 +31,7 @@ class Diffusion(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An encoded picture."""
+    """An encoded picture; its data is empty when the server withholds it."""
 
     data: bytes
     format: ImageFormat
@@ -65,12 +66,29 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class SafetyFlag:
+    """Something that the safety filter found, and by how much it passed the threshold."""
+
+    category: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """What the safety filter found in an image, and whether the image is withheld for it."""
+
+    flags: tuple[SafetyFlag, ...]
+    withheld: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ImageResult:
-    """A finished image and the seed that made it."""
+    """A finished image and the seed that made it; `safety` is None where no filter is configured."""
 
     index: int
     image: Picture
     seed: int
+    safety: Safety | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +138,14 @@ class LatentPoint:
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodBound:
-    """A lower bound on a log-likelihood in nats, and its parts."""
+    """A lower bound on a log-likelihood in nats and its parts, or the log-density of a latent."""
 
     elbo: float
     bits_per_dimension: float
     reconstruction: float
     kl_divergence: float
     standard_error: float
+    dimension_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +171,4 @@ class ImageModel:
     guidance: str = "unspecified"
     default_truncation: float | None = None
     loras: tuple[str, ...] = ()
+    score_methods: tuple[str, ...] = ()

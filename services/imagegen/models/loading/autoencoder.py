@@ -1,6 +1,6 @@
 """Bare AutoencoderKL directories."""
 
-from imagegen.domain import ModelDescription
+from imagegen.domain import ModelDescription, ScoreMethod
 from imagegen.models.loading.options import LoadOptions
 from imagegen.models.loading.source import Source, dtype_name
 from imagegen.models.vae import VAE_CAPABILITIES, VaeModel, cell_size, count_parameters
@@ -27,5 +27,6 @@ def load_autoencoder(source: Source, options: LoadOptions) -> VaeModel:
         parameter_count=count_parameters(vae),
         dtype=dtype_name(vae),
         device=str(options.device),
+        score_methods=(ScoreMethod.VAE_ELBO,),
     )
     return VaeModel(vae, description, options.device, options.score_sigma)

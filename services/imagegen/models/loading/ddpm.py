@@ -4,7 +4,7 @@ from typing import Any
 
 from diffusers import UNet2DModel
 
-from imagegen.domain import ModelDescription
+from imagegen.domain import ModelDescription, ScoreMethod
 from imagegen.models.loading.discrete import load_samplers
 from imagegen.models.loading.options import LoadOptions, read_defaults
 from imagegen.models.loading.source import MAX_SIZE_FACTOR, Source, check_square, default_steps, dtype_name
@@ -38,6 +38,7 @@ def load_ddpm(source: Source, options: LoadOptions) -> PixelDiffusionModel:
         parameter_count=count_parameters(unet),
         dtype=dtype_name(unet),
         device=str(options.device),
+        score_methods=(ScoreMethod.PROBABILITY_FLOW,),
     )
     return PixelDiffusionModel(unet, samplers, description, options.device)
 

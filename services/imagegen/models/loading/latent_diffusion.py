@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from imagegen.domain import Capability, Conditioning, Guidance, ModelDescription
+from imagegen.domain import Capability, Conditioning, Guidance, ModelDescription, ScoreMethod
 from imagegen.models.loading.options import GenerationDefaults, LoadOptions
 from imagegen.models.loading.source import Source, check_square, default_steps, dtype_name
 from imagegen.models.vae import count_parameters
@@ -71,4 +71,5 @@ def describe(
         conditioning=conditioning,
         labels=tuple(labels),
         guidance=guidance,
+        score_methods=(ScoreMethod.VAE_ELBO, ScoreMethod.PROBABILITY_FLOW),
     )

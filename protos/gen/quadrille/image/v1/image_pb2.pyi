@@ -191,6 +191,34 @@ IMAGE_FORMAT_WEBP: ImageFormat.ValueType  # 3
 """WebP, lossless."""
 Global___ImageFormat: _TypeAlias = ImageFormat  # noqa: Y015
 
+class _ScoreMethod:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ScoreMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ScoreMethod.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SCORE_METHOD_UNSPECIFIED: _ScoreMethod.ValueType  # 0
+    """The model's own default, as ListModels tells."""
+    SCORE_METHOD_VAE_ELBO: _ScoreMethod.ValueType  # 1
+    """Evidence lower bound of the autoencoder (Kingma and Welling, 2013)."""
+    SCORE_METHOD_PROBABILITY_FLOW: _ScoreMethod.ValueType  # 2
+    """Probability-flow ODE of the denoiser, its divergence estimated by random probes (Song et al., 2021): a bound for
+    models that denoise pixels, the density of the latent, not of the image, for those that denoise latents.
+    """
+
+class ScoreMethod(_ScoreMethod, metaclass=_ScoreMethodEnumTypeWrapper):
+    """ScoreMethod is how likelihoods are estimated."""
+
+SCORE_METHOD_UNSPECIFIED: ScoreMethod.ValueType  # 0
+"""The model's own default, as ListModels tells."""
+SCORE_METHOD_VAE_ELBO: ScoreMethod.ValueType  # 1
+"""Evidence lower bound of the autoencoder (Kingma and Welling, 2013)."""
+SCORE_METHOD_PROBABILITY_FLOW: ScoreMethod.ValueType  # 2
+"""Probability-flow ODE of the denoiser, its divergence estimated by random probes (Song et al., 2021): a bound for
+models that denoise pixels, the density of the latent, not of the image, for those that denoise latents.
+"""
+Global___ScoreMethod: _TypeAlias = ScoreMethod  # noqa: Y015
+
 class _InterpolationMethod:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -254,7 +282,7 @@ class DiffusionParameters(_message.Message):
     format: Global___ImageFormat.ValueType
     """File format of the images."""
     preview_every_steps: _builtins.int
-    """Send a preview every so many steps, 0 to 1000; 0 is never. Default 0."""
+    """Send a preview every so many steps, 0 to 1000; 0 is never, as it is on servers that withhold images. Default 0."""
     truncation: _builtins.float
     """Truncation psi, 0 to 1: how far from the average a generator's styles may lie, fidelity against variety
     (Karras et al., 2019). 1 is off. Default: the model's own. Only for models with a default_truncation.
@@ -537,6 +565,7 @@ class ImageResult(_message.Message):
     INDEX_FIELD_NUMBER: _builtins.int
     IMAGE_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    SAFETY_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Which image, from 0."""
     seed: _builtins.int
@@ -545,20 +574,79 @@ class ImageResult(_message.Message):
     def image(self) -> Global___Image:
         """The image."""
 
+    @_builtins.property
+    def safety(self) -> Global___Safety:
+        """What the safety filter says; absent when none is configured."""
+
     def __init__(
         self,
         *,
         index: _builtins.int = ...,
         image: Global___Image | None = ...,
         seed: _builtins.int = ...,
+        safety: Global___Safety | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "safety", b"safety"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "index", b"index", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "index", b"index", "safety", b"safety", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ImageResult: _TypeAlias = ImageResult  # noqa: Y015
+
+@_typing.final
+class Safety(_message.Message):
+    """Safety is what the safety filter says of an image."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FLAGS_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELD_NUMBER: _builtins.int
+    withheld: _builtins.bool
+    """Whether the image is withheld for them, as the server's policy may have it: its data is then empty."""
+    @_builtins.property
+    def flags(self) -> _containers.RepeatedCompositeFieldContainer[Global___SafetyFlag]:
+        """What it found, the highest score first; empty when it found nothing."""
+
+    def __init__(
+        self,
+        *,
+        flags: _abc.Iterable[Global___SafetyFlag] | None = ...,
+        withheld: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["flags", b"flags", "withheld", b"withheld"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Safety: _TypeAlias = Safety  # noqa: Y015
+
+@_typing.final
+class SafetyFlag(_message.Message):
+    """SafetyFlag is something that the safety filter found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    category: _builtins.str
+    """What it is, in the filter's own words, e.g. "concept_3"."""
+    score: _builtins.float
+    """By how much it passed the filter's threshold, above 0, on the filter's own scale."""
+    def __init__(
+        self,
+        *,
+        category: _builtins.str = ...,
+        score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SafetyFlag: _TypeAlias = SafetyFlag  # noqa: Y015
 
 @_typing.final
 class Image(_message.Message):
@@ -571,7 +659,7 @@ class Image(_message.Message):
     WIDTH_FIELD_NUMBER: _builtins.int
     HEIGHT_FIELD_NUMBER: _builtins.int
     data: _builtins.bytes
-    """The file's bytes."""
+    """The file's bytes; empty in responses when the image is withheld."""
     format: Global___ImageFormat.ValueType
     """Its format. In requests it may be left unspecified: the bytes tell."""
     width: _builtins.int
@@ -604,7 +692,7 @@ class Finished(_message.Message):
     IMAGE_STEP_COUNT_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
     image_count: _builtins.int
-    """Images made."""
+    """Images made, also those that are withheld."""
     image_step_count: _builtins.int
     """Denoising steps times images."""
     @_builtins.property
@@ -1081,6 +1169,7 @@ class DecodeResponse(_message.Message):
     IMAGES_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
+    SAFETY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Id of the model that answered."""
     @_builtins.property
@@ -1091,16 +1180,21 @@ class DecodeResponse(_message.Message):
     def timings(self) -> Global___Timings:
         """Where the time went."""
 
+    @_builtins.property
+    def safety(self) -> _containers.RepeatedCompositeFieldContainer[Global___Safety]:
+        """What the safety filter says of each image, in the order asked; empty when none is configured."""
+
     def __init__(
         self,
         *,
         images: _abc.Iterable[Global___Image] | None = ...,
         model: _builtins.str = ...,
         timings: Global___Timings | None = ...,
+        safety: _abc.Iterable[Global___Safety] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images", "model", b"model", "timings", b"timings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images", "model", b"model", "safety", b"safety", "timings", b"timings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1116,12 +1210,23 @@ class ScoreRequest(_message.Message):
     IMAGES_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Model id. Empty: the default model that can score."""
     samples: _builtins.int
-    """Draws of the posterior the bound is averaged over, 1 to 64. Default 4."""
+    """Draws that each bound is averaged over, 1 to 64: of the posterior, or of probe and dequantisation noise. Default 4."""
     seed: _builtins.int
     """Seed of those draws, 0 to 2^63 - 1. Default 0."""
+    method: Global___ScoreMethod.ValueType
+    """How to score. Default: the model's own."""
+    prompt: _builtins.str
+    """What the image shows, at most 4096 bytes; what the model's conditioning accepts. Only by probability flow, which is
+    then conditional on it, without guidance. Empty: unconditional.
+    """
+    steps: _builtins.int
+    """Steps of the ODE's solver, 1 to 1000, of four evaluations of the model each. Only by probability flow. Default 32."""
     @_builtins.property
     def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___Image]:
         """1 to 16 images of the same size, within the model's limits."""
@@ -1133,19 +1238,26 @@ class ScoreRequest(_message.Message):
         images: _abc.Iterable[Global___Image] | None = ...,
         samples: _builtins.int | None = ...,
         seed: _builtins.int | None = ...,
+        method: Global___ScoreMethod.ValueType = ...,
+        prompt: _builtins.str = ...,
+        steps: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_samples", b"_samples", "_seed", b"_seed", "samples", b"samples", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_samples", b"_samples", "_seed", b"_seed", "_steps", b"_steps", "samples", b"samples", "seed", b"seed", "steps", b"steps"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_samples", b"_samples", "_seed", b"_seed", "images", b"images", "model", b"model", "samples", b"samples", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_samples", b"_samples", "_seed", b"_seed", "_steps", b"_steps", "images", b"images", "method", b"method", "model", b"model", "prompt", b"prompt", "samples", b"samples", "seed", b"seed", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__samples: _TypeAlias = _typing.Literal["samples"]  # noqa: Y015
     _WhichOneofArgType__samples: _TypeAlias = _typing.Literal["_samples", b"_samples"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__steps: _TypeAlias = _typing.Literal["steps"]  # noqa: Y015
+    _WhichOneofArgType__steps: _TypeAlias = _typing.Literal["_steps", b"_steps"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__samples) -> _WhichOneofReturnType__samples | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__steps) -> _WhichOneofReturnType__steps | None: ...
 
 Global___ScoreRequest: _TypeAlias = ScoreRequest  # noqa: Y015
 
@@ -1189,7 +1301,7 @@ Global___ScoreResponse: _TypeAlias = ScoreResponse  # noqa: Y015
 
 @_typing.final
 class LikelihoodBound(_message.Message):
-    """LikelihoodBound is a lower bound on a log-likelihood (ELBO), and its parts."""
+    """LikelihoodBound is a lower bound on a log-likelihood (ELBO) and its parts, or the log-density of a latent."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1198,16 +1310,19 @@ class LikelihoodBound(_message.Message):
     RECONSTRUCTION_FIELD_NUMBER: _builtins.int
     KL_DIVERGENCE_FIELD_NUMBER: _builtins.int
     STANDARD_ERROR_FIELD_NUMBER: _builtins.int
+    DIMENSION_COUNT_FIELD_NUMBER: _builtins.int
     elbo: _builtins.float
-    """The bound, in nats."""
+    """The bound, in nats; by probability flow through latents, the log-density of the latent."""
     bits_per_dimension: _builtins.float
-    """-elbo / ln 2 / number of pixels times channels."""
+    """-elbo / ln 2 / dimension_count. Of a density it may be negative."""
     reconstruction: _builtins.float
-    """Expected log-likelihood of the image given its latent, in nats."""
+    """Expected log-likelihood of the image given its latent, in nats; 0 by probability flow."""
     kl_divergence: _builtins.float
-    """Kullback-Leibler divergence of the posterior from the prior, in nats."""
+    """Kullback-Leibler divergence of the posterior from the prior, in nats; 0 by probability flow."""
     standard_error: _builtins.float
     """Standard error of the bound over the draws, in nats; 0 for one draw."""
+    dimension_count: _builtins.int
+    """Number of pixels times channels; by probability flow through latents, of values of the latent."""
     def __init__(
         self,
         *,
@@ -1216,10 +1331,11 @@ class LikelihoodBound(_message.Message):
         reconstruction: _builtins.float = ...,
         kl_divergence: _builtins.float = ...,
         standard_error: _builtins.float = ...,
+        dimension_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits_per_dimension", b"bits_per_dimension", "elbo", b"elbo", "kl_divergence", b"kl_divergence", "reconstruction", b"reconstruction", "standard_error", b"standard_error"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits_per_dimension", b"bits_per_dimension", "dimension_count", b"dimension_count", "elbo", b"elbo", "kl_divergence", b"kl_divergence", "reconstruction", b"reconstruction", "standard_error", b"standard_error"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1291,6 +1407,7 @@ class Model(_message.Message):
     GUIDANCE_FIELD_NUMBER: _builtins.int
     DEFAULT_TRUNCATION_FIELD_NUMBER: _builtins.int
     LORAS_FIELD_NUMBER: _builtins.int
+    SCORE_METHODS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id: what requests name."""
     architecture: _builtins.str
@@ -1339,6 +1456,10 @@ class Model(_message.Message):
     def loras(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the loaded LoRA adapters."""
 
+    @_builtins.property
+    def score_methods(self) -> _containers.RepeatedScalarFieldContainer[Global___ScoreMethod.ValueType]:
+        """How it can score, its default first; empty when it cannot."""
+
     def __init__(
         self,
         *,
@@ -1361,10 +1482,11 @@ class Model(_message.Message):
         guidance: Global___Guidance.ValueType = ...,
         default_truncation: _builtins.float | None = ...,
         loras: _abc.Iterable[_builtins.str] | None = ...,
+        score_methods: _abc.Iterable[Global___ScoreMethod.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_default_truncation", b"_default_truncation", "default_truncation", b"default_truncation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_truncation", b"_default_truncation", "architecture", b"architecture", "capabilities", b"capabilities", "conditioning", b"conditioning", "default_guidance_scale", b"default_guidance_scale", "default_height", b"default_height", "default_steps", b"default_steps", "default_truncation", b"default_truncation", "default_width", b"default_width", "device", b"device", "dtype", b"dtype", "guidance", b"guidance", "id", b"id", "labels", b"labels", "latent_shape", b"latent_shape", "loras", b"loras", "max_size", b"max_size", "parameter_count", b"parameter_count", "samplers", b"samplers", "size_granularity", b"size_granularity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_truncation", b"_default_truncation", "architecture", b"architecture", "capabilities", b"capabilities", "conditioning", b"conditioning", "default_guidance_scale", b"default_guidance_scale", "default_height", b"default_height", "default_steps", b"default_steps", "default_truncation", b"default_truncation", "default_width", b"default_width", "device", b"device", "dtype", b"dtype", "guidance", b"guidance", "id", b"id", "labels", b"labels", "latent_shape", b"latent_shape", "loras", b"loras", "max_size", b"max_size", "parameter_count", b"parameter_count", "samplers", b"samplers", "score_methods", b"score_methods", "size_granularity", b"size_granularity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__default_truncation: _TypeAlias = _typing.Literal["default_truncation"]  # noqa: Y015
     _WhichOneofArgType__default_truncation: _TypeAlias = _typing.Literal["_default_truncation", b"_default_truncation"]  # noqa: Y015

@@ -1,0 +1,1 @@
+"""The safety filter: an optional port that flags images."""
