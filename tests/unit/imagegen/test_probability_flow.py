@@ -150,3 +150,14 @@ def test_schedules_without_signal_at_the_end_stay_finite() -> None:
     path = DiffusionPath([*ALPHAS[:-1], 0.0], "v_prediction")
     assert path.sigmas[1] == pytest.approx(4096, rel=1e-3)
     assert path.timestep(path.sigmas[0]) == 0 and path.timestep(path.sigmas[1]) == pytest.approx(999)
+
+
+def test_data_are_scaled_as_the_lowest_level_has_them() -> None:
+    class Still(StraightPath):
+        def derivative(self, prediction: torch.Tensor, sample: torch.Tensor, sigma: float) -> torch.Tensor:
+            return prediction
+
+    data = GAUSSIAN.draw(2)
+    densities = log_densities(Still(0.5, 1000), lambda sample, _: 0 * sample, data, steps=1)
+    known = torch.distributions.Normal(0.0, 2.0).log_prob(data.flatten(1)).sum(1)
+    torch.testing.assert_close(densities, known)
