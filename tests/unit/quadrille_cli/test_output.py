@@ -17,6 +17,7 @@ def test_an_event_names_its_kind(capsys):
         "index": 0,
         "image": {"format": "png", "width": 8, "height": 8},
         "seed": 7,
+        "safety": None,
         "path": "7.png",
     }
 
