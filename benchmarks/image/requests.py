@@ -19,11 +19,14 @@ class Request:
     due_s: float = 0.0
 
 
-def drawn(count: int, steps: Sequence[int], seed: int) -> list[Request]:
-    """Requests with steps drawn from `steps`, and captions as the starter model has learnt to read them."""
-    source = random.Random(seed)
+def drawn(count: int, steps: Sequence[int], seed: int, edition: int = 0) -> list[Request]:
+    """Requests with steps drawn from `steps`, and captions as the starter model has learnt to read them.
+
+    Another edition has the same steps in the same order, under other captions.
+    """
+    lengths, scenes = random.Random(seed), random.Random(f"{seed} {edition}")
     return [
-        Request(caption(sample_scene(source), source), source.choice(steps), place) for place in range(count)
+        Request(caption(sample_scene(scenes), scenes), lengths.choice(steps), place) for place in range(count)
     ]
 
 

@@ -19,6 +19,7 @@ from serving.server import GrpcServer, run
 from serving.watch import watch
 from transformers.utils import logging as transformers_logging
 
+from imagegen.allocator import keep_pages
 from imagegen.batch_runner import BatchRunner
 from imagegen.config import ImagegenSettings, split_reference
 from imagegen.device_meter import open_device_meter
@@ -161,6 +162,7 @@ async def serve(settings: ImagegenSettings) -> None:
 
 def main() -> None:
     """Entry point of `python -m imagegen`."""
+    keep_pages()
     settings = load_settings(ImagegenSettings)
     configure_logging(settings.service, settings.log_level)
     if settings.strict:

@@ -6,6 +6,9 @@ from benchmarks.image.requests import arriving, drawn
 def test_the_same_seed_draws_the_same_requests():
     requests = drawn(60, (10, 20, 50), seed=1)
     assert requests == drawn(60, (10, 20, 50), seed=1) != drawn(60, (10, 20, 50), seed=2)
+    other = drawn(60, (10, 20, 50), seed=1, edition=1)
+    assert [request.steps for request in other] == [request.steps for request in requests]
+    assert not {request.prompt for request in other} <= {request.prompt for request in requests}
     assert {request.steps for request in requests} == {10, 20, 50}
     assert len({request.prompt for request in requests}) > 50
     assert [request.seed for request in requests] == list(range(60))
