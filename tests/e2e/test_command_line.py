@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from PIL import Image
 from quadrille_cli.app import app
 
 PROGRAM = str(Path(sys.executable).with_name("quadrille"))
@@ -21,6 +22,7 @@ CALLS = {
     "ask": (["Where does the gateway listen?", "-c", "cli", "--max-tokens", "4"], "passages", "groundedness"),
     "search": (["gateway port", "-c", "cli"], "hits", "hits"),
     "image": (["a red circle", "--steps", "2", "--out", "drawn"], "queue_position", "timings"),
+    "score": (["red.png", "--samples", "2"], "bits_per_dimension", "standard_error"),
     "keys": (["new", "ann"], "key", "key"),
 }
 OWN_STACK = {"up", "demo"}  # tests/e2e/test_up.py, and below
@@ -36,6 +38,7 @@ def run(*arguments, cwd):
 def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("cli")
     (made / "notes.md").write_text(NOTES)
+    Image.new("RGB", (64, 64), "red").save(made / "red.png")
     return made
 
 

@@ -28,7 +28,7 @@ def exported():
 
 def told():
     """The same, as docs/operations.md has it."""
-    text = OPERATIONS.read_text().partition("### What textgen exports")[2].partition("\n## ")[0]
+    text = OPERATIONS.read_text().partition("### What textgen exports")[2].partition("\n##")[0]
     cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
     names = {}
     for name, labels in re.findall(r"`(\w+)(?:\{([\w, ]+)\})?`", " ".join(cells)):
