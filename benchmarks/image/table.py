@@ -62,7 +62,8 @@ def _setting(result: Result) -> Result:
 
 def _head(result: Result) -> str:
     setting = _setting(result)
-    requests = max(row["requests"] for row in result["rows"] if "case" in row)
+    counts = sorted({row["requests"] for row in result["rows"] if "case" in row})
+    requests = f"{counts[0]} to {counts[-1]}" if counts[1:] else f"{counts[0]}"
     variants = {row["engine"]: row["variant"] for row in result["rows"] if row.get("operation") == "variant"}
     return (
         f"{origin(result, 'diffusers')} The model is `{setting['model']}` on {setting['device']}, "
