@@ -2,9 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable
 
 from imagegen.events import DeviceEvent, Done, Progress, RawPreview
+
+# Nobody reads a bar faster, and each message takes the processor from the passes of a model that runs there.
+PROGRESS_INTERVAL_S = 0.1
 
 
 class Mailbox:
@@ -13,7 +17,12 @@ class Mailbox:
     Only the latest progress, and an image's latest preview, wait for a reader that lags; images all wait.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, progress_interval_s: float = PROGRESS_INTERVAL_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Progress is told at most once in an interval, but for the last step's."""
+        self._interval_s, self._clock = progress_interval_s, clock
+        self._progress_due = clock()
         self._loop = asyncio.get_running_loop()
         self._ready = asyncio.Event()
         self._lock = threading.Lock()
@@ -22,6 +31,8 @@ class Mailbox:
 
     def post(self, event: DeviceEvent) -> None:
         """Add an event, from any thread."""
+        if isinstance(event, Progress) and not self._tells(event):
+            return
         with self._lock:
             if isinstance(event, Progress | RawPreview):
                 self._events = [other for other in self._events if not _supersedes(event, other)]
@@ -51,6 +62,13 @@ class Mailbox:
                     return
             elif error is not None:
                 raise error
+
+    def _tells(self, progress: Progress) -> bool:
+        now = self._clock()
+        if now < self._progress_due and progress.step < progress.step_count:
+            return False
+        self._progress_due = now + self._interval_s
+        return True
 
     def _wake(self) -> None:
         # A loop that is closed has no reader left.

@@ -68,22 +68,23 @@ class Worker:
         self._work = threading.Condition()
         self._stopping = False
         self._progress_at = time.monotonic()
-        self._prepare: Callable[[], None] = lambda: None
-        self._prepared = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="imagegen-device", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self, prepare: Callable[[], None] = lambda: None) -> None:
         """Start the thread, and return when it has done `prepare`, whose failure is logged."""
-        self._prepare = prepare
+        prepared = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(prepare, prepared), name="imagegen-device", daemon=True
+        )
         self._thread.start()
-        self._prepared.wait()
+        prepared.wait()
 
     def stop(self) -> None:
         """Fail what is left and wait for the thread to end."""
         with self._work:
             self._stopping = True
             self._work.notify()
-        if self._thread.ident is not None:
+        if self._thread is not None:
             self._thread.join()
 
     def submit(self, job: Job, priority: int, deadline: float | None) -> int:
@@ -120,7 +121,7 @@ class Worker:
         with self._work:
             idle = self._scheduler.idle
         moving = time.monotonic() - self._progress_at < stall_seconds
-        return self._thread.is_alive() and (idle or moving)
+        return self._thread is not None and self._thread.is_alive() and (idle or moving)
 
     def _check_deadline(self, entry: Entry) -> None:
         if entry.deadline is None:
@@ -133,16 +134,16 @@ class Worker:
             self._profile.doubt(entry.stage.key)
             raise DeadlineUnreachable(f"the steps take {needed:.3g} s, and {left:.3g} s are left")
 
-    def _run(self) -> None:
+    def _run(self, prepare: Callable[[], None], prepared: threading.Event) -> None:
         if self._threads is not None:
             torch.set_num_threads(self._threads)
         with torch.inference_mode():
             try:
-                self._prepare()
+                prepare()
             except Exception:  # it only prepares; what does not work, requests will tell
                 log.exception("preparation_failed")
             finally:
-                self._prepared.set()
+                prepared.set()
             while True:
                 try:
                     if not self._turn():

@@ -8,23 +8,10 @@ from imagegen.domain import Conditioning, Guidance, ScoreMethod
 from imagegen.models.base import DiffusionModel, ModelInput
 from imagegen.models.passes import FixedPasses
 from imagegen.probability_flow import EVALUATIONS_PER_STEP, LogDensity
+from imagegen.testing.families import OF_MANY_CELLS, OF_TEXT
 from serving.errors import InvalidInput
 
-OF_TEXT = [
-    "stable_diffusion",
-    "v_prediction",
-    "stable_diffusion_2",
-    "stable_diffusion_xl",
-    "stable_diffusion_xl_empty",
-    "inpainting",
-    "inpainting_xl",
-    "stable_diffusion_3",
-    "stable_diffusion_3_t5",
-    "flux",
-    "flux_undistilled",
-]
 SEEING = ["inpainting", "inpainting_xl"]
-OF_MANY_CELLS = [*OF_TEXT, "dit", "ddpm", "ddim"]
 
 
 @pytest.fixture(autouse=True)

@@ -4,24 +4,8 @@ import pytest
 import torch
 from imagegen.domain import Capability, Conditioning, Guidance, ScoreMethod
 from imagegen.models.base import DiffusionModel, LatentModel
+from imagegen.testing.families import WITH_AUTOENCODER
 from serving.errors import InvalidInput
-
-# With an autoencoder of their own.
-SCORING = [
-    "stable_diffusion",
-    "v_prediction",
-    "stable_diffusion_2",
-    "stable_diffusion_xl",
-    "stable_diffusion_xl_empty",
-    "inpainting",
-    "inpainting_xl",
-    "stable_diffusion_3",
-    "stable_diffusion_3_t5",
-    "flux",
-    "flux_undistilled",
-    "dit",
-    "vae",
-]
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +43,8 @@ def test_description_is_consistent(model: LatentModel) -> None:
     else:
         assert about.conditioning is not Conditioning.NONE and about.samplers
     assert about.parameter_count > 0 and about.dtype and about.device
-    assert (Capability.ENCODE in about.capabilities) == (about.id in SCORING)
-    assert (ScoreMethod.VAE_ELBO in about.score_methods) == (about.id in SCORING)
+    assert (Capability.ENCODE in about.capabilities) == (about.id in WITH_AUTOENCODER)
+    assert (ScoreMethod.VAE_ELBO in about.score_methods) == (about.id in WITH_AUTOENCODER)
     assert (Capability.SCORE in about.capabilities) == bool(about.score_methods)
 
 
@@ -109,14 +93,14 @@ def test_rows_do_not_depend_on_their_neighbours(model: LatentModel) -> None:
     torch.testing.assert_close(drawn[1:2], model.encode(images[1:2], [2]), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("model", SCORING, indirect=True)
+@pytest.mark.parametrize("model", WITH_AUTOENCODER, indirect=True)
 def test_seeds_decide_draws(model: LatentModel) -> None:
     images = pixels(model, 1)
     assert torch.equal(model.encode(images, [5]), model.encode(images, [5]))
     assert not torch.equal(model.encode(images, [5]), model.encode(images, [6]))
 
 
-@pytest.mark.parametrize("model", SCORING, indirect=True)
+@pytest.mark.parametrize("model", WITH_AUTOENCODER, indirect=True)
 def test_bound_terms(model: LatentModel) -> None:
     image = pixels(model, 1)
     first = model.elbo_terms(image, 3, torch.Generator().manual_seed(1))

@@ -1,8 +1,6 @@
 import subprocess
 import sys
 
-import pytest
-
 PASSES = """
 import ctypes, resource, threading
 from imagegen.allocator import keep_pages
@@ -27,7 +25,6 @@ device.join()
 """
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts the page faults of glibc")
 def test_a_pass_finds_the_pages_of_the_last():
     def faults(before):
         command = [sys.executable, "-c", PASSES.format(before=before)]

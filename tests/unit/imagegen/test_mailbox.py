@@ -40,8 +40,21 @@ async def test_a_lagging_reader_gets_the_latest_news_and_every_image() -> None:
     ]
 
 
+async def test_progress_is_told_at_most_once_in_an_interval_and_at_the_end() -> None:
+    now = 5.0
+    mailbox = Mailbox(progress_interval_s=0.1, clock=lambda: now)
+    events, told = mailbox.events(), []
+    for step in range(1, 9):
+        mailbox.post(Progress(step, 8))
+        mailbox.post(RawImage(step, PIXELS, 1))
+        while isinstance(event := await anext(events), Progress):
+            told.append(event.step)
+        now += 0.04
+    assert told == [1, 4, 7, 8]
+
+
 async def test_a_reader_that_keeps_up_gets_everything_from_another_thread() -> None:
-    mailbox = Mailbox()
+    mailbox = Mailbox(progress_interval_s=0.0)
     seen: list[DeviceEvent] = []
     turn = threading.Semaphore(1)
 

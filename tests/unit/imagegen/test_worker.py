@@ -122,6 +122,20 @@ async def test_jobs_are_done_and_counted(
     assert metrics.requests_running._value.get() == metrics.requests_waiting._value.get() == 0
 
 
+async def test_a_preparation_that_fails_keeps_no_request_from_the_device(
+    metrics: ImagegenMetrics, job: Callable[..., Job]
+) -> None:
+    def prepare() -> None:
+        raise ZeroDivisionError
+
+    worker, waiting = Worker(Scheduler(8, 8, 3), metrics), job(1)
+    worker.start(prepare)
+    worker.submit(waiting, 0, None)
+    assert isinstance((await read(waiting.mailbox))[-1], Done)
+    await asyncio.to_thread(worker.stop)
+    assert not worker.healthy(60)
+
+
 @pytest.mark.parametrize("place", ["begin", "run", "next_stage"])
 async def test_a_request_that_fails_harms_no_other(
     worker: Worker, job: Callable[..., Job], metrics: ImagegenMetrics, place: str

@@ -500,7 +500,7 @@ Global___Queued: _TypeAlias = Queued  # noqa: Y015
 
 @_typing.final
 class Progress(_message.Message):
-    """Progress says how far a request is."""
+    """Progress says how far a request is: after its first step, its last, and between them at most ten times a second."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
