@@ -64,9 +64,9 @@ class FixedPasses(Passes):
         return torch.cat([model.decode(_fresh(row)) for row in torch.split(latents, 1)])
 
     def _size(self, model: DiffusionModel, rows: ModelInput) -> int:
-        """Rows of a pass for the shape of `rows`, under the adapters at hand."""
+        """Rows of a pass for the shape of `rows`, under the adapters at hand, at whatever scale."""
         shape = rows.latents.shape[1:]
-        key = (model.description.id, shape, *(lora.key for lora in current_loras()))
+        key = (model.description.id, shape, *(lora.adapter.sha256 for lora in current_loras()))
         if key not in self._rows_of:
             alone = self._rows > 1 and _place_matters(model, _fill(rows, 0, self._rows))
             if alone:

@@ -4,9 +4,12 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from imagegen.domain import HeldLora
 from imagegen.models.base import ModelInput
+from imagegen.models.lora import adapted
 from imagegen.models.passes import FixedPasses, Passes
 from imagegen.models.stable_diffusion import StableDiffusionModel
+from serving.loras import Adapter
 
 
 class Counting(StableDiffusionModel):
@@ -60,6 +63,15 @@ def test_every_pass_has_the_fixed_number_of_rows(model: Counting, count: int, si
     assert torch.equal(passes.predict(model, rows), first)
     assert model.sizes == sizes
     torch.testing.assert_close(first, model.predict(rows), atol=1e-5, rtol=0)
+
+
+def test_places_are_tried_out_once_for_adapters_whatever_their_scales(model: Counting) -> None:
+    passes, rows = FixedPasses(4), rows_of(model, 4)
+    for digest, scale, tried in (("one", 1.0, 5), ("one", 0.5, 1), ("other", 0.5, 5)):
+        model.sizes.clear()
+        with adapted([HeldLora(Adapter("a", 1, 0, digest, {}), scale)]):
+            passes.predict(model, rows)
+        assert model.sizes == [4] * tried
 
 
 def test_rows_whose_place_matters_pass_alone(model: Counting) -> None:
