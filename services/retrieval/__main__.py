@@ -9,6 +9,7 @@ from serving.errors import QuadrilleError
 from serving.log import configure_logging
 from serving.server import GrpcServer, run
 
+from retrieval import failpoints
 from retrieval.config import RetrievalSettings
 from retrieval.engine import Engine
 from retrieval.index.flat import FlatIndex
@@ -21,6 +22,7 @@ from retrieval.store.sqlite.store import SqliteStore
 
 def build_engine(settings: RetrievalSettings, registry: CollectorRegistry) -> Engine:
     """An engine that will open the store that the settings name."""
+    failpoints.arm(settings.failpoints)
     metrics = StoreMetrics(registry)
 
     def open_store(listener: CommitListener) -> SqliteStore:

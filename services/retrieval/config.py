@@ -1,7 +1,13 @@
 """Options of the service; environment QUADRILLE_RETRIEVAL_*, TOML table [retrieval]."""
 
-from pydantic import Field
-from serving.config import ServiceSettings
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from serving.config import CommaList, ServiceSettings, is_loopback
+
+from retrieval import failpoints
+
+Failpoints = Annotated[CommaList, AfterValidator(failpoints.check)]
 
 
 class RetrievalSettings(ServiceSettings, service="retrieval"):
@@ -19,3 +25,13 @@ class RetrievalSettings(ServiceSettings, service="retrieval"):
     ingest_window: int = Field(
         64, ge=1, le=4096, description="Documents that one ingest stream may have in flight."
     )
+    failpoints: Failpoints = Field(
+        (),
+        description="For tests, on loopback: where the process dies or its disk fails, NAME=ACTION[@N] each.",
+    )
+
+    @model_validator(mode="after")
+    def _no_failpoints_for_others(self) -> Self:
+        if self.failpoints and not is_loopback(self.host):
+            raise ValueError(f"failpoints break a server on purpose: host must be loopback, not {self.host}")
+        return self

@@ -4,6 +4,8 @@ import os
 import sqlite3
 from pathlib import Path
 
+from retrieval import failpoints
+
 _BUSY_TIMEOUT_S = 30.0
 
 
@@ -22,7 +24,18 @@ def make_private_file(path: Path) -> None:
 
 def sync_directory(path: Path) -> None:
     """Make the entries of a directory durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    failpoints.hit("directory.before_fsync")
+    _sync(path, os.O_DIRECTORY)
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of a file durable."""
+    failpoints.hit("file.before_fsync")
+    _sync(path)
+
+
+def _sync(path: Path, flags: int = 0) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(descriptor)
     finally:

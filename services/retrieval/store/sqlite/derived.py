@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from serving.errors import DataLoss
 
+from retrieval import failpoints
 from retrieval.domain import Collection, Finding
 from retrieval.limits import MAX_FINDINGS
 from retrieval.store.sqlite import metadata, rows, words
@@ -34,7 +35,9 @@ def rebuild(connection: sqlite3.Connection, collections: list[int]) -> None:
         connection.execute(
             f"UPDATE collections SET (document_count, chunk_count) = ({_COUNTS}) WHERE id = ?1", (collection,)
         )
+    failpoints.hit("rebuild.before_commit")
     connection.execute("COMMIT")
+    failpoints.hit("rebuild.after_commit")
 
 
 def verify(connection: sqlite3.Connection, collections: list[Collection]) -> list[Finding]:

@@ -4,6 +4,8 @@ import sqlite3
 
 from serving.errors import DataLoss, FailedPrecondition
 
+from retrieval import failpoints
+
 # Chunks carry their collection so that the words' views and the vectors' scans need no join.
 _FIRST = """
 CREATE TABLE log (
@@ -98,6 +100,7 @@ def migrate(connection: sqlite3.Connection) -> None:
             for statement in filter(str.strip, MIGRATIONS[number].split(";")):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number + 1}")
+            failpoints.hit("migrate.before_commit")
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:

@@ -1,12 +1,12 @@
 """Copies of the store: a database file that stands alone, and beside it its SHA-256."""
 
 import hashlib
-import os
 import sqlite3
 from pathlib import Path
 
 from serving.errors import AlreadyExists, DataLoss, NotFound
 
+from retrieval import failpoints
 from retrieval.domain import SnapshotInfo
 from retrieval.store.sqlite import schema
 from retrieval.store.sqlite.connection import (
@@ -14,6 +14,7 @@ from retrieval.store.sqlite.connection import (
     make_private_file,
     open_copy,
     sync_directory,
+    sync_file,
 )
 from retrieval.store.sqlite.documents import last_lsn
 from retrieval.validation import check_name
@@ -39,8 +40,11 @@ class Snapshots:
         try:
             lsn = _copy(source, partial)
             sha256 = _sha256(partial)
+            failpoints.hit("snapshot.before_digest")
             _write_durably(digest, f"{sha256}  {final.name}\n")
+            failpoints.hit("snapshot.before_rename")
             partial.rename(final)
+            failpoints.hit("snapshot.after_rename")
             sync_directory(self._directory)
         finally:
             partial.unlink(missing_ok=True)
@@ -83,20 +87,15 @@ def _copy(source: sqlite3.Connection, path: Path) -> int:
         lsn = last_lsn(copy)
     finally:
         copy.close()
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    failpoints.hit("snapshot.before_fsync")
+    sync_file(path)
     return lsn
 
 
 def _write_durably(path: Path, text: str) -> None:
     make_private_file(path)
-    with path.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    path.write_text(text)
+    sync_file(path)
 
 
 def _sha256(path: Path) -> str:

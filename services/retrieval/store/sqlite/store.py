@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
+from retrieval import failpoints
 from retrieval.domain import (
     Collection,
     CollectionSpec,
@@ -137,9 +138,12 @@ class SqliteStore:
 
         def run(connection: sqlite3.Connection) -> Totals:
             with contextlib.closing(self._snapshots.open_verified(name)) as source, self._gate.exclusive():
+                failpoints.hit("restore.before_copy")
                 source.backup(connection)
+                failpoints.hit("restore.after_copy")
                 schema.migrate(connection)
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                failpoints.hit("restore.before_reload")
                 reader = SqliteReader(connection, self._path)
                 self._listener.reload(reader)
                 return reader.totals()
@@ -154,7 +158,9 @@ class SqliteStore:
                 before = disk_bytes(self._path)
                 for (number,) in connection.execute("SELECT id FROM collections").fetchall():
                     words.optimize(connection, number)
+                failpoints.hit("compact.before_vacuum")
                 connection.execute("VACUUM")
+                failpoints.hit("compact.after_vacuum")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 return Compaction(before, disk_bytes(self._path))
 

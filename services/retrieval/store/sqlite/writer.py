@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import structlog
 from serving.errors import Overloaded, Unavailable
 
+from retrieval import failpoints
 from retrieval.metrics import StoreMetrics
 from retrieval.store.base import Change, CommitListener
 from retrieval.store.sqlite.errors import translate
@@ -131,6 +132,7 @@ class GroupCommitWriter:
             done = [job for job in jobs if self._apply(job)]
             changes = [change for job in done for change in job.changes]
             self._listener.publish(self._commit, changes)
+            failpoints.hit("write.after_publish")
         except BaseException as error:
             self._abandon(jobs, error)
             return
@@ -155,7 +157,9 @@ class GroupCommitWriter:
         return True
 
     def _commit(self) -> None:
+        failpoints.hit("write.before_commit")
         self._connection.execute("COMMIT")
+        failpoints.hit("write.after_commit")
 
     def _abandon(self, jobs: list[_Job], error: BaseException) -> None:
         self._roll_back()
@@ -178,5 +182,5 @@ class GroupCommitWriter:
             self._connection.execute("ROLLBACK")
 
     def _fail(self, job: _Job, error: BaseException) -> None:
-        known = translate(error) if isinstance(error, sqlite3.Error) else None
+        known = translate(error) if isinstance(error, sqlite3.Error | OSError) else None
         job.future.set_exception(known or error)
