@@ -129,12 +129,28 @@ class Weighted:
     lexical: float
 
 
-Fusion = ReciprocalRank | Weighted
+@dataclass(frozen=True, slots=True)
+class DistributionBased:
+    """Fusion by scores; see `fusion.distribution_based`."""
+
+
+Fusion = ReciprocalRank | Weighted | DistributionBased
+
+
+@dataclass(frozen=True, slots=True)
+class Mmr:
+    """Maximal marginal relevance; see `mmr.select`."""
+
+    relevance_weight: float
+    candidate_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One search. `mode` None: hybrid when there is a vector and text, otherwise what there is."""
+    """One search. `mode` None: hybrid when there is a vector and text, otherwise what there is.
+
+    With a `group_size`, `top_k` counts documents and it bounds the chunks of each.
+    """
 
     mode: SearchMode | None = None
     vector: Vector | None = None
@@ -142,6 +158,9 @@ class Query:
     top_k: int = 10
     filter: Filter | None = None
     fusion: Fusion = ReciprocalRank()
+    min_score: float | None = None
+    mmr: Mmr | None = None
+    group_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

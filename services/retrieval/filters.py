@@ -12,6 +12,7 @@ from retrieval.limits import (
     MAX_FILTER_LIST,
     MAX_FILTER_PARTS,
     MAX_FILTER_VALUES,
+    MAX_PREFIX_BYTES,
 )
 
 Scalar = str | float | bool
@@ -36,6 +37,14 @@ class Between:
     gt: float | None = None
     lte: float | None = None
     lt: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The field is a string that begins with `prefix`."""
+
+    field: str
+    prefix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ class Not:
     part: "Filter"
 
 
-Condition = AnyOf | Between | Exists
+Condition = AnyOf | Between | Prefix | Exists
 Filter = Condition | All | Any | Not
 
 
@@ -119,5 +128,8 @@ def _check_condition(condition: Condition, path: str) -> None:
                 raise InvalidInput(f"{path}.range", "at least one bound must be set")
             if not all(map(math.isfinite, bounds)):
                 raise InvalidInput(f"{path}.range", "bounds must be finite")
+        case Prefix(_, prefix):
+            if not 1 <= len(prefix.encode()) <= MAX_PREFIX_BYTES:
+                raise InvalidInput(f"{path}.prefix", f"must be 1 to {MAX_PREFIX_BYTES} bytes")
         case Exists():
             pass

@@ -20,10 +20,16 @@ DEFAULT_TOP_K = 10
 MAX_QUERIES = 256
 MAX_RRF_K = 1000
 DEFAULT_RRF_K = 60
+MAX_MMR_CANDIDATES = 1000
+MAX_GROUP_SIZE = 100
+# Candidates of each ranking, where more are needed than are returned.
+MIN_CANDIDATES = 100
+CANDIDATE_FACTOR = 4
 MAX_FILTER_DEPTH = 8
 MAX_FILTER_PARTS = 256
 MAX_FILTER_LIST = 64
 MAX_ANY_OF = 1024
+MAX_PREFIX_BYTES = 1024
 # All `any_of` values of one filter together: each is a bound parameter, and SQLite takes 32766 of them.
 MAX_FILTER_VALUES = 16_384
 MAX_FINDINGS = 100

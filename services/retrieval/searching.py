@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from serving.errors import FailedPrecondition, InvalidInput, NotFound
 
-from retrieval import fusion
+from retrieval import fusion, limits
 from retrieval.domain import (
     Answer,
     Collection,
+    DistributionBased,
     Hit,
     Ids,
     Plan,
@@ -23,18 +24,17 @@ from retrieval.domain import (
 from retrieval.index.set import IndexSet
 from retrieval.lexical import match_expression
 from retrieval.metrics import StoreMetrics
+from retrieval.selecting import first_depth, lacks_documents, select
 from retrieval.store.base import Store
 from retrieval.store.reader import Reader
 from retrieval.validation import check_vector
 
-# Candidates of each ranking that a hybrid search fuses.
-_MIN_DEPTH = 100
-_DEPTH_FACTOR = 4
 # Ties with the last candidate are followed this far, so that equal scores are cut by chunk id.
 _MAX_TIES = 4096
 _SLACK = 32
 
 _Candidates = tuple[Ids, Scores]
+_Found = tuple[tuple[Hit, ...], Plan, Collection, int]
 _NONE: _Candidates = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))
 
 
@@ -64,14 +64,23 @@ class Searcher:
         """
         started = time.perf_counter()
         mode = resolve_mode(query, field)
+        depth = first_depth(query, mode)
+        while (found := self._attempt(target, query, mode, depth, field)) is None:
+            depth *= limits.CANDIDATE_FACTOR
+        hits, plan, collection, lsn = found
+        seconds = time.perf_counter() - started
+        self._metrics.search_seconds.labels(mode.value).observe(seconds)
+        return Answer(hits, lsn, plan, seconds), collection
+
+    def _attempt(
+        self, target: Target, query: Query, mode: SearchMode, depth: int, field: str
+    ) -> _Found | None:
+        """Search with so many candidates of each ranking, in one view; None when more of them are needed."""
         with contextlib.ExitStack() as view:
             with self._indexes.lock.shared():  # no commit between opening the view and searching the index
                 reader = view.enter_context(self._store.reading())
                 collection = _resolve(reader, target)
                 allowed = reader.matching_chunks(collection.id, query.filter) if query.filter else None
-                depth = query.top_k
-                if mode is SearchMode.HYBRID:
-                    depth = max(_MIN_DEPTH, _DEPTH_FACTOR * query.top_k)
                 dense = _NONE
                 if mode is not SearchMode.LEXICAL:
                     dense = self._dense(collection, query, depth, allowed, f"{field}.vector")
@@ -82,7 +91,9 @@ class Searcher:
             dense_ranks = _rank(dense, names, depth)
             lexical_ranks = _rank(lexical, names, depth)
             scores = _fuse(query, mode, dense_ranks, lexical_ranks)
-            best = fusion.order(scores)[: query.top_k]
+            best = select(query, mode, scores, numbers, reader, collection.spec.dimension)
+            if lacks_documents(query, mode, scores, best) and depth in (len(dense_ranks), len(lexical_ranks)):
+                return None
             passages = reader.passages(np.array([numbers[name] for name in best], dtype=np.int64))
         hits = tuple(
             Hit(passages[numbers[name]], scores[name], dense_ranks.get(name), lexical_ranks.get(name))
@@ -96,9 +107,7 @@ class Searcher:
             dense_candidate_count=len(dense_ranks),
             lexical_candidate_count=len(lexical_ranks),
         )
-        seconds = time.perf_counter() - started
-        self._metrics.search_seconds.labels(mode.value).observe(seconds)
-        return Answer(hits, reader.lsn, plan, seconds), collection
+        return hits, plan, collection, reader.lsn
 
     def _dense(
         self, collection: Collection, query: Query, depth: int, allowed: Ids | None, field: str
@@ -176,6 +185,8 @@ def _fuse(
     if isinstance(query.fusion, ReciprocalRank):
         return fusion.reciprocal_rank([list(dense), list(lexical)], query.fusion.k)
     scores = [{name: ranked.score for name, ranked in ranking.items()} for ranking in (dense, lexical)]
+    if isinstance(query.fusion, DistributionBased):
+        return fusion.distribution_based(scores)
     return fusion.weighted(scores, [query.fusion.dense, query.fusion.lexical])
 
 

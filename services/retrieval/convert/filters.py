@@ -70,6 +70,8 @@ def _condition(message: filter_pb2.Condition, path: str) -> Filter:
                     for name in ("gte", "gt", "lte", "lt")
                 ),
             )
+        case "prefix":
+            return filters.Prefix(field, message.prefix)
         case "exists":
             return filters.Exists(field, message.exists)
     raise InvalidInput(f"{path}.test", "must be set")

@@ -8,7 +8,18 @@ from serving.errors import InvalidInput
 
 from retrieval import limits
 from retrieval.convert.filters import dict_to_struct, filter_from_proto
-from retrieval.domain import Answer, Fusion, Hit, Plan, Query, ReciprocalRank, SearchMode, Weighted
+from retrieval.domain import (
+    Answer,
+    DistributionBased,
+    Fusion,
+    Hit,
+    Mmr,
+    Plan,
+    Query,
+    ReciprocalRank,
+    SearchMode,
+    Weighted,
+)
 from retrieval.searching import Target
 from retrieval.validation import check_bytes
 
@@ -60,7 +71,47 @@ def _query(message: search_pb2.Query, path: str) -> Query:
         top_k=top_k,
         filter=filter_from_proto(message.filter, f"{path}.filter") if message.HasField("filter") else None,
         fusion=_fusion(message, f"{path}.fusion"),
+        min_score=_min_score(message, f"{path}.min_score"),
+        mmr=_mmr(message, top_k, f"{path}.mmr"),
+        group_size=_group_size(message, top_k, f"{path}.group_by_document"),
     )
+
+
+def _min_score(message: search_pb2.Query, path: str) -> float | None:
+    if not message.HasField("min_score"):
+        return None
+    if not math.isfinite(message.min_score):
+        raise InvalidInput(path, "must be finite")
+    return message.min_score
+
+
+def _mmr(message: search_pb2.Query, top_k: int, path: str) -> Mmr | None:
+    if not message.HasField("mmr"):
+        return None
+    weight = message.mmr.relevance_weight if message.mmr.HasField("relevance_weight") else 0.5
+    if not 0 <= weight <= 1:
+        raise InvalidInput(f"{path}.relevance_weight", "must be 0 to 1")
+    most = limits.MAX_MMR_CANDIDATES
+    count = min(most, max(limits.MIN_CANDIDATES, limits.CANDIDATE_FACTOR * top_k))
+    if message.mmr.HasField("candidate_count"):
+        count = message.mmr.candidate_count
+    if not top_k <= count <= most:
+        raise InvalidInput(f"{path}.candidate_count", f"must be top_k to {most}")
+    return Mmr(weight, count)
+
+
+def _group_size(message: search_pb2.Query, top_k: int, path: str) -> int | None:
+    if not message.HasField("group_by_document"):
+        return None
+    if message.HasField("mmr"):
+        raise InvalidInput(path, "cannot be combined with mmr")
+    group = message.group_by_document
+    size = group.group_size if group.HasField("group_size") else 1
+    if not 1 <= size <= limits.MAX_GROUP_SIZE:
+        raise InvalidInput(f"{path}.group_size", f"must be 1 to {limits.MAX_GROUP_SIZE}")
+    if top_k * size > limits.MAX_TOP_K:
+        raise InvalidInput(f"{path}.group_size", f"times top_k must be at most {limits.MAX_TOP_K}")
+    return size
 
 
 def _fusion(message: search_pb2.Query, path: str) -> Fusion:
@@ -82,6 +133,8 @@ def _fusion(message: search_pb2.Query, path: str) -> Fusion:
             if weights.dense_weight == weights.lexical_weight == 0:
                 raise InvalidInput(f"{path}.weighted.dense_weight", "both weights are 0")
             return Weighted(weights.dense_weight, weights.lexical_weight)
+        case "dbsf":
+            return DistributionBased()
     raise InvalidInput(f"{path}.method", "must be set")
 
 

@@ -40,6 +40,9 @@ class Reader(Protocol):
     def passages(self, chunks: Ids) -> dict[int, Passage]:
         """Return what is stored about chunks; unknown ones are absent."""
 
+    def chunk_vectors(self, chunks: Ids) -> dict[int, Vector]:
+        """Return the vectors of chunks, each (dimension,); those without one are absent."""
+
     def vectors(self, collection: int) -> Iterator[tuple[Ids, Vector]]:
         """Yield a collection's vectors in blocks of ascending ids; raises DataLoss on one of a wrong size."""
 

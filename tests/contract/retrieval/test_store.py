@@ -219,6 +219,18 @@ def test_bm25_counts_over_one_collection_alone(store: Store, books: Collection) 
     assert before[1][0] > 0
 
 
+def test_vectors_of_chunks(store: Store, books: Collection) -> None:
+    store.upsert(books, [document("a", "one", "three"), Document("b", chunks=(Chunk("x"),))], None).result(10)
+    with store.reading() as reader:
+        ids, _ = reader.lexical(books.id, match_expression("one three x"), None, 10)
+        vectors = reader.chunk_vectors(np.append(ids, 999))
+        names = reader.chunk_names(ids)
+    assert {names[number]: vector.tolist() for number, vector in vectors.items()} == {
+        "a#0": [0, 3],
+        "a#1": [1, 5],
+    }
+
+
 def test_a_reader_sees_one_point_in_time(store: Store, books: Collection) -> None:
     with store.reading() as reader:
         lsn = reader.lsn

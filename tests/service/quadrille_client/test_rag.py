@@ -123,6 +123,24 @@ def test_a_text_is_embedded_and_the_stamp_goes_along(call, search):
     assert (result.lsn, result.plan) == (4, {"dense": "flat"})
 
 
+def test_a_searchs_options_are_those_of_the_contract(call, search):
+    weights = {"dense_weight": 0.7, "lexical_weight": 0.3}
+    options = {"min_score": 0.5, "mmr": 0.25, "mmr_candidates": 50, "fusion": {"weighted": weights}}
+    call(lambda c: c.search("docs", vector=[1.0], stamp="m@1", **options))
+    call(lambda c: c.search("docs", vector=[1.0], group_size=2, fusion={"rrf": {"k": 2}}))
+    found = call(lambda c: c.search("docs", vector=[1.0]))
+    assert found.by_document() == {"d": found.hits}
+    one, two, _ = search.requests
+    assert (one.embedding_model, one.query.min_score) == ("m@1", 0.5)
+    assert (one.query.mmr.relevance_weight, one.query.mmr.candidate_count) == (0.25, 50)
+    assert (one.query.fusion.weighted.dense_weight, one.query.HasField("group_by_document")) == (0.7, False)
+    assert (two.query.group_by_document.group_size, two.query.fusion.rrf.k) == (2, 2)
+    assert not two.query.HasField("mmr")
+    assert not two.query.HasField("min_score")
+    with pytest.raises(ValueError, match="not a fusion"):
+        call(lambda c: c.search("docs", vector=[1.0], fusion={"sum": {}}))
+
+
 def test_words_and_vectors_are_not_embedded(call, search, calls):
     call(lambda c: c.search("docs", "sky", mode="lexical"))
     call(lambda c: c.search("docs", vector=[3.0]))

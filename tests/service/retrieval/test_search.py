@@ -88,6 +88,64 @@ async def test_weights_decide(client: Any) -> None:
     assert (await client.search(fusion(0, 2))).hits[0].score == 2.0
 
 
+async def test_distributions_decide(client: Any) -> None:
+    query = {"vector": [0, 1], "text": "quick", "fusion": {"dbsf": {}}}
+    scores = [hit.score for hit in (await client.search(query)).hits]
+    assert scores == sorted(scores, reverse=True)
+    assert 1 < scores[0] < 2
+
+
+async def test_hits_below_the_threshold_are_left_out(client: Any) -> None:
+    assert ids(await client.search({"vector": [1, 0], "minScore": 0.99})) == ["fox#0", "fox#1"]
+    assert ids(await client.search({"vector": [1, 0], "minScore": 1.5})) == []
+    hybrid = {"vector": [0, 1], "text": "quick", "minScore": 1 / 61 + 1 / 62}
+    assert ids(await client.search(hybrid)) == ["car#0"]
+
+
+async def test_prefixes(client: Any) -> None:
+    for prefix, expected in (("an", {"fox"}), ("thing", {"car"}), ("An", set()), ("animals", set())):
+        where = {"condition": {"field": "kind", "prefix": prefix}}
+        response = await client.search({"vector": [0, 1], "filter": where})
+        assert {hit.document_id for hit in response.hits} == expected
+
+
+async def test_mmr_reads_the_stored_vectors(client: Any) -> None:
+    query = {"vector": [1, 0.05], "topK": 3}
+    assert ids(await client.search(query)) == ["fox#0", "fox#1", "car#0"]
+    varied = await client.search({**query, "mmr": {"relevanceWeight": 0.4}}, explain=True)
+    assert ids(varied)[0] == "fox#0"
+    assert "fox#1" not in ids(varied)
+    assert varied.hits[0].score > 0.9
+    assert ids(await client.search({**query, "mmr": {"relevanceWeight": 1}})) == ["fox#0", "fox#1", "car#0"]
+    few = await client.search({**query, "mmr": {"relevanceWeight": 0, "candidateCount": 3}}, explain=True)
+    assert sorted(ids(few)) == ["car#0", "fox#0", "fox#1"]
+    assert few.plan.dense_candidate_count == 3
+
+
+async def test_mmr_of_words_takes_chunks_without_vectors_for_new(client: Any) -> None:
+    await client.put({"id": "twin", "chunks": [{"text": "fox fox fox", "vector": [1, 0]}]})
+    query = {"text": "fox", "topK": 2, "mmr": {"relevanceWeight": 0.2}}
+    assert ids(await client.search(query)) == ["twin#0", "word#0"]
+
+
+async def test_groups_take_the_documents_that_a_long_one_would_hide(client: Any) -> None:
+    near = [{"text": f"part {i}", "vector": [1, i / 10000]} for i in range(450)]
+    await client.put(
+        {"id": "long", "chunks": near}, {"id": "next", "chunks": [{"text": "x", "vector": [1, 1]}]}
+    )
+    query = {"vector": [1, 0], "topK": 4}
+    one = await client.search({**query, "groupByDocument": {}})
+    assert ids(one) == ["fox#0", "long#0", "next#0", "car#0"]
+    two = await client.search({**query, "groupByDocument": {"groupSize": 2}})
+    assert ids(two) == ["fox#0", "fox#1", "long#0", "long#1", "next#0", "car#0"]
+    high = await client.search({**query, "groupByDocument": {}, "minScore": 0.5})
+    assert ids(high) == ["fox#0", "long#0", "next#0"]
+    words = {"text": "part quick", "topK": 3, "groupByDocument": {}}
+    assert sorted(hit.document_id for hit in (await client.search(words)).hits) == ["car", "fox", "long"]
+    both = {**query, "text": "part quick", "topK": 5, "groupByDocument": {}}
+    assert len({hit.document_id for hit in (await client.search(both)).hits}) == 5
+
+
 async def test_filters_restrict_both_rankings(client: Any) -> None:
     for query in ({"vector": [0, 1]}, {"text": "quick car dogs"}, {"vector": [0, 1], "text": "quick car"}):
         response = await client.search({**query, "filter": ANIMALS}, explain=True)
@@ -160,6 +218,22 @@ async def test_vectors_of_another_model_are_refused(client: Any) -> None:
         ({"text": "x", "topK": 1_000_000_000}, "query.top_k"),
         ({"text": "x", "filter": {}}, "query.filter.kind"),
         ({"text": "x", "fusion": {}}, "query.fusion.method"),
+        ({"text": "x", "minScore": "NaN"}, "query.min_score"),
+        ({"text": "x", "mmr": {"relevanceWeight": 1.1}}, "query.mmr.relevance_weight"),
+        ({"text": "x", "mmr": {"relevanceWeight": "NaN"}}, "query.mmr.relevance_weight"),
+        ({"text": "x", "mmr": {"candidateCount": 9}}, "query.mmr.candidate_count"),
+        ({"text": "x", "mmr": {"candidateCount": 1001}}, "query.mmr.candidate_count"),
+        ({"text": "x", "groupByDocument": {"groupSize": 0}}, "query.group_by_document.group_size"),
+        ({"text": "x", "groupByDocument": {"groupSize": 101}}, "query.group_by_document.group_size"),
+        (
+            {"text": "x", "topK": 501, "groupByDocument": {"groupSize": 2}},
+            "query.group_by_document.group_size",
+        ),
+        ({"text": "x", "mmr": {}, "groupByDocument": {}}, "query.group_by_document"),
+        (
+            {"text": "x", "filter": {"condition": {"field": "a", "prefix": ""}}},
+            "query.filter.condition.prefix",
+        ),
         ({"text": "x", "fusion": {"rrf": {"k": 0}}}, "query.fusion.rrf.k"),
         ({"text": "x", "fusion": {"rrf": {"k": 1001}}}, "query.fusion.rrf.k"),
         ({"text": "x", "fusion": {"weighted": {}}}, "query.fusion.weighted.dense_weight"),

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retrieval.filters import All, Any, AnyOf, Between, Exists, Filter, Not, check_field, check_filter
+from retrieval.filters import All, Any, AnyOf, Between, Exists, Filter, Not, Prefix, check_field, check_filter
 from serving.errors import InvalidInput
 
 
@@ -70,6 +70,8 @@ def test_values_are_bounded_over_the_whole_filter() -> None:
         (Between("a", gte=float("nan")), "f.condition.range"),
         (Between("a", lt=float("inf")), "f.condition.range"),
         (AnyOf("a", (float("nan"),)), "f.condition"),
+        (Prefix("a", ""), "f.condition.prefix"),
+        (Prefix("a", "é" * 513), "f.condition.prefix"),
     ],
 )
 def test_the_part_at_fault_is_named(where: Filter, field: str) -> None:

@@ -39,5 +39,31 @@ def test_weighted_stays_between_zero_and_the_weights(
         assert 0 <= score <= sum(weights) * (1 + 1e-12)
 
 
+def test_distribution_based_scales_by_mean_and_deviation() -> None:
+    scores = fusion.distribution_based([{"a": 3.0, "b": 1.0}, {"b": 9.0}, {}])
+    assert scores == pytest.approx({"a": 0.5 + 1 / 6, "b": 0.5 - 1 / 6 + 0.5})
+
+
+def test_distribution_based_holds_outliers_to_one() -> None:
+    scores = fusion.distribution_based([{"far": 1e6} | {str(i): 0.0 for i in range(50)}])
+    assert scores["far"] == 1.0
+    assert scores["0"] == pytest.approx(0.5, abs=0.03)
+
+
+@given(
+    st.dictionaries(IDS, st.integers(-1000, 1000).map(float), min_size=1, max_size=8),
+    st.integers(1, 100),
+    st.integers(-1000, 1000),
+)
+def test_distribution_based_ignores_a_rankings_unit(
+    ranking: dict[str, float], factor: int, offset: int
+) -> None:
+    changed = {chunk: score * factor + offset for chunk, score in ranking.items()}
+    scores = fusion.distribution_based([ranking])
+    assert fusion.distribution_based([changed]) == pytest.approx(scores)
+    assert all(0 <= score <= 1 for score in scores.values())
+    assert sorted(scores, key=lambda c: scores[c]) == sorted(ranking, key=lambda c: ranking[c])
+
+
 def test_order_breaks_ties_by_id() -> None:
     assert fusion.order({"b": 1.0, "a": 1.0, "c": 2.0}) == ["c", "a", "b"]

@@ -32,24 +32,20 @@ class RagCalls(TextCalls):
         *,
         vector: Sequence[float] = (),
         mode: retrieval_types.SearchMode | None = None,
-        top_k: int | None = None,
-        filter: retrieval_types.Filter | None = None,
         min_lsn: int | None = None,
         explain: bool = False,
         embedding_model: str = "",
+        stamp: str = "",
+        **options: Unpack[retrieval_types.SearchOptions],
     ) -> retrieval_types.SearchResult:
-        """Find chunks. Unless the mode is lexical, a text without a vector is embedded at this address."""
-        stamp = ""
+        """Find chunks. Unless the mode is lexical, a text without a vector is embedded at this address.
+
+        `embedding_model` names the model that does it; `stamp` is that of the model that made `vector`.
+        """
         if text and not vector and mode != "lexical":
             embedded = self.embed(text, model=embedding_model)
             vector, stamp = embedded.vectors[0], embedded.model_stamp
-        query = search_pb2.Query(
-            mode=retrieval.mode(mode),
-            vector=vector,
-            text=text,
-            top_k=top_k,
-            filter=retrieval.filter_to_pb(filter),
-        )
+        query = retrieval.query(vector, text, mode, options)
         request = search_pb2.SearchRequest(
             collection=collection, query=query, min_lsn=min_lsn, explain=explain, embedding_model=stamp
         )

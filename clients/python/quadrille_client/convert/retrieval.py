@@ -1,6 +1,6 @@
 """Retrieval messages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -99,6 +99,8 @@ def _condition(condition: types.Filter) -> filter_pb2.Condition:
         )
     if test == "range":
         return filter_pb2.Condition(field=field, range=filter_pb2.Range(**operand))
+    if test == "prefix":
+        return filter_pb2.Condition(field=field, prefix=operand)
     if test == "exists":
         return filter_pb2.Condition(field=field, exists=operand)
     raise ValueError(f"not a test of a filter: {test!r}")
@@ -107,6 +109,35 @@ def _condition(condition: types.Filter) -> filter_pb2.Condition:
 def mode(name: types.SearchMode | None) -> Any:
     """What ranks the chunks."""
     return value(search_pb2.SearchMode, name, "mode")
+
+
+def query(
+    vector: Sequence[float],
+    text: str,
+    mode_name: types.SearchMode | None,
+    options: types.SearchOptions,
+) -> search_pb2.Query:
+    """A query; what the options leave out stays absent. Raises ValueError for a fusion that is none."""
+    message = search_pb2.Query(
+        mode=mode(mode_name),
+        vector=vector,
+        text=text,
+        top_k=options.get("top_k"),
+        filter=filter_to_pb(options.get("filter")),
+        min_score=options.get("min_score"),
+    )
+    if (fusion := options.get("fusion")) is not None:
+        try:
+            json_format.ParseDict(dict(fusion), message.fusion)
+        except json_format.ParseError as error:
+            raise ValueError(f"not a fusion: {error}") from error
+    if (weight := options.get("mmr")) is not None:
+        message.mmr.relevance_weight = weight
+    if (candidates := options.get("mmr_candidates")) is not None:
+        message.mmr.candidate_count = candidates
+    if (size := options.get("group_size")) is not None:
+        message.group_by_document.group_size = size
+    return message
 
 
 def hit(message: search_pb2.Hit) -> types.Hit:

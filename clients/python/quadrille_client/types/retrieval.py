@@ -3,13 +3,32 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 Metric = Literal["cosine", "inner_product", "l2"]
 SearchMode = Literal["dense", "lexical", "hybrid"]
 # {"field": "lang", "equals": "en"} | {"field": "n", "range": {"gte": 1}} | {"field": "a.b", "any_of": [1, 2]}
-# | {"field": "x", "exists": True} | {"all": [filter, …]} | {"any": [filter, …]} | {"not": filter}
+# | {"field": "x", "prefix": "ab"} | {"field": "x", "exists": True}
+# | {"all": [filter, …]} | {"any": [filter, …]} | {"not": filter}
 Filter = Mapping[str, Any]
+# {"rrf": {"k": 60}} | {"weighted": {"dense_weight": 0.7, "lexical_weight": 0.3}} | {"dbsf": {}}
+Fusion = Mapping[str, Any]
+
+
+class SearchOptions(TypedDict, total=False):
+    """What a search may be told besides its query; what is left out takes the server's default.
+
+    `mmr` is the weight of relevance against variety, 0 to 1. `group_size` makes `top_k` count documents and
+    bounds the chunks of each.
+    """
+
+    top_k: int | None
+    filter: Filter | None
+    fusion: Fusion | None
+    min_score: float | None
+    mmr: float | None
+    mmr_candidates: int | None
+    group_size: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +135,8 @@ class SearchResult:
     lsn: int
     search_ms: float
     plan: Mapping[str, Any] | None
+
+    def by_document(self) -> dict[str, tuple[Hit, ...]]:
+        """Hits by document id, documents in the order of their first hit."""
+        ids = dict.fromkeys(hit.document_id for hit in self.hits)
+        return {id: tuple(hit for hit in self.hits if hit.document_id == id) for id in ids}

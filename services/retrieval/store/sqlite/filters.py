@@ -2,8 +2,8 @@
 
 from typing import Any as AnyValue
 
-from retrieval.filters import All, Any, AnyOf, Between, Exists, Filter, Not
-from retrieval.store.sqlite.metadata import NUMBER, PRESENT, typed
+from retrieval.filters import All, Any, AnyOf, Between, Exists, Filter, Not, Prefix
+from retrieval.store.sqlite.metadata import NUMBER, PRESENT, TEXT, typed
 
 Sql = tuple[str, list[AnyValue]]
 
@@ -27,6 +27,8 @@ def compile_filter(where: Filter, collection: int) -> Sql:
             return _between(where, collection)
         case AnyOf():
             return _any_of(where, collection)
+        case Prefix(field, prefix):
+            return _prefix(field, prefix, collection)
 
 
 def _joined(operator: str, parts: tuple[Filter, ...], collection: int) -> Sql:
@@ -58,3 +60,20 @@ def _any_of(test: AnyOf, collection: int) -> Sql:
         tests.append(f"d.id IN ({_FIELD} AND value IN ({', '.join('?' * len(values))}))")
         parameters += [collection, test.field, kind, *values]
     return "(" + " OR ".join(tests) + ")", parameters
+
+
+def _prefix(field: str, prefix: str, collection: int) -> Sql:
+    parameters = [collection, field, TEXT, prefix]
+    # A string of the last character there is has no successor; then all that is not smaller begins with it.
+    if after := _successor(prefix):
+        return f"(d.id IN ({_FIELD} AND value >= ? AND value < ?))", [*parameters, after]
+    return f"(d.id IN ({_FIELD} AND value >= ?))", parameters
+
+
+def _successor(prefix: str) -> str:
+    """Return the least string that exceeds all that begin with `prefix`, by code points as SQLite compares."""
+    kept = prefix.rstrip("\U0010ffff")
+    if not kept:
+        return ""
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(0xE000 if following == 0xD800 else following)  # surrogates are no characters

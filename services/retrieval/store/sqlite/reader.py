@@ -132,6 +132,11 @@ class SqliteReader:
         """Return what is stored about chunks; unknown ones are absent."""
         return {row[0]: rows.passage(row) for row in self._by_chunk(rows.PASSAGE_COLUMNS, chunks)}
 
+    def chunk_vectors(self, chunks: Ids) -> dict[int, Vector]:
+        """Return the vectors of chunks; those without one are absent."""
+        found = self._by_number("SELECT chunk, vector FROM vectors WHERE chunk", chunks)
+        return {number: rows.blob_to_vector(blob) for number, blob in found}
+
     def vectors(self, collection: int) -> Iterator[tuple[Ids, Vector]]:
         """Yield a collection's vectors in blocks of ascending ids; raises DataLoss on one of a wrong size."""
         (dimension,) = self._connection.execute(
@@ -180,14 +185,14 @@ class SqliteReader:
         )
 
     def _by_chunk(self, columns: str, chunks: Ids) -> Iterator[rows.Row]:
+        tables = "chunks k JOIN documents d ON d.id = k.document"
+        return self._by_number(f"SELECT {columns} FROM {tables} WHERE k.id", chunks)
+
+    def _by_number(self, query: str, chunks: Ids) -> Iterator[rows.Row]:
         numbers = [int(chunk) for chunk in chunks]
         for start in range(0, len(numbers), _ID_BLOCK):
             block = numbers[start : start + _ID_BLOCK]
-            yield from self._connection.execute(
-                f"SELECT {columns} FROM chunks k JOIN documents d ON d.id = k.document"
-                f" WHERE k.id IN ({', '.join('?' * len(block))})",
-                block,
-            )
+            yield from self._connection.execute(f"{query} IN ({', '.join('?' * len(block))})", block)
 
 
 def disk_bytes(path: Path) -> int:

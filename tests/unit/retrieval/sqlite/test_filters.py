@@ -7,12 +7,14 @@ from typing import Any as AnyValue
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from retrieval.filters import All, Any, AnyOf, Between, Exists, Filter, Not, check_filter
+from retrieval.filters import All, Any, AnyOf, Between, Exists, Filter, Not, Prefix, check_filter
 from retrieval.store.sqlite import metadata
 from retrieval.store.sqlite.filters import compile_filter
 from retrieval.store.sqlite.schema import migrate
 
-SCALARS = st.sampled_from(["x", "y", "", "1", 0.0, 1.0, -0.0, 0.1 + 0.2, 1e300, True, False])
+LAST = "\U0010ffff"  # the last character there is; \ud7ff and \ue000 are the ones around the surrogates
+STRINGS = ["x", "xy", "x\x00", "y", "1", "\ud7ff", "\ud7ffx", "\ue000", f"z{LAST}", f"z{LAST}{LAST}x", LAST]
+SCALARS = st.sampled_from([*STRINGS, "", 0.0, 1.0, -0.0, 0.1 + 0.2, 1e300, True, False])
 NAMES = st.sampled_from(["a", "b", "c-d"])
 KEYS = st.one_of(NAMES, st.sampled_from(["a.b", "", "é", "a b"]))
 VALUES = st.recursive(
@@ -28,6 +30,7 @@ CONDITIONS = (
     | st.builds(Between, FIELDS, BOUNDS, BOUNDS, BOUNDS, BOUNDS).filter(
         lambda b: any(x is not None for x in (b.gte, b.gt, b.lte, b.lt))
     )
+    | st.builds(Prefix, FIELDS, st.sampled_from(STRINGS))
     | st.builds(Exists, FIELDS, st.booleans())
 )
 FILTERS = st.recursive(
@@ -74,6 +77,8 @@ def holds(where: Filter, document: dict[str, AnyValue]) -> bool:
             return any(True for _ in found(document, field.split("."))) == present
         case AnyOf(field, values):
             return any(same(v, w) for v in found(document, field.split(".")) for w in values)
+        case Prefix(field, prefix):
+            return any(isinstance(v, str) and v.startswith(prefix) for v in found(document, field.split(".")))
         case Between(field, gte, gt, lte, lt):
             return any(
                 is_number(v)

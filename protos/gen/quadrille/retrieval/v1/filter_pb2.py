@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#quadrille/retrieval/v1/filter.proto\x12\x16quadrille.retrieval.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xdd\x01\n\x06\x46ilter\x12\x36\n\tcondition\x18\x01 \x01(\x0b\x32!.quadrille.retrieval.v1.ConditionH\x00\x12\x31\n\x03\x61ll\x18\x02 \x01(\x0b\x32\".quadrille.retrieval.v1.FilterListH\x00\x12\x31\n\x03\x61ny\x18\x03 \x01(\x0b\x32\".quadrille.retrieval.v1.FilterListH\x00\x12-\n\x03not\x18\x04 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.FilterH\x00\x42\x06\n\x04kind\"=\n\nFilterList\x12/\n\x07\x66ilters\x18\x01 \x03(\x0b\x32\x1e.quadrille.retrieval.v1.Filter\"\xbc\x01\n\tCondition\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12(\n\x06\x65quals\x18\x02 \x01(\x0b\x32\x16.google.protobuf.ValueH\x00\x12,\n\x06\x61ny_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.ListValueH\x00\x12.\n\x05range\x18\x04 \x01(\x0b\x32\x1d.quadrille.retrieval.v1.RangeH\x00\x12\x10\n\x06\x65xists\x18\x05 \x01(\x08H\x00\x42\x06\n\x04test\"k\n\x05Range\x12\x10\n\x03gte\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x02gt\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x03lte\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x0f\n\x02lt\x18\x04 \x01(\x01H\x03\x88\x01\x01\x42\x06\n\x04_gteB\x05\n\x03_gtB\x06\n\x04_lteB\x05\n\x03_ltb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#quadrille/retrieval/v1/filter.proto\x12\x16quadrille.retrieval.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xdd\x01\n\x06\x46ilter\x12\x36\n\tcondition\x18\x01 \x01(\x0b\x32!.quadrille.retrieval.v1.ConditionH\x00\x12\x31\n\x03\x61ll\x18\x02 \x01(\x0b\x32\".quadrille.retrieval.v1.FilterListH\x00\x12\x31\n\x03\x61ny\x18\x03 \x01(\x0b\x32\".quadrille.retrieval.v1.FilterListH\x00\x12-\n\x03not\x18\x04 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.FilterH\x00\x42\x06\n\x04kind\"=\n\nFilterList\x12/\n\x07\x66ilters\x18\x01 \x03(\x0b\x32\x1e.quadrille.retrieval.v1.Filter\"\xce\x01\n\tCondition\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12(\n\x06\x65quals\x18\x02 \x01(\x0b\x32\x16.google.protobuf.ValueH\x00\x12,\n\x06\x61ny_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.ListValueH\x00\x12.\n\x05range\x18\x04 \x01(\x0b\x32\x1d.quadrille.retrieval.v1.RangeH\x00\x12\x10\n\x06\x65xists\x18\x05 \x01(\x08H\x00\x12\x10\n\x06prefix\x18\x06 \x01(\tH\x00\x42\x06\n\x04test\"k\n\x05Range\x12\x10\n\x03gte\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x02gt\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x03lte\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x0f\n\x02lt\x18\x04 \x01(\x01H\x03\x88\x01\x01\x42\x06\n\x04_gteB\x05\n\x03_gtB\x06\n\x04_lteB\x05\n\x03_ltb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FILTERLIST']._serialized_start=317
   _globals['_FILTERLIST']._serialized_end=378
   _globals['_CONDITION']._serialized_start=381
-  _globals['_CONDITION']._serialized_end=569
-  _globals['_RANGE']._serialized_start=571
-  _globals['_RANGE']._serialized_end=678
+  _globals['_CONDITION']._serialized_end=587
+  _globals['_RANGE']._serialized_start=589
+  _globals['_RANGE']._serialized_end=696
 # @@protoc_insertion_point(module_scope)

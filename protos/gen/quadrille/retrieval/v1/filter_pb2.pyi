@@ -93,10 +93,13 @@ class Condition(_message.Message):
     ANY_OF_FIELD_NUMBER: _builtins.int
     RANGE_FIELD_NUMBER: _builtins.int
     EXISTS_FIELD_NUMBER: _builtins.int
+    PREFIX_FIELD_NUMBER: _builtins.int
     field: _builtins.str
     """The field: names joined by '.', each 1 to 64 of a-z, A-Z, 0-9, '_', '-'; at most 16 names. A list matches when one of its items does."""
     exists: _builtins.bool
     """The field is there (true) or not (false)."""
+    prefix: _builtins.str
+    """A string that begins with this, 1 to 1024 bytes; case counts."""
     @_builtins.property
     def equals(self) -> _struct_pb2.Value:
         """Equal to this string, number or bool."""
@@ -117,12 +120,13 @@ class Condition(_message.Message):
         any_of: _struct_pb2.ListValue | None = ...,
         range: Global___Range | None = ...,
         exists: _builtins.bool = ...,
+        prefix: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["any_of", b"any_of", "equals", b"equals", "exists", b"exists", "range", b"range", "test", b"test"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["any_of", b"any_of", "equals", b"equals", "exists", b"exists", "prefix", b"prefix", "range", b"range", "test", b"test"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["any_of", b"any_of", "equals", b"equals", "exists", b"exists", "field", b"field", "range", b"range", "test", b"test"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["any_of", b"any_of", "equals", b"equals", "exists", b"exists", "field", b"field", "prefix", b"prefix", "range", b"range", "test", b"test"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_test: _TypeAlias = _typing.Literal["equals", "any_of", "range", "exists"]  # noqa: Y015
+    _WhichOneofReturnType_test: _TypeAlias = _typing.Literal["equals", "any_of", "range", "exists", "prefix"]  # noqa: Y015
     _WhichOneofArgType_test: _TypeAlias = _typing.Literal["test", b"test"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_test) -> _WhichOneofReturnType_test | None: ...
 

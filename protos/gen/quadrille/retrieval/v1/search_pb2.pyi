@@ -61,12 +61,17 @@ class Query(_message.Message):
     TOP_K_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     FUSION_FIELD_NUMBER: _builtins.int
+    MIN_SCORE_FIELD_NUMBER: _builtins.int
+    MMR_FIELD_NUMBER: _builtins.int
+    GROUP_BY_DOCUMENT_FIELD_NUMBER: _builtins.int
     mode: Global___SearchMode.ValueType
     """What ranks the chunks."""
     text: _builtins.str
     """The query's words, at most 4096 bytes; plain words, no operators."""
     top_k: _builtins.int
     """Chunks to return at most, 1 to 1000. Default 10."""
+    min_score: _builtins.float
+    """Only chunks whose score (Hit.score, after fusion) is at least this, finite. Default: all."""
     @_builtins.property
     def vector(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """The query vector, of the collection's dimension, finite and, under cosine, not zero."""
@@ -79,6 +84,14 @@ class Query(_message.Message):
     def fusion(self) -> Global___Fusion:
         """How a hybrid search joins its two rankings. Absent: reciprocal rank fusion with k = 60."""
 
+    @_builtins.property
+    def mmr(self) -> Global___MaximalMarginalRelevance:
+        """Order the hits by maximal marginal relevance. Absent: by score."""
+
+    @_builtins.property
+    def group_by_document(self) -> Global___GroupByDocument:
+        """Let top_k count documents. Hits then come document by document, documents by their best chunk. Not together with mmr."""
+
     def __init__(
         self,
         *,
@@ -88,16 +101,87 @@ class Query(_message.Message):
         top_k: _builtins.int | None = ...,
         filter: _filter_pb2.Filter | None = ...,
         fusion: Global___Fusion | None = ...,
+        min_score: _builtins.float | None = ...,
+        mmr: Global___MaximalMarginalRelevance | None = ...,
+        group_by_document: Global___GroupByDocument | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_top_k", b"_top_k", "filter", b"filter", "fusion", b"fusion", "top_k", b"top_k"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "_top_k", b"_top_k", "filter", b"filter", "fusion", b"fusion", "group_by_document", b"group_by_document", "min_score", b"min_score", "mmr", b"mmr", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_top_k", b"_top_k", "filter", b"filter", "fusion", b"fusion", "mode", b"mode", "text", b"text", "top_k", b"top_k", "vector", b"vector"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "_top_k", b"_top_k", "filter", b"filter", "fusion", b"fusion", "group_by_document", b"group_by_document", "min_score", b"min_score", "mmr", b"mmr", "mode", b"mode", "text", b"text", "top_k", b"top_k", "vector", b"vector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__min_score: _TypeAlias = _typing.Literal["min_score"]  # noqa: Y015
+    _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
     _WhichOneofReturnType__top_k: _TypeAlias = _typing.Literal["top_k"]  # noqa: Y015
     _WhichOneofArgType__top_k: _TypeAlias = _typing.Literal["_top_k", b"_top_k"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_score) -> _WhichOneofReturnType__min_score | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_k) -> _WhichOneofReturnType__top_k | None: ...
 
 Global___Query: _TypeAlias = Query  # noqa: Y015
+
+@_typing.final
+class MaximalMarginalRelevance(_message.Message):
+    """MaximalMarginalRelevance trades relevance for variety: of the candidates, each next hit is the one with the greatest
+    w * relevance - (1 - w) * its greatest similarity to a hit before it (Carbonell and Goldstein, 1998). Similarity is the
+    cosine of the chunks' vectors; a chunk without a vector is similar to none. Relevance is the cosine with the query's
+    vector in a dense search, else the score, scaled to 0..1 over the candidates. Hit.score stays what it is without mmr.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELEVANCE_WEIGHT_FIELD_NUMBER: _builtins.int
+    CANDIDATE_COUNT_FIELD_NUMBER: _builtins.int
+    relevance_weight: _builtins.float
+    """w, 0 (variety alone) to 1 (relevance alone). Default 0.5."""
+    candidate_count: _builtins.int
+    """Candidates, the best by score, top_k to 1000. Default: 4 * top_k, at least 100 and at most 1000."""
+    def __init__(
+        self,
+        *,
+        relevance_weight: _builtins.float | None = ...,
+        candidate_count: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_candidate_count", b"_candidate_count", "_relevance_weight", b"_relevance_weight", "candidate_count", b"candidate_count", "relevance_weight", b"relevance_weight"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_candidate_count", b"_candidate_count", "_relevance_weight", b"_relevance_weight", "candidate_count", b"candidate_count", "relevance_weight", b"relevance_weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__candidate_count: _TypeAlias = _typing.Literal["candidate_count"]  # noqa: Y015
+    _WhichOneofArgType__candidate_count: _TypeAlias = _typing.Literal["_candidate_count", b"_candidate_count"]  # noqa: Y015
+    _WhichOneofReturnType__relevance_weight: _TypeAlias = _typing.Literal["relevance_weight"]  # noqa: Y015
+    _WhichOneofArgType__relevance_weight: _TypeAlias = _typing.Literal["_relevance_weight", b"_relevance_weight"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__candidate_count) -> _WhichOneofReturnType__candidate_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__relevance_weight) -> _WhichOneofReturnType__relevance_weight | None: ...
+
+Global___MaximalMarginalRelevance: _TypeAlias = MaximalMarginalRelevance  # noqa: Y015
+
+@_typing.final
+class GroupByDocument(_message.Message):
+    """GroupByDocument bounds what one document contributes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_SIZE_FIELD_NUMBER: _builtins.int
+    group_size: _builtins.int
+    """Chunks of a document at most, 1 to 100; top_k * group_size is at most 1000. They are taken from the search's
+    candidates, so a document may show fewer than it has. Default 1.
+    """
+    def __init__(
+        self,
+        *,
+        group_size: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_group_size", b"_group_size", "group_size", b"group_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_group_size", b"_group_size", "group_size", b"group_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__group_size: _TypeAlias = _typing.Literal["group_size"]  # noqa: Y015
+    _WhichOneofArgType__group_size: _TypeAlias = _typing.Literal["_group_size", b"_group_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__group_size) -> _WhichOneofReturnType__group_size | None: ...
+
+Global___GroupByDocument: _TypeAlias = GroupByDocument  # noqa: Y015
 
 @_typing.final
 class Fusion(_message.Message):
@@ -107,25 +191,31 @@ class Fusion(_message.Message):
 
     RRF_FIELD_NUMBER: _builtins.int
     WEIGHTED_FIELD_NUMBER: _builtins.int
+    DBSF_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def rrf(self) -> Global___ReciprocalRankFusion:
         """By ranks."""
 
     @_builtins.property
     def weighted(self) -> Global___WeightedFusion:
-        """By scores."""
+        """By scores, each scaled to the candidates' extremes."""
+
+    @_builtins.property
+    def dbsf(self) -> Global___DistributionBasedFusion:
+        """By scores, each scaled to the candidates' distribution."""
 
     def __init__(
         self,
         *,
         rrf: Global___ReciprocalRankFusion | None = ...,
         weighted: Global___WeightedFusion | None = ...,
+        dbsf: Global___DistributionBasedFusion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["method", b"method", "rrf", b"rrf", "weighted", b"weighted"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dbsf", b"dbsf", "method", b"method", "rrf", b"rrf", "weighted", b"weighted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["method", b"method", "rrf", b"rrf", "weighted", b"weighted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dbsf", b"dbsf", "method", b"method", "rrf", b"rrf", "weighted", b"weighted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_method: _TypeAlias = _typing.Literal["rrf", "weighted"]  # noqa: Y015
+    _WhichOneofReturnType_method: _TypeAlias = _typing.Literal["rrf", "weighted", "dbsf"]  # noqa: Y015
     _WhichOneofArgType_method: _TypeAlias = _typing.Literal["method", b"method"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_method) -> _WhichOneofReturnType_method | None: ...
 
@@ -180,6 +270,25 @@ class WeightedFusion(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WeightedFusion: _TypeAlias = WeightedFusion  # noqa: Y015
+
+@_typing.final
+class DistributionBasedFusion(_message.Message):
+    """DistributionBasedFusion scores a chunk by the sum of its two scores, each scaled so that its ranking's mean less three
+    standard deviations is 0 and its mean plus three is 1, and held between these (Mazzeschi, 2023).
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DistributionBasedFusion: _TypeAlias = DistributionBasedFusion  # noqa: Y015
 
 @_typing.final
 class SearchRequest(_message.Message):
