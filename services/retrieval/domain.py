@@ -14,6 +14,8 @@ from retrieval.filters import Filter
 Vector = NDArray[np.float32]
 Ids = NDArray[np.int64]
 Scores = NDArray[np.float64]
+# A set of places 0 … n-1: ceil(n / 8) bytes, place i is bit i % 8 (lowest first) of byte i // 8.
+Bitmap = NDArray[np.uint8]
 Metadata = dict[str, Any]
 
 
@@ -29,6 +31,14 @@ class IndexKind(Enum):
     """The structure that vectors are searched in."""
 
     FLAT = "flat"
+
+
+class Effort(Enum):
+    """How hard an approximate index looks; exact ones always find the best."""
+
+    DEFAULT = "default"
+    ACCURATE = "accurate"
+    EXACT = "exact"
 
 
 class SearchMode(Enum):

@@ -114,7 +114,8 @@ class Searcher:
     ) -> _Candidates:
         assert query.vector is not None
         vector = check_vector(query.vector, collection.spec, field)
-        return self._indexes.get(collection.id).search(vector, depth, allowed)
+        (found,) = self._indexes.get(collection.id).search(vector[None, :], depth, allowed)
+        return found
 
 
 def resolve_mode(query: Query, field: str) -> SearchMode:

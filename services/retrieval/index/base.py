@@ -1,8 +1,16 @@
-"""The port of a vector index. It is derived from the store and holds nothing of its own."""
+"""The ports of vector search: an index, and the kinds of sealed segment it may be made of. All is derived."""
 
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Protocol
 
-from retrieval.domain import CollectionSpec, Ids, Scores, Vector
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.domain import Bitmap, CollectionSpec, Effort, Ids, Scores, Vector
+
+# Ids of stored vectors → the vectors (n, dimension), in this order.
+Fetch = Callable[[Ids], Vector]
 
 
 class VectorIndex(Protocol):
@@ -20,18 +28,23 @@ class VectorIndex(Protocol):
     def remove(self, ids: Ids) -> None:
         """Remove ids; those it does not hold are passed over."""
 
-    def search(self, query: Vector, k: int, allowed: Ids | None = None) -> tuple[Ids, Scores]:
-        """Return the k best ids and their scores, best first, and after them those that tie with the k-th.
+    def search(
+        self,
+        queries: Vector,
+        k: int,
+        allowed: Ids | None = None,
+        effort: Effort = Effort.DEFAULT,
+        fetch: Fetch | None = None,
+    ) -> list[tuple[Ids, Scores]]:
+        """Return for each query the k best ids and their scores, best first, then those that tie with the k-th.
 
-        `query` is (dimension,); `allowed` restricts the search to these ids. Higher scores are better.
-        Fewer than k come back only when fewer exist.
+        `queries` is (n, dimension); `allowed` (ascending) restricts the search to these ids. Higher scores are
+        better; they are exact. Fewer than k come back only when fewer exist. `fetch` reads the stored vectors,
+        in the view that the search belongs to; indexes that keep no exact vectors need it.
         """
 
-    def ids(self) -> Ids:
-        """Return all ids, ascending."""
-
-    def vectors(self, start: int, stop: int) -> Vector:
-        """Return the vectors at these places of `ids()`, (stop - start, dimension)."""
+    def mismatch(self, stored: Iterable[tuple[Ids, Vector]]) -> str | None:
+        """Compare with the stored vectors, in blocks of ascending ids; return what differs, None when nothing."""
 
 
 class IndexFactory(Protocol):
@@ -39,3 +52,44 @@ class IndexFactory(Protocol):
 
     def __call__(self, spec: CollectionSpec) -> VectorIndex:
         """Make it."""
+
+
+class Sealed(Protocol):
+    """An index that never changes. A slot is a vector's place among those it was built from, from 0."""
+
+    @property
+    def ntotal(self) -> int:
+        """Number of vectors."""
+
+    @property
+    def dimension(self) -> int:
+        """Their dimension."""
+
+    @property
+    def nbytes(self) -> int:
+        """Size in memory, in bytes."""
+
+    def search(
+        self, queries: Vector, k: int, allowed: Bitmap | None, effort: Effort
+    ) -> tuple[NDArray[np.float32], Ids]:
+        """Return FAISS distances and slots, both (n, at least min(k, allowed)), best first.
+
+        `queries` is (n, dimension), `allowed` a set of slots. Slots are -1 only where fewer are allowed.
+        Distances may be approximate: callers score the slots anew. Threads may search side by side.
+        """
+
+    def vectors(self, slots: Ids) -> Vector | None:
+        """Return the very vectors it was built from (n, dimension), None from a kind that keeps none."""
+
+    def write(self, path: Path) -> None:
+        """Write it to a new file; making that durable is the caller's part."""
+
+
+class SegmentKind(Protocol):
+    """Makes the sealed segments of one collection, whose settings it was made with."""
+
+    def build(self, vectors: Vector) -> Sealed:
+        """Build a segment of vectors (n, dimension), n ≥ 1. Runs off the serving path, for minutes maybe."""
+
+    def read(self, path: Path) -> Sealed:
+        """Read a file whose checksum was verified; raises ValueError when it holds another kind of index."""

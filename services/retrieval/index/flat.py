@@ -1,13 +1,14 @@
 """Exact search: a FAISS flat index, with ids and filters kept beside it."""
 
+from collections.abc import Iterable
+
 import faiss
 import numpy as np
 
-from retrieval.domain import CollectionSpec, Ids, Metric, Scores, Vector
-
-# Ties with the k-th result are followed this far; beyond, the lower ids win.
-_MAX_TIES = 4096
-_SLACK = 32
+from retrieval.domain import CollectionSpec, Effort, Ids, Metric, Scores, Vector
+from retrieval.index import exact
+from retrieval.index.base import Fetch
+from retrieval.index.bitmap import to_bitmap
 
 
 class FlatIndex:
@@ -52,13 +53,20 @@ class FlatIndex:
         count = len(self)
         keep = np.ones(count, dtype=bool)
         keep[slots] = False
-        bitmap, selector = _selector(slots, count)
-        self._flat.remove_ids(selector)  # moves the rest up and keeps their order
-        del bitmap
+        bitmap = to_bitmap(slots, count)
+        self._flat.remove_ids(faiss.IDSelectorBitmap(bitmap))  # type: ignore[call-arg, arg-type]
+        del bitmap  # FAISS pointed into it, moved the rest up and kept their order
         self._ids = self._ids[:count][keep]
 
-    def search(self, query: Vector, k: int, allowed: Ids | None = None) -> tuple[Ids, Scores]:
-        """Return the k best ids and their scores, best first, and after them those that tie with the k-th.
+    def search(
+        self,
+        queries: Vector,
+        k: int,
+        allowed: Ids | None = None,
+        effort: Effort = Effort.EXACT,
+        fetch: Fetch | None = None,
+    ) -> list[tuple[Ids, Scores]]:
+        """Return for each query the k best ids and their scores, best first, then those that tie with the k-th.
 
         FAISS picks the candidates in float32. Their scores are then computed in float64, one by one, so equal
         vectors score equal wherever they lie and a restart changes nothing.
@@ -67,23 +75,24 @@ class FlatIndex:
         available = len(self) if slots is None else len(slots)
         k = min(k, available)
         if k == 0:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
-        bitmap, selector = (None, None) if slots is None else _selector(slots, len(self))
+            return [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))] * len(queries)
+        bitmap = None if slots is None else to_bitmap(slots, len(self))
+        selector = None if bitmap is None else faiss.IDSelectorBitmap(bitmap)  # type: ignore[call-arg, arg-type]
         parameters = None if selector is None else faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
-        wanted = min(k + _SLACK, available)
+        wanted = min(k + exact.SLACK, available)
         while True:
-            distances, found = self._flat.search(query[None, :], wanted, params=parameters)
-            gap = abs(float(distances[0, wanted - 1]) - float(distances[0, k - 1]))
-            tolerance = 1e-5 * max(1.0, abs(float(distances[0, k - 1])))
-            if gap > tolerance or wanted == available or wanted >= k + _MAX_TIES:
+            distances, found = self._flat.search(queries, wanted, params=parameters)
+            edge = distances[:, k - 1]
+            tied = np.abs(distances[:, wanted - 1] - edge) <= 1e-5 * np.maximum(1.0, np.abs(edge))
+            if not tied.any() or wanted == available or wanted >= k + exact.MAX_TIES:
                 break
-            wanted = min(2 * wanted, available, k + _MAX_TIES)
+            wanted = min(2 * wanted, available, k + exact.MAX_TIES)
         del bitmap
-        candidates = found[0][found[0] >= 0]
-        scores = self._score(query, candidates)
-        best = np.lexsort((self._ids[candidates], -scores))
-        best = best[scores[best] >= scores[best[k - 1]]]
-        return self._ids[candidates[best]], scores[best]
+        stored = self._view()
+        return [
+            exact.best(self._ids[row], exact.score(self._metric, query, stored[row]), k)
+            for query, row in zip(queries, (row[row >= 0] for row in found), strict=True)
+        ]
 
     def ids(self) -> Ids:
         """Return all ids, ascending."""
@@ -93,14 +102,17 @@ class FlatIndex:
         """Return the vectors at these places of `ids()`, (stop - start, dimension)."""
         return self._view()[start:stop].copy()
 
-    def _score(self, query: Vector, slots: Ids) -> Scores:
-        rows = self._view()[slots].astype(np.float64)
-        if self._metric is Metric.L2:
-            return np.asarray(-np.square(rows - query).sum(axis=1), dtype=np.float64)
-        scores = (rows * query.astype(np.float64)).sum(axis=1)
-        if self._metric is Metric.COSINE:
-            scores = scores.clip(-1.0, 1.0)
-        return np.asarray(scores, dtype=np.float64)
+    def mismatch(self, stored: Iterable[tuple[Ids, Vector]]) -> str | None:
+        """Compare with the stored vectors, bit by bit."""
+        place = 0
+        for ids, vectors in stored:
+            stop = place + len(ids)
+            if not np.array_equal(self.ids()[place:stop], ids):
+                return "holds other chunks than the database"
+            if not np.array_equal(self._view()[place:stop], vectors):
+                return "holds other vectors than the database"
+            place = stop
+        return None if place == len(self) else f"holds {len(self)} vectors, the database {place}"
 
     def _slots(self, ids: Ids) -> Ids:
         held = self.ids()
@@ -115,11 +127,3 @@ class FlatIndex:
             return np.empty((0, self._dimension), dtype=np.float32)
         flat = faiss.rev_swig_ptr(self._flat.get_xb(), len(self) * self._dimension)
         return np.asarray(flat, dtype=np.float32).reshape(-1, self._dimension)
-
-
-def _selector(slots: Ids, count: int) -> tuple[object, faiss.IDSelector]:
-    """Return a bitmap over `count` slots and the FAISS selector that points into it."""
-    bits = np.zeros(count, dtype=bool)
-    bits[slots] = True
-    bitmap = np.packbits(bits, bitorder="little")
-    return bitmap, faiss.IDSelectorBitmap(bitmap)  # type: ignore[call-arg, arg-type]

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import structlog
 from serving.errors import DataLoss, Unavailable
 
@@ -80,19 +79,8 @@ class IndexSet:
         index = self._indexes.get(collection.id)
         if index is None:
             return [_mismatch(collection, "the vector index is missing")]
-        ids, place = index.ids(), 0
-        for stored_ids, stored in reader.vectors(collection.id):
-            stop = place + len(stored_ids)
-            if not np.array_equal(ids[place:stop], stored_ids):
-                return [_mismatch(collection, "the vector index holds other chunks than the database")]
-            if not np.array_equal(index.vectors(place, stop), stored):
-                return [_mismatch(collection, "the vector index holds other vectors than the database")]
-            place = stop
-        if place != len(index):
-            return [
-                _mismatch(collection, f"the vector index holds {len(index)} vectors, the database {place}")
-            ]
-        return []
+        difference = index.mismatch(reader.vectors(collection.id))
+        return [_mismatch(collection, f"the vector index {difference}")] if difference else []
 
     def measure(self) -> tuple[int, int]:
         """Return the number of vectors and their bytes."""

@@ -42,7 +42,7 @@ def test_search_is_exact(make: Callable[[CollectionSpec], VectorIndex], metric: 
     for query in vectors(rng, 20, normal=metric is Metric.COSINE):
         truth = scores(metric, stored, query)
         best = np.argsort(-truth)[:10]
-        found, found_scores = index.search(query, 10)
+        ((found, found_scores),) = index.search(query[None, :], 10)
         assert found[:10].tolist() == ids[best].tolist()
         assert found_scores[:10] == pytest.approx(truth[best], abs=1e-12)
 
@@ -65,11 +65,14 @@ def test_any_history_searches_like_a_dict(
         index.remove(np.array(sorted(gone), dtype=np.int64))
         for number in gone:
             model.pop(number, None)
-    assert index.ids().tolist() == sorted(model)
-    assert index.vectors(0, len(index)).tolist() == [list(model[number]) for number in sorted(model)]
+    held = np.array(sorted(model), dtype=np.int64)
+    stored = np.array([model[number] for number in held.tolist()], dtype=np.float32).reshape(-1, 2)
+    assert len(index) == len(model)
+    assert index.mismatch([(held[:2], stored[:2]), (held[2:], stored[2:])]) is None
     allowed = data.draw(st.none() | st.lists(st.integers(0, next_id), max_size=8, unique=True).map(sorted))
     query, k = np.array([1.0, 0.25], dtype=np.float32), data.draw(st.integers(1, 6))
-    ids, got = index.search(query, k, None if allowed is None else np.array(allowed, dtype=np.int64))
+    restricted = None if allowed is None else np.array(allowed, dtype=np.int64)
+    ids, got = index.search(np.stack([-query, query]), k, restricted)[1]
     pairs = sorted(
         (-(x * 1.0 + y * 0.25), number)
         for number, (x, y) in model.items()
@@ -87,7 +90,7 @@ def test_equal_vectors_score_equal_wherever_they_lie(
     stored[::7] = stored[3]
     index = make(CollectionSpec("c", DIMENSION))
     index.add(np.arange(1000, dtype=np.int64), stored)
-    ids, got = index.search(stored[3], 5)
+    ((ids, got),) = index.search(stored[3:4], 5)
     assert len(set(got[:5].tolist())) == 1
     assert sorted(ids.tolist()) == sorted({3, *range(0, 1000, 7)})
 
@@ -106,9 +109,20 @@ def test_ids_must_ascend(make: Callable[[CollectionSpec], VectorIndex]) -> None:
 
 def test_an_empty_index_finds_nothing(make: Callable[[CollectionSpec], VectorIndex]) -> None:
     index = make(CollectionSpec("c", DIMENSION))
-    query: Vector = np.ones(DIMENSION, dtype=np.float32)
+    query: Vector = np.ones((1, DIMENSION), dtype=np.float32)
     nothing: Ids = np.empty(0, dtype=np.int64)
-    assert len(index.search(query, 3)[0]) == 0
-    index.add(np.array([1], dtype=np.int64), query[None, :])
-    assert len(index.search(query, 3, nothing)[0]) == 0
+    assert [len(ids) for ids, _ in index.search(query, 3)] == [0]
+    index.add(np.array([1], dtype=np.int64), query)
+    assert [len(ids) for ids, _ in index.search(query, 3, nothing)] == [0]
     assert index.nbytes == DIMENSION * 4
+
+
+def test_a_difference_to_what_is_stored_is_told(make: Callable[[CollectionSpec], VectorIndex]) -> None:
+    index = make(CollectionSpec("c", DIMENSION))
+    stored = vectors(np.random.default_rng(2), 3)
+    ids = np.array([1, 2, 3], dtype=np.int64)
+    index.add(ids, stored)
+    assert index.mismatch([(ids, stored)]) is None
+    assert "other chunks" in str(index.mismatch([(ids + 1, stored)]))
+    assert "other vectors" in str(index.mismatch([(ids, stored + 1)]))
+    assert "3 vectors" in str(index.mismatch([(ids[:2], stored[:2])]))
