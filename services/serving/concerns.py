@@ -1,9 +1,8 @@
 """What surrounds every call, outermost first: metrics, errors, drain and limits, tracing, identity."""
 
 import asyncio
-import contextlib
+import functools
 import time
-from collections.abc import AsyncIterator
 
 import grpc
 import structlog
@@ -12,10 +11,10 @@ from opentelemetry import trace
 from serving.auth import KeyStore, bearer, require, scope_of
 from serving.call import REQUEST_ID_KEY, TENANT_KEY, Call, enter_call
 from serving.errors import DeadlineUnreachable, Overloaded, QuadrilleError, Unavailable
-from serving.interceptor import Incoming
+from serving.interceptor import Incoming, Proceed, T
 from serving.metrics import RpcMetrics
 from serving.status import backend_trailers, code_of, trailers_of
-from serving.tracing import incoming_context
+from serving.tracing import incoming_context, names_a_trace
 
 log = structlog.get_logger(__name__)
 
@@ -24,16 +23,18 @@ class Metered:
     """Counts and times calls; what ended by cancellation is told apart from what ran out of time."""
 
     def __init__(self, metrics: RpcMetrics) -> None:
-        self._metrics = metrics
+        # Looked up once: methods and codes are few, and labels cost more than counting.
+        self._started = functools.cache(metrics.started.labels)
+        self._handled = functools.cache(metrics.handled.labels)
+        self._seconds = functools.cache(metrics.seconds.labels)
 
-    @contextlib.asynccontextmanager
-    async def __call__(self, incoming: Incoming) -> AsyncIterator[None]:
+    async def __call__(self, incoming: Incoming, proceed: Proceed[T]) -> T:
         """Observe one call."""
         method, started = incoming.method, time.monotonic()
-        self._metrics.started.labels(method).inc()
+        self._started(method).inc()
         code = "OK"
         try:
-            yield
+            return await proceed()
         except asyncio.CancelledError:
             late = incoming.deadline is not None and time.monotonic() >= incoming.deadline
             code = "DEADLINE_EXCEEDED" if late else "CANCELLED"
@@ -42,27 +43,28 @@ class Metered:
             code = _code_name(incoming.context.code())
             raise
         finally:
-            self._metrics.handled.labels(method, code).inc()
-            self._metrics.seconds.labels(method).observe(time.monotonic() - started)
+            self._handled(method, code).inc()
+            self._seconds(method).observe(time.monotonic() - started)
 
 
 class RichErrors:
     """Turns exceptions into google.rpc.Status; the text of an unexpected one never leaves the process."""
 
-    @contextlib.asynccontextmanager
-    async def __call__(self, incoming: Incoming) -> AsyncIterator[None]:
+    async def __call__(self, incoming: Incoming, proceed: Proceed[T]) -> T:
         """Translate what one call raises."""
         context = incoming.context
         # In the trailers, because initial metadata would commit the call and forbid gRPC a retry.
         context.set_trailing_metadata(((REQUEST_ID_KEY, incoming.request_id),))
         try:
-            yield
+            return await proceed()
         except QuadrilleError as error:
             await context.abort(code_of(error), error.message, trailers_of(error, incoming.request_id))
+            raise  # never: `abort` has raised
         except grpc.aio.AioRpcError as error:  # a backend's answer, passed on as it is
             await context.abort(
                 error.code(), error.details() or "", backend_trailers(error, incoming.request_id)
             )
+            raise
         except grpc.aio.AbortError:
             raise
         except Exception:
@@ -71,6 +73,7 @@ class RichErrors:
             await context.abort(
                 code_of(unexpected), unexpected.message, trailers_of(unexpected, incoming.request_id)
             )
+            raise
 
 
 class Admission:
@@ -84,8 +87,7 @@ class Admission:
         self._idle.set()
         self.draining = False
 
-    @contextlib.asynccontextmanager
-    async def __call__(self, incoming: Incoming) -> AsyncIterator[None]:
+    async def __call__(self, incoming: Incoming, proceed: Proceed[T]) -> T:
         """Admit one call, or raise Unavailable or Overloaded."""
         if self.draining:
             raise Unavailable("this server is shutting down")
@@ -99,7 +101,7 @@ class Admission:
         self._idle.clear()
         self._metrics.in_flight.set(self._running)
         try:
-            yield
+            return await proceed()
         finally:
             self._running -= 1
             self._metrics.in_flight.set(self._running)
@@ -119,11 +121,13 @@ class Traced:
     """A span a call, in the caller's trace when its metadata name one."""
 
     def __init__(self, provider: trace.TracerProvider) -> None:
+        self._exports = not isinstance(provider, trace.NoOpTracerProvider)
         self._tracer = provider.get_tracer("quadrille.serving")
 
-    @contextlib.asynccontextmanager
-    async def __call__(self, incoming: Incoming) -> AsyncIterator[None]:
+    async def __call__(self, incoming: Incoming, proceed: Proceed[T]) -> T:
         """Trace one call."""
+        if not (self._exports or names_a_trace(incoming.metadata)):
+            return await proceed()  # nothing to record, and nothing to carry on
         service, _, method = incoming.method.removeprefix("/").partition("/")
         attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
         with self._tracer.start_as_current_span(
@@ -133,7 +137,7 @@ class Traced:
             attributes=attributes,
         ) as span:
             try:
-                yield
+                return await proceed()
             except QuadrilleError as error:
                 span.set_attribute("error.type", error.reason)
                 raise
@@ -144,15 +148,15 @@ class Identified:
 
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
+        self._scope_of = functools.cache(scope_of)
 
-    @contextlib.asynccontextmanager
-    async def __call__(self, incoming: Incoming) -> AsyncIterator[None]:
+    async def __call__(self, incoming: Incoming, proceed: Proceed[T]) -> T:
         """Enter one call, or raise Unauthenticated or PermissionDenied."""
         metadata = incoming.metadata
         principal = self._keys.authenticate(bearer(metadata.get("authorization")), metadata.get(TENANT_KEY))
-        require(principal, scope_of(incoming.method))
+        require(principal, self._scope_of(incoming.method))
         enter_call(Call(incoming.method, incoming.request_id, principal, incoming.deadline))
-        yield
+        return await proceed()
 
 
 def _code_name(code: object) -> str:

@@ -1,18 +1,18 @@
-"""One interceptor for all four kinds of rpc: it runs a call inside a stack of context managers.
+"""One interceptor for all four kinds of rpc: it runs a call inside others that surround it.
 
-A concern (errors, metrics, auth …) is an async context manager around the call, so each is written once
-and covers unary calls and streams alike. Streams are run as coroutines that write, never as generators:
+A concern (errors, metrics, auth …) is a coroutine around the call, so each is written once and covers unary
+calls and streams alike. Streams are run as coroutines that write, never as generators:
 a cancelled call then unwinds inside its own task, at once.
 """
 
 import contextlib
+import functools
 import inspect
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import grpc
 
@@ -34,7 +34,15 @@ class Incoming:
 
 
 Handler = Any  # a grpc.RpcMethodHandler of any message types
-Concern = Callable[[Incoming], AbstractAsyncContextManager[None]]
+T = TypeVar("T")
+Proceed = Callable[[], Awaitable[T]]
+
+
+class Concern(Protocol):
+    """Surrounds every call."""
+
+    def __call__(self, incoming: Incoming, proceed: Proceed[T]) -> Awaitable[T]:
+        """Run `proceed`, the rest of the call, and return what it returns; or raise."""
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -42,6 +50,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(self, concerns: Sequence[Concern]) -> None:
         self._concerns = tuple(concerns)
+        self._wrapped: dict[str, Handler] = {}  # as many as there are methods
 
     async def intercept_service(
         self,
@@ -49,8 +58,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
         """Wrap the handler; unknown methods have none and fail with UNIMPLEMENTED."""
-        handler = await continuation(handler_call_details)
         method = handler_call_details.method
+        if (known := self._wrapped.get(method)) is not None:
+            return known
+        handler = await continuation(handler_call_details)
         if handler is None or method.startswith(EXEMPT):
             return handler
         sides = (
@@ -62,18 +73,18 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             self._stream(method, behavior) if handler.response_streaming else self._unary(method, behavior)
         )
         make = getattr(grpc, f"{kind}_rpc_method_handler")
-        return make(wrapped, handler.request_deserializer, handler.response_serializer)
+        self._wrapped[method] = make(wrapped, handler.request_deserializer, handler.response_serializer)
+        return self._wrapped[method]
 
     def _unary(self, method: str, behavior: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def call(request: Any, context: Any) -> Any:
-            async with self._around(method, context):
-                return await behavior(request, context)
+            return await self._around(method, context, lambda: behavior(request, context))
 
         return call
 
     def _stream(self, method: str, behavior: Callable[..., Any]) -> Callable[..., Awaitable[None]]:
         async def call(request: Any, context: Any) -> None:
-            async with self._around(method, context):
+            async def write() -> None:
                 responses = behavior(request, context)
                 if inspect.isawaitable(responses):  # a handler that writes by itself
                     await responses
@@ -82,15 +93,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                     async for response in responses:
                         await context.write(response)
 
+            await self._around(method, context, write)
+
         return call
 
-    @contextlib.asynccontextmanager
-    async def _around(self, method: str, context: Any) -> AsyncIterator[None]:
+    async def _around(self, method: str, context: Any, proceed: Proceed[T]) -> T:
         incoming = _incoming(method, context)
-        async with contextlib.AsyncExitStack() as stack:
-            for concern in self._concerns:
-                await stack.enter_async_context(concern(incoming))
-            yield
+        for concern in reversed(self._concerns):
+            proceed = functools.partial(concern, incoming, proceed)
+        return await proceed()
 
 
 def _incoming(method: str, context: Any) -> Incoming:

@@ -22,6 +22,11 @@ def make_tracer_provider(service: str, otlp_endpoint: str | None) -> trace.Trace
     return provider
 
 
+def names_a_trace(metadata: Mapping[str, str]) -> bool:
+    """Whether a caller's metadata name a trace."""
+    return not _propagator.fields.isdisjoint(metadata)
+
+
 def incoming_context(metadata: Mapping[str, str]) -> Context:
     """The trace that a caller's metadata names (W3C traceparent)."""
     return _propagator.extract(metadata)
