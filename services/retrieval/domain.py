@@ -31,14 +31,9 @@ class IndexKind(Enum):
     """The structure that vectors are searched in."""
 
     FLAT = "flat"
-
-
-class Effort(Enum):
-    """How hard an approximate index looks; exact ones always find the best."""
-
-    DEFAULT = "default"
-    ACCURATE = "accurate"
-    EXACT = "exact"
+    HNSW = "hnsw"
+    IVF_PQ = "ivf_pq"
+    SCALAR_QUANTIZED = "scalar_quantized"
 
 
 class SearchMode(Enum):
@@ -47,6 +42,33 @@ class SearchMode(Enum):
     DENSE = "dense"
     LEXICAL = "lexical"
     HYBRID = "hybrid"
+
+
+class Effort(Enum):
+    """How hard an approximate index looks: for a recall@10 of 0.95, of 0.99, or for all; FLAT is always exact."""
+
+    DEFAULT = "default"
+    ACCURATE = "accurate"
+    EXACT = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class Hnsw:
+    """Options of HNSW graphs: links a vector, vectors held while it is linked, and while one is searched for."""
+
+    m: int = 32
+    ef_construction: int = 200
+    ef_search: int = 64
+    accurate_ef_search: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class IvfPq:
+    """Options of IVF-PQ: bytes a code (0: chosen by the dimension), and the share of the lists that is probed."""
+
+    code_bytes: int = 0
+    probe_share: float = 0.05
+    accurate_probe_share: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +80,7 @@ class CollectionSpec:
     metric: Metric = Metric.COSINE
     index: IndexKind = IndexKind.FLAT
     embedding_model: str = ""
+    options: Hnsw | IvfPq | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,95 @@
+"""What sealed segments over FAISS share: planning, and the fall back on a scan."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.domain import Bitmap, Effort, Ids, Vector
+from retrieval.index.planner import Costs, Step, Walk, choose
+
+Found = tuple[NDArray[np.float32], Ids]
+
+# Candidates beyond those wanted: float32 may order near neighbours differently than float64.
+_SLACK = 8
+# So few allowed vectors are all candidates where stored vectors are read to score them anyway.
+_FEW = 1024
+
+
+class FaissSegment(ABC):
+    """A FAISS index that is never changed again. It finds `oversampling` candidates for each that is wanted."""
+
+    oversampling = 1
+
+    def __init__(self, index: faiss.Index, costs: Costs) -> None:
+        self._index = index
+        self._costs = costs
+
+    @property
+    def ntotal(self) -> int:
+        """Number of vectors."""
+        return int(self._index.ntotal)
+
+    @property
+    def dimension(self) -> int:
+        """Their dimension."""
+        return int(self._index.d)
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Size in memory, in bytes."""
+
+    def plan(self, k: int, allowed: Bitmap | None, effort: Effort) -> Step:
+        """Return how a search would go about it."""
+        count = self._count(allowed)
+        return choose(self.ntotal, count, min(k, count), effort, self._costs)
+
+    def search(self, queries: Vector, k: int, allowed: Bitmap | None, effort: Effort) -> Found:
+        """Return FAISS distances and slots, both (n, at least min(k, allowed)), best first.
+
+        Slots are -1 only where fewer are allowed. Kinds that keep no vectors return every allowed slot, at
+        distance 0, when `effort` is EXACT or few are allowed.
+        """
+        count = self._count(allowed)
+        wanted = min(min(k, count) * self.oversampling, count)
+        fetch = min(wanted + _SLACK, count)
+        if not fetch:
+            return np.empty((len(queries), 0), dtype=np.float32), np.empty((len(queries), 0), dtype=np.int64)
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        step = self.plan(k, allowed, effort)
+        if self.oversampling > 1 and (effort is Effort.EXACT or count <= _FEW):
+            slots = (
+                np.arange(self.ntotal)
+                if allowed is None
+                else np.flatnonzero(np.unpackbits(allowed, bitorder="little"))
+            )
+            return np.zeros((len(queries), count), dtype=np.float32), np.tile(slots, (len(queries), 1))
+        if not isinstance(step, Walk):
+            return self._scan(queries, fetch, allowed)
+        distances, slots = self._walk(queries, fetch, step.width, allowed)
+        short = np.flatnonzero((slots >= 0).sum(axis=1) < wanted)
+        if len(short):
+            distances[short], slots[short] = self._scan(queries[short], fetch, allowed)
+        return distances, slots
+
+    def vectors(self, slots: Ids) -> Vector | None:
+        """Return the very vectors it was built from (n, dimension), None from a kind that keeps none."""
+        return None
+
+    def write(self, path: Path) -> None:
+        """Write it to a new file; making that durable is the caller's part."""
+        faiss.write_index(self._index, str(path))
+
+    def _count(self, allowed: Bitmap | None) -> int:
+        return self.ntotal if allowed is None else int(np.bitwise_count(allowed).sum())
+
+    @abstractmethod
+    def _walk(self, queries: Vector, fetch: int, width: int, allowed: Bitmap | None) -> Found:
+        """Return the best `fetch` allowed ones that a walk of this width meets, (n, fetch), padded with -1."""
+
+    @abstractmethod
+    def _scan(self, queries: Vector, fetch: int, allowed: Bitmap | None) -> Found:
+        """Return the best `fetch` of all that are allowed, (n, fetch)."""

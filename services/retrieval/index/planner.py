@@ -1,0 +1,55 @@
+"""How one segment answers a query: by a scan of what is allowed, or by its structure. Pure."""
+
+import math
+from dataclasses import dataclass
+
+from retrieval.domain import Effort
+
+# A walk holds at least this many vectors for each that is wanted, or the last of many is found less surely.
+_WIDTH_PER_RESULT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Compare the query with every allowed vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Follow the structure and hold the best `width` vectors, whether allowed or not.
+
+    What isn't allowed is dropped after the walk and not kept out of it. The walk covers the query's nearest
+    `width` vectors, so an allowed one among them is a true neighbour; a selector inside the walk would give k
+    vectors from wherever it passed. When fewer than k are left, the filter and the query point to different
+    places, and the segment is scanned.
+    """
+
+    width: int
+
+
+Step = Scan | Walk
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What walks in a kind of structure need and cost.
+
+    `widths`: vectors that a walk holds to find the nearest 10, by effort. `scanned`: vectors that a scan
+    compares in the time in which a walk holds one more.
+    """
+
+    widths: dict[Effort, int]
+    scanned: int
+
+
+def choose(total: int, allowed: int, k: int, effort: Effort, costs: Costs) -> Step:
+    """Choose how to find the k nearest of `allowed` among `total` vectors.
+
+    A walk widens as fewer vectors are allowed, so that it meets as many of these as it would without a filter;
+    a scan gets shorter. The cheaper is taken.
+    """
+    if effort is Effort.EXACT or allowed <= k:
+        return Scan()
+    wanted = max(costs.widths[effort], _WIDTH_PER_RESULT * k)
+    width = math.ceil(wanted * total / allowed)
+    return Walk(width) if width * costs.scanned < allowed else Scan()
