@@ -17,6 +17,9 @@ Scores = NDArray[np.float64]
 # A set of places 0 … n-1: ceil(n / 8) bytes, place i is bit i % 8 (lowest first) of byte i // 8.
 Bitmap = NDArray[np.uint8]
 Metadata = dict[str, Any]
+# As whom documents are read: the entries of `Document.readers` that let the caller in. None: everything is read.
+Access = frozenset[str] | None
+EVERYTHING: Access = None
 
 
 class Metric(Enum):
@@ -109,7 +112,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document; the fields after `chunks` are set by the store."""
+    """A document; `version` to `updated_at` are set by the store. Without `readers` its tenant's callers read it."""
 
     id: str
     title: str = ""
@@ -121,6 +124,7 @@ class Document:
     lsn: int = 0
     content_sha256: str = ""
     updated_at: datetime | None = None
+    readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from serving.errors import Unavailable
 
 from retrieval import limits, validation
 from retrieval.domain import (
+    EVERYTHING,
+    Access,
     Answer,
     Collection,
     CollectionSpec,
@@ -67,12 +69,12 @@ class Engine:
         """Run blocking work on a reader thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    async def read(self, work: Callable[[Reader], T]) -> T:
-        """Run work on a view of the store, on a reader thread."""
+    async def read(self, work: Callable[[Reader], T], access: Access = EVERYTHING) -> T:
+        """Run work on a view of what `access` may read, on a reader thread."""
         store = self.store
 
         def run() -> T:
-            with store.reading() as reader:
+            with store.reading(access) as reader:
                 return work(reader)
 
         return await self.in_thread(run)
@@ -110,19 +112,26 @@ class Engine:
         return collection
 
     async def upsert(
-        self, tenant: str, name: str, documents: Sequence[Document], stamp: str, expected_version: int | None
+        self,
+        tenant: str,
+        name: str,
+        documents: Sequence[Document],
+        stamp: str,
+        expected_version: int | None,
+        access: Access,
     ) -> Written:
         """Write documents, all or none."""
         validation.check_distinct(documents, "documents")
         collection = await self.open_for_writing(tenant, name, stamp)
         fields = [f"documents[{i}]" for i in range(len(documents))]
-        return await self.write(collection, documents, fields, expected_version)
+        return await self.write(collection, documents, fields, access, expected_version)
 
     async def write(
         self,
         collection: Collection,
         documents: Sequence[Document],
         fields: Sequence[str],
+        access: Access,
         expected_version: int | None = None,
     ) -> Written:
         """Check documents, whose paths in the request are `fields`, and write them in one transaction."""
@@ -134,13 +143,17 @@ class Engine:
                     for document, field in zip(documents, fields, strict=True)
                 ]
             )
-            written = await asyncio.wrap_future(self.store.upsert(collection, checked, expected_version))
+            written = await asyncio.wrap_future(
+                self.store.upsert(collection, checked, expected_version, access)
+            )
             outcome = "accepted"
         finally:
             self.metrics.ingest_documents.labels(outcome).inc(len(documents))
         return written
 
-    async def get_document(self, tenant: str, name: str, document_id: str, *, vectors: bool) -> Document:
+    async def get_document(
+        self, tenant: str, name: str, document_id: str, access: Access, *, vectors: bool
+    ) -> Document:
         """Return one document with its chunks."""
         validation.check_name(name, "collection")
         validation.check_bytes(document_id, 1, limits.MAX_DOCUMENT_ID_BYTES, "id")
@@ -148,10 +161,18 @@ class Engine:
         def run(reader: Reader) -> Document:
             return reader.document(reader.collection(tenant, name).id, document_id, vectors=vectors)
 
-        return await self.read(run)
+        return await self.read(run, access)
 
     async def list_documents(
-        self, tenant: str, name: str, where: Filter | None, after: str, limit: int, *, content: bool
+        self,
+        tenant: str,
+        name: str,
+        where: Filter | None,
+        after: str,
+        limit: int,
+        access: Access,
+        *,
+        content: bool,
     ) -> Page:
         """Return documents by id, those whose metadata match."""
         validation.check_name(name, "collection")
@@ -162,14 +183,16 @@ class Engine:
             number = reader.collection(tenant, name).id
             return reader.documents(number, where, after, limit, content=content)
 
-        return await self.read(run)
+        return await self.read(run, access)
 
-    async def delete_documents(self, tenant: str, name: str, which: Sequence[str] | Filter) -> Deleted:
+    async def delete_documents(
+        self, tenant: str, name: str, which: Sequence[str] | Filter, access: Access
+    ) -> Deleted:
         """Delete documents by id or by filter."""
         if not isinstance(which, Sequence):
             check_filter(which, "filter")
         collection = await self.get_collection(tenant, name, "collection")
-        return await asyncio.wrap_future(self.store.delete(collection, which))
+        return await asyncio.wrap_future(self.store.delete(collection, which, access))
 
     async def search(self, target: Target, queries: Sequence[Query], fields: Sequence[str]) -> list[Answer]:
         """Answer queries over one collection, one after the other, so that a cancelled batch stops soon."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from serving.errors import InvalidInput, QuadrilleError
 
 from retrieval.credits import Credits
-from retrieval.domain import Collection, Document
+from retrieval.domain import Access, Collection, Document
 from retrieval.engine import Engine
 
 
@@ -60,11 +60,12 @@ Event = Granted | Accepted | Rejected | Finished
 
 
 class Ingest:
-    """Runs one stream into one collection, with at most `window` documents in flight."""
+    """Runs one caller's stream into one collection, with at most `window` documents in flight."""
 
-    def __init__(self, engine: Engine, collection: Collection, window: int) -> None:
+    def __init__(self, engine: Engine, collection: Collection, access: Access, window: int) -> None:
         self._engine = engine
         self._collection = collection
+        self._access = access
         self._window = window
         self._credits = Credits(window)
         self._in_flight: set[int] = set()
@@ -132,7 +133,7 @@ class Ingest:
     async def _attempt(self, item: Item) -> Accepted | Rejected:
         try:
             document = await self._engine.in_thread(item.load)
-            written = await self._engine.write(self._collection, [document], ["document"])
+            written = await self._engine.write(self._collection, [document], ["document"], self._access)
         except QuadrilleError as error:
             return Rejected(item.sequence, item.document_id, error)
         return Accepted(item.sequence, item.document_id, written.versions[0], written.lsn)

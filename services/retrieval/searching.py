@@ -9,6 +9,7 @@ from serving.errors import FailedPrecondition, InvalidInput, NotFound
 
 from retrieval import fusion, limits
 from retrieval.domain import (
+    Access,
     Answer,
     Collection,
     DistributionBased,
@@ -43,6 +44,7 @@ class Target:
     """What to search. `expected` pins a batch to the collection that its first query met."""
 
     tenant: str
+    access: Access
     name: str
     embedding_model: str = ""
     min_lsn: int | None = None
@@ -78,9 +80,9 @@ class Searcher:
         """Search with so many candidates of each ranking, in one view; None when more of them are needed."""
         with contextlib.ExitStack() as view:
             with self._indexes.lock.shared():  # no commit between opening the view and searching the index
-                reader = view.enter_context(self._store.reading())
+                reader = view.enter_context(self._store.reading(target.access))
                 collection = _resolve(reader, target)
-                allowed = reader.matching_chunks(collection.id, query.filter) if query.filter else None
+                allowed = reader.matching_chunks(collection.id, query.filter)
                 dense = _NONE
                 if mode is not SearchMode.LEXICAL:
                     dense = self._dense(collection, query, depth, allowed, f"{field}.vector")

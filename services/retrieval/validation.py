@@ -72,6 +72,7 @@ def check_document(document: Document, spec: CollectionSpec, field: str) -> Docu
     check_bytes(document.source_uri, 0, limits.MAX_SOURCE_URI_BYTES, f"{field}.source_uri")
     check_bytes(document.text, 0, limits.MAX_TEXT_BYTES, f"{field}.text")
     check_metadata(document.metadata, f"{field}.metadata")
+    check_readers(document.readers, f"{field}.readers")
     if len(document.chunks) > limits.MAX_CHUNKS:
         raise InvalidInput(f"{field}.chunks", f"must be at most {limits.MAX_CHUNKS}")
     # A document may keep its text elsewhere; spans are then the caller's own affair.
@@ -81,6 +82,19 @@ def check_document(document: Document, spec: CollectionSpec, field: str) -> Docu
         for i, chunk in enumerate(document.chunks)
     )
     return replace(document, chunks=chunks)
+
+
+def check_readers(readers: Sequence[str], field: str) -> None:
+    """Check who may read a document."""
+    if len(readers) > limits.MAX_READERS:
+        raise InvalidInput(field, f"must be at most {limits.MAX_READERS}")
+    for i, reader in enumerate(readers):
+        kind, _, name = reader.partition(":")
+        if kind not in ("principal", "group") or not 1 <= len(name) <= limits.MAX_READER_NAME:
+            raise InvalidInput(
+                f"{field}[{i}]",
+                f"must be 'principal:' or 'group:' and a name of 1 to {limits.MAX_READER_NAME} characters",
+            )
 
 
 def check_metadata(metadata: dict[str, Any], field: str) -> None:

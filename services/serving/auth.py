@@ -5,6 +5,7 @@
     sha256 = "<hex digest of the key>"
     tenant = "acme"
     scopes = ["text", "image", "retrieval", "gateway"]
+    groups = ["staff"]    # whose documents it may read, besides its own
 
 A digest needs no salt or stretching here, because keys are random and long, never chosen by people.
 """
@@ -12,11 +13,14 @@ A digest needs no salt or stretching here, because keys are random and long, nev
 import hashlib
 import secrets
 import tomllib
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from serving.call import SCOPES, Principal
+from serving.delegation import MAX_GROUPS, NOBODY, ActingFor
 from serving.errors import PermissionDenied, Unauthenticated
 
 _ADMIN_SERVICES = frozenset(
@@ -38,6 +42,9 @@ class ApiKey(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     tenant: str = Field(default="default", pattern=TENANT_PATTERN)
     scopes: frozenset[str] = frozenset({"text", "image", "retrieval", "gateway"})
+    groups: frozenset[Annotated[str, Field(min_length=1, max_length=128)]] = Field(
+        default=frozenset(), max_length=MAX_GROUPS
+    )
     revoked: bool = False
 
     @field_validator("scopes")
@@ -75,19 +82,33 @@ class KeyStore:
         except (OSError, ValueError) as error:
             raise ValueError(f"{path} cannot be read: {error}") from error
 
-    def authenticate(self, token: str | None, tenant: str | None = None) -> Principal:
-        """Who holds this token. `tenant` is acted for by keys with the scope "delegate" only.
+    def authenticate(self, token: str | None, acting: ActingFor = NOBODY) -> Principal:
+        """Who holds this token, or whom its holder acts for, which takes the scope "delegate".
 
-        Raises Unauthenticated, and PermissionDenied for a tenant that the key may not act for.
+        Who acts for a name leaves "admin" and "delegate" aside. Raises Unauthenticated, and PermissionDenied for
+        whom the key may not act for.
         """
         if not self.enabled:
-            return Principal(tenant=tenant or "default")
+            return _as(Principal(), acting)
         key = self._by_digest.get(digest(token)) if token else None
         if key is None or key.revoked:
             raise Unauthenticated("a valid API key is needed: send metadata 'authorization: Bearer <key>'")
-        if tenant and tenant != key.tenant and "delegate" not in key.scopes:
-            raise PermissionDenied("this key may not act for another tenant")
-        return Principal(name=key.name, tenant=tenant or key.tenant, scopes=key.scopes)
+        if "delegate" not in key.scopes:
+            if acting.tenant and acting.tenant != key.tenant:
+                raise PermissionDenied("this key may not act for another tenant")
+            if acting.name is not None:
+                raise PermissionDenied("this key may not act for another principal")
+        return _as(Principal(key.name, key.tenant, key.scopes, key.groups), acting)
+
+
+def _as(principal: Principal, acting: ActingFor) -> Principal:
+    if acting is NOBODY:
+        return principal
+    principal = replace(principal, tenant=acting.tenant or principal.tenant)
+    if acting.name is None:
+        return principal
+    scopes = principal.scopes - {"admin", "delegate"}
+    return replace(principal, name=acting.name, groups=acting.groups, scopes=scopes)
 
 
 def require(principal: Principal, scope: str) -> None:

@@ -11,11 +11,12 @@ SCOPES = frozenset({"text", "image", "retrieval", "gateway", "admin", "delegate"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. A tenant owns collections; scopes are the packages that may be called."""
+    """Who asks. A tenant owns collections; scopes are the packages that may be called; groups share documents."""
 
     name: str = "anonymous"
     tenant: str = "default"
     scopes: frozenset[str] = SCOPES
+    groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

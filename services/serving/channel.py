@@ -5,7 +5,8 @@ from pathlib import Path
 
 import grpc
 
-from serving.call import REQUEST_ID_KEY, TENANT_KEY, current_call
+from serving.call import REQUEST_ID_KEY, current_call
+from serving.delegation import on_behalf
 from serving.tracing import trace_metadata
 
 DEFAULT_MAX_MESSAGE_BYTES = 32 * 1024 * 1024
@@ -44,7 +45,7 @@ def open_channel(
 def outgoing_metadata(api_key: str | None = None) -> tuple[tuple[str, str], ...]:
     """Metadata of a call made on behalf of the current one."""
     call = current_call()
-    metadata = {TENANT_KEY: call.principal.tenant, **trace_metadata()}
+    metadata = {**on_behalf(call.principal), **trace_metadata()}
     if call.request_id:
         metadata[REQUEST_ID_KEY] = call.request_id
     if api_key:

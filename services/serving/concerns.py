@@ -9,7 +9,8 @@ import structlog
 from opentelemetry import trace
 
 from serving.auth import KeyStore, bearer, require, scope_of
-from serving.call import REQUEST_ID_KEY, TENANT_KEY, Call, enter_call
+from serving.call import REQUEST_ID_KEY, Call, enter_call
+from serving.delegation import acting_for
 from serving.errors import DeadlineUnreachable, Overloaded, QuadrilleError, Unavailable
 from serving.interceptor import Incoming, Proceed, T
 from serving.metrics import RpcMetrics
@@ -153,7 +154,7 @@ class Identified:
     async def __call__(self, incoming: Incoming, proceed: Proceed[T]) -> T:
         """Enter one call, or raise Unauthenticated or PermissionDenied."""
         metadata = incoming.metadata
-        principal = self._keys.authenticate(bearer(metadata.get("authorization")), metadata.get(TENANT_KEY))
+        principal = self._keys.authenticate(bearer(metadata.get("authorization")), acting_for(metadata))
         require(principal, self._scope_of(incoming.method))
         enter_call(Call(incoming.method, incoming.request_id, principal, incoming.deadline))
         return await proceed()

@@ -31,6 +31,7 @@ def document_from_proto(message: document_pb2.Document, path: str) -> Document:
         text=message.text,
         metadata=struct_to_dict(message.metadata, f"{path}.metadata"),
         chunks=tuple(_chunk(chunk, f"{path}.chunks[{i}]") for i, chunk in enumerate(message.chunks)),
+        readers=tuple(dict.fromkeys(message.readers)),
     )
 
 
@@ -52,6 +53,7 @@ def document_to_proto(document: Document) -> document_pb2.Document:
         version=document.version,
         lsn=document.lsn,
         content_sha256=document.content_sha256,
+        readers=document.readers,
         chunks=[
             document_pb2.Chunk(
                 ordinal=ordinal,

@@ -9,6 +9,7 @@ from serving.errors import InvalidInput
 from retrieval import limits
 from retrieval.convert.filters import dict_to_struct, filter_from_proto
 from retrieval.domain import (
+    Access,
     Answer,
     DistributionBased,
     Fusion,
@@ -34,12 +35,12 @@ _MODES_OUT = {mode: number for number, mode in _MODES.items() if mode is not Non
 AnyRequest = search_pb2.SearchRequest | search_pb2.BatchSearchRequest
 
 
-def target_from_proto(request: AnyRequest, tenant: str) -> Target:
+def target_from_proto(request: AnyRequest, tenant: str, access: Access) -> Target:
     """Read what to search."""
     min_lsn = request.min_lsn if request.HasField("min_lsn") else None
     if min_lsn is not None and min_lsn < 0:
         raise InvalidInput("min_lsn", "must be 0 or more")
-    return Target(tenant, request.collection, request.embedding_model, min_lsn)
+    return Target(tenant, access, request.collection, request.embedding_model, min_lsn)
 
 
 def query_from_proto(request: search_pb2.SearchRequest) -> Query:

@@ -14,7 +14,7 @@ from retrieval.convert.paging import page_size_from_proto
 from retrieval.engine import Engine
 from retrieval.ingest import Ingest
 from retrieval.pagination import decode_token, encode_token
-from retrieval.servicers.caller import tenant
+from retrieval.servicers.caller import access, tenant
 
 
 class DocumentServicer(document_pb2_grpc.DocumentServiceServicer):
@@ -33,7 +33,7 @@ class DocumentServicer(document_pb2_grpc.DocumentServiceServicer):
         collection = await self._engine.open_for_writing(
             tenant(), start.collection, start.embedding_model, "start."
         )
-        ingest = Ingest(self._engine, collection, self._ingest_window)
+        ingest = Ingest(self._engine, collection, access(), self._ingest_window)
         async with contextlib.aclosing(ingest.run(convert.items_from_proto(requests))) as events:
             async for event in events:
                 yield convert.event_to_proto(event)
@@ -46,7 +46,7 @@ class DocumentServicer(document_pb2_grpc.DocumentServiceServicer):
         documents = await asyncio.to_thread(convert.documents_from_proto, request)
         expected = convert.expected_version_from_proto(request)
         written = await self._engine.upsert(
-            tenant(), request.collection, documents, request.embedding_model, expected
+            tenant(), request.collection, documents, request.embedding_model, expected, access()
         )
         return document_pb2.UpsertDocumentsResponse(lsn=written.lsn, versions=written.versions)
 
@@ -55,7 +55,7 @@ class DocumentServicer(document_pb2_grpc.DocumentServiceServicer):
     ) -> document_pb2.GetDocumentResponse:
         """Read one document."""
         document = await self._engine.get_document(
-            tenant(), request.collection, request.id, vectors=request.include_vectors
+            tenant(), request.collection, request.id, access(), vectors=request.include_vectors
         )
         message = await asyncio.to_thread(convert.document_to_proto, document)
         return document_pb2.GetDocumentResponse(document=message)
@@ -68,7 +68,7 @@ class DocumentServicer(document_pb2_grpc.DocumentServiceServicer):
         where = filter_from_proto(request.filter, "filter") if request.HasField("filter") else None
         after, content = decode_token(scope, request.page_token), request.include_content
         page = await self._engine.list_documents(
-            tenant(), request.collection, where, after, size, content=content
+            tenant(), request.collection, where, after, size, access(), content=content
         )
         token = "" if page.last is None else encode_token(scope, page.last)
         messages = await asyncio.to_thread(lambda: [convert.document_to_proto(d) for d in page.documents])
@@ -79,7 +79,7 @@ class DocumentServicer(document_pb2_grpc.DocumentServiceServicer):
     ) -> document_pb2.DeleteDocumentsResponse:
         """Delete documents by id or by filter."""
         which = convert.deletion_from_proto(request)
-        deleted = await self._engine.delete_documents(tenant(), request.collection, which)
+        deleted = await self._engine.delete_documents(tenant(), request.collection, which, access())
         return document_pb2.DeleteDocumentsResponse(deleted_count=deleted.count, lsn=deleted.lsn)
 
 

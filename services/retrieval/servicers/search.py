@@ -6,7 +6,7 @@ from quadrille.retrieval.v1 import search_pb2, search_pb2_grpc
 
 from retrieval.convert.search import answer_to_proto, queries_from_proto, query_from_proto, target_from_proto
 from retrieval.engine import Engine
-from retrieval.servicers.caller import tenant
+from retrieval.servicers.caller import access, tenant
 
 
 class SearchServicer(search_pb2_grpc.SearchServiceServicer):
@@ -18,7 +18,9 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     async def Search(self, request: search_pb2.SearchRequest, context: Any) -> search_pb2.SearchResponse:  # noqa: N802
         """Answer one query."""
         query = query_from_proto(request)
-        answers = await self._engine.search(target_from_proto(request, tenant()), [query], ["query"])
+        answers = await self._engine.search(
+            target_from_proto(request, tenant(), access()), [query], ["query"]
+        )
         return answer_to_proto(answers[0], request)
 
     async def BatchSearch(  # noqa: N802
@@ -27,6 +29,6 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         """Answer many queries over one collection."""
         queries = queries_from_proto(request)
         fields = [f"queries[{i}]" for i in range(len(queries))]
-        answers = await self._engine.search(target_from_proto(request, tenant()), queries, fields)
+        answers = await self._engine.search(target_from_proto(request, tenant(), access()), queries, fields)
         responses = [answer_to_proto(answer, request) for answer in answers]
         return search_pb2.BatchSearchResponse(responses=responses)

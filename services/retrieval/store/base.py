@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from retrieval import domain
-from retrieval.domain import Collection, CollectionSpec, Document, Ids, Vector
+from retrieval.domain import EVERYTHING, Access, Collection, CollectionSpec, Document, Ids, Vector
 from retrieval.filters import Filter
 from retrieval.store.reader import Reader
 
@@ -51,8 +51,8 @@ class Store(Protocol):
     Writes raise Overloaded when too many wait, Unavailable once the store is closed.
     """
 
-    def reading(self) -> AbstractContextManager[Reader]:
-        """Hold a view of the store; not to be nested in one thread."""
+    def reading(self, access: Access = EVERYTHING) -> AbstractContextManager[Reader]:
+        """Hold a view of what `access` may read; not to be nested in one thread."""
 
     def create_collection(self, tenant: str, spec: CollectionSpec) -> Future[Collection]:
         """Make a collection, or fail with AlreadyExists."""
@@ -64,12 +64,21 @@ class Store(Protocol):
         """Point an alias at a collection, "" to remove it; gives the collection it pointed to, or ""."""
 
     def upsert(
-        self, collection: Collection, items: Sequence[Document], expected_version: int | None
+        self,
+        collection: Collection,
+        items: Sequence[Document],
+        expected_version: int | None,
+        access: Access = EVERYTHING,
     ) -> Future[domain.Written]:
-        """Write documents, all or none; fails with VersionConflict, and NotFound without the collection."""
+        """Write documents, all or none; fails with VersionConflict, and NotFound without the collection.
 
-    def delete(self, collection: Collection, which: Sequence[str] | Filter) -> Future[domain.Deleted]:
-        """Delete documents by id or by filter."""
+        Fails with PermissionDenied when one would replace a document that `access` may not read.
+        """
+
+    def delete(
+        self, collection: Collection, which: Sequence[str] | Filter, access: Access = EVERYTHING
+    ) -> Future[domain.Deleted]:
+        """Delete documents by id or by filter, of those that `access` may read."""
 
     def between_writes(self, work: Callable[[Reader], T]) -> Future[T]:
         """Run work while no commit happens."""

@@ -8,7 +8,10 @@ from retrieval.filters import Filter
 
 
 class Reader(Protocol):
-    """`lsn` is the last write that the view sees. Chunks go by internal ids, which ascend with time."""
+    """A view of what one caller may read; what others alone may read is not there, but for vectors and
+    counts.
+
+    `lsn` is the last write that the view sees. Chunks go by internal ids, which ascend with time."""
 
     lsn: int
 
@@ -26,8 +29,8 @@ class Reader(Protocol):
     ) -> Page:
         """Return documents by id, those after `after`; a page of full documents may end early by size."""
 
-    def matching_chunks(self, collection: int, where: Filter) -> Ids:
-        """Return the chunks of documents that match, ascending."""
+    def matching_chunks(self, collection: int, where: Filter | None) -> Ids | None:
+        """Return the chunks of documents that match and that the caller may read, ascending; None for all."""
 
     def lexical(
         self, collection: int, expression: str, where: Filter | None, limit: int

@@ -6,6 +6,7 @@ from quadrille_client import AsyncClient, NotFoundError, PermissionDeniedError, 
 from serving.auth import digest
 
 KEYS = {"ann": "acme", "eve": "other"}
+GROUPS = 'groups = ["night shift", "day,shift"]'
 
 
 def entries(path, *keys):
@@ -26,7 +27,7 @@ async def guarded(make_doors, tmp_path):
         ("gateway", "default", 'scopes = ["text", "image", "retrieval", "delegate"]'),
         ("direct", "acme", "revoked = true"),
     )
-    ours = entries(tmp_path / "ours.toml", *((name, tenant, "") for name, tenant in KEYS.items()))
+    ours = entries(tmp_path / "ours.toml", *((name, tenant, GROUPS) for name, tenant in KEYS.items()))
     return await make_doors({"api_keys_file": theirs}, api_keys_file=ours, backend_api_key="gateway")
 
 
@@ -48,7 +49,17 @@ async def test_what_one_tenant_ingests_does_not_exist_for_another(guarded, note)
         for asked in (eve.ask("notes", "truth?"), eve.search("notes", "truth"), eve.collections.get("notes")):
             with pytest.raises(NotFoundError):
                 await asked
-    assert {call.principal.tenant for call in guarded.text.calls} == {"acme", "other"}
+    principals = [call.principal for call in guarded.text.calls]
+    assert {principal.tenant for principal in principals} == {"acme", "other"}
+    assert {principal.name for principal in principals} == {"ann", "eve"}
+    assert {principal.groups for principal in principals} == {frozenset({"night shift", "day,shift"})}
+    assert all("delegate" not in principal.scopes for principal in principals)
+
+
+async def test_only_a_delegate_acts_for_another_principal(guarded):
+    async with AsyncClient(guarded.grpc, api_key="ann") as ann:
+        with pytest.raises(PermissionDeniedError, match="principal"):
+            await ann.acting_for("eve").models()
 
 
 async def test_only_a_delegate_names_another_tenant(guarded):

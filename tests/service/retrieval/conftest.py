@@ -1,5 +1,5 @@
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,21 @@ class Client:
     engine: Engine
     registry: CollectorRegistry
     window: int
+    acting: tuple[tuple[str, str], ...] = ()
 
     async def call(self, name: str, request: dict[str, Any], tenant: str = "default") -> Any:
         service, method = name.split(".")
         stub = getattr(self, service)
         module = __import__(f"quadrille.retrieval.v1.{_MODULES[service]}_pb2", fromlist=["x"])
         message = json_format.ParseDict(request, getattr(module, f"{method}Request")())
-        return await getattr(stub, method)(message, metadata=(("quadrille-tenant", tenant),), timeout=30)
+        return await getattr(stub, method)(
+            message, metadata=(("quadrille-tenant", tenant), *self.acting), timeout=30
+        )
+
+    def acting_for(self, name: str, *groups: str) -> "Client":
+        """The same server, called for somebody."""
+        who = (("quadrille-principal", name), ("quadrille-groups", ",".join(groups)))
+        return replace(self, acting=who[: 2 if groups else 1])
 
     async def refusal(self, name: str, request: dict[str, Any], tenant: str = "default") -> "Refusal":
         with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from retrieval.store.sqlite import schema
 
 CHUNK = {"text": "some words", "vector": [1, 1]}
 
@@ -79,7 +80,7 @@ async def test_stats(client: Any) -> None:
     stats = await client.call("admin.Stats", {})
     counts = (stats.collection_count, stats.document_count, stats.chunk_count, stats.vector_count)
     assert counts == (2, 3, 4, 3)
-    assert (stats.vector_bytes, stats.last_lsn, stats.schema_version) == (3 * 2 * 4, 4, 1)
+    assert (stats.vector_bytes, stats.last_lsn, stats.schema_version) == (3 * 2 * 4, 4, schema.VERSION)
     assert stats.disk_bytes > 10_000
     for gauge, value in {
         "collections": 2, "documents": 3, "chunks": 4, "vectors": 3, "vector_bytes": 24, "last_lsn": 4,

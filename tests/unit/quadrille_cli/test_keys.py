@@ -18,6 +18,14 @@ def test_the_printed_entry_admits_the_printed_key(tmp_path):
     assert len(tomllib.loads(entry)["keys"]) == 1
 
 
+def test_groups(tmp_path):
+    result = CliRunner().invoke(app, ["keys", "new", "al", "--group", "staff", "--group", 'a"b'])
+    comment, _, entry = result.stdout.partition("\n")
+    (tmp_path / "keys.toml").write_text(entry)
+    principal = KeyStore.load(tmp_path / "keys.toml").authenticate(comment.split()[-1])
+    assert principal.groups == {"staff", 'a"b'}
+
+
 def test_as_json():
     result = CliRunner().invoke(app, ["keys", "new", "bob", "--json"])
     told = json.loads(result.stdout)

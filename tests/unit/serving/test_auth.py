@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from serving.auth import ApiKey, KeyStore, bearer, digest, new_key, require, scope_of
+from serving.delegation import ActingFor
 from serving.errors import PermissionDenied, Unauthenticated
 
 KEY = new_key()
@@ -37,9 +38,22 @@ def test_a_revoked_key_is_refused():
 
 def test_only_delegates_act_for_another_tenant():
     with pytest.raises(PermissionDenied):
-        store().authenticate(KEY, tenant="other")
-    assert store().authenticate(KEY, tenant="acme").tenant == "acme"
-    assert store(scopes={"delegate", "retrieval"}).authenticate(KEY, tenant="other").tenant == "other"
+        store().authenticate(KEY, acting=ActingFor("other"))
+    assert store().authenticate(KEY, acting=ActingFor("acme")).tenant == "acme"
+    assert (
+        store(scopes={"delegate", "retrieval"}).authenticate(KEY, acting=ActingFor("other")).tenant == "other"
+    )
+
+
+def test_who_acts_for_a_name_leaves_its_own_rights_aside():
+    acting = ActingFor("other", "bob", frozenset({"staff"}))
+    with pytest.raises(PermissionDenied, match="principal"):
+        store().authenticate(KEY, ActingFor(name="bob"))
+    principal = store(scopes={"delegate", "admin", "text"}, groups={"own"}).authenticate(KEY, acting)
+    assert (principal.name, principal.tenant) == ("bob", "other")
+    assert (principal.scopes, principal.groups) == ({"text"}, {"staff"})
+    assert "admin" not in KeyStore().authenticate(None, acting).scopes
+    assert store(groups={"own"}).authenticate(KEY).groups == {"own"}
 
 
 def test_key_file(tmp_path):

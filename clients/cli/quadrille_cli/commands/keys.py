@@ -25,11 +25,16 @@ def new(
         list[str] | None,
         typer.Option(help="What it may call; repeat it. Default: all but admin and delegate."),
     ] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Group whose documents it may read; repeat it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print a new key, once, and the entry that admits it. The server keeps its digest only."""
     key = new_key()
-    options = {} if scope is None else {"scopes": frozenset(scope)}
+    options = {
+        name: frozenset(given) for name, given in (("scopes", scope), ("groups", group)) if given is not None
+    }
     try:
         entry = ApiKey(name=name, sha256=digest(key), tenant=tenant, **options)
     except ValueError as error:
@@ -44,7 +49,9 @@ def new(
 def toml_entry(entry: ApiKey) -> str:
     """The entry as the key file has it."""
     scopes = ", ".join(json.dumps(scope) for scope in sorted(entry.scopes))
+    groups = ", ".join(json.dumps(group) for group in sorted(entry.groups))
     return (
         f"[[keys]]\nname = {json.dumps(entry.name)}\nsha256 = {json.dumps(entry.sha256)}\n"
         f"tenant = {json.dumps(entry.tenant)}\nscopes = [{scopes}]"
+        + (f"\ngroups = [{groups}]" if groups else "")
     )

@@ -1,9 +1,11 @@
 """The client."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from quadrille_client import health
+from quadrille_client import delegation, health
 from quadrille_client._sync.images import Images
 from quadrille_client._sync.loras import Loras
 from quadrille_client._sync.rag import RagCalls
@@ -31,6 +33,15 @@ class Client(RagCalls):
     ) -> None:
         channel = open_channel(address, tls)
         self._use(Transport(channel, api_key, timeout, RetryPolicy(max_retries)))
+
+    def acting_for(self, principal: str, groups: Sequence[str] = (), *, tenant: str = "") -> Self:
+        """A client over the same channel whose calls are made as somebody else's, for documents that not all may read.
+
+        It takes a key with the scope "delegate"; the scopes "admin" and "delegate" are then left aside.
+        """
+        other = object.__new__(type(self))
+        other._use(replace(self._transport, acting=delegation.metadata(principal, groups, tenant)))
+        return other
 
     def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
         """A client over the same channel with other options; what is left out stays as it is."""

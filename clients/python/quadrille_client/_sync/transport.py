@@ -29,7 +29,7 @@ def open_channel(address: str, tls: Tls | None) -> grpc.Channel:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How calls are made. `timeout` is in seconds, retries included; None is no deadline.
+    """How calls are made. `timeout` is in seconds, retries included; None is no deadline. `acting` is metadata.
 
     Raises ValueError for a key that no header can carry.
     """
@@ -38,6 +38,7 @@ class Transport:
     api_key: str | None
     timeout: float | None
     policy: RetryPolicy
+    acting: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.api_key and not re.fullmatch("[!-~]+", self.api_key):
@@ -57,7 +58,7 @@ class Transport:
         pairs = [(REQUEST_ID_KEY, str(uuid.uuid4()))]
         if self.api_key:
             pairs.append(("authorization", f"Bearer {self.api_key}"))
-        return tuple(pairs)
+        return (*pairs, *self.acting)
 
     def unary(self, method: Callable[..., Any], request: Any) -> Any:
         """Call, retry when it is worth it, and raise a QuadrilleError when it failed for good."""

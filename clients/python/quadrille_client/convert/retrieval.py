@@ -44,6 +44,7 @@ def document_to_pb(document: types.Document) -> document_pb2.Document:
             document_pb2.Chunk(text=c.text, start_byte=c.start_byte, end_byte=c.end_byte, vector=c.vector)
             for c in document.chunks
         ],
+        readers=document.readers,
     )
 
 
@@ -64,6 +65,7 @@ def document(message: document_pb2.Document) -> types.Document:
         lsn=message.lsn,
         content_sha256=message.content_sha256,
         update_time=message.update_time.ToDatetime(UTC) if message.HasField("update_time") else None,
+        readers=tuple(message.readers),
     )
 
 

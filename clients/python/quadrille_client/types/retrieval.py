@@ -45,7 +45,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text with its chunks; version, lsn, content_sha256 and update_time are set in results."""
+    """A text with its chunks; version, lsn, content_sha256 and update_time are set in results.
+
+    `readers`, "principal:<name>" or "group:<name>", are who may read it; without any all of the tenant may.
+    """
 
     id: str
     text: str = ""
@@ -57,6 +60,7 @@ class Document:
     lsn: int = 0
     content_sha256: str = ""
     update_time: datetime | None = None
+    readers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

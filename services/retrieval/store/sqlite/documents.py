@@ -4,14 +4,14 @@ import sqlite3
 from collections.abc import Sequence
 
 import numpy as np
-from serving.errors import NotFound, VersionConflict
+from serving.errors import NotFound, PermissionDenied, VersionConflict
 
-from retrieval.domain import Collection, Deleted, Document, Ids, Vector, Written
+from retrieval.domain import Access, Collection, Deleted, Document, Ids, Vector, Written
 from retrieval.filters import Filter
 from retrieval.store.base import Change, VectorChange
-from retrieval.store.sqlite import metadata, rows, words
+from retrieval.store.sqlite import metadata, readers, rows, words
 from retrieval.store.sqlite.collections import next_lsn
-from retrieval.store.sqlite.filters import compile_filter
+from retrieval.store.sqlite.filters import Sql, compile_filter
 from retrieval.validation import encode_metadata
 
 
@@ -20,9 +20,14 @@ def upsert(
     collection: Collection,
     documents: Sequence[Document],
     expected_version: int | None,
+    access: Access,
 ) -> tuple[Written, list[Change]]:
-    """Write documents; raises VersionConflict when one has not the expected version (0: does not exist)."""
+    """Write documents; raises VersionConflict when one has not the expected version (0: does not exist).
+
+    Raises PermissionDenied when one is there that `access` may not read.
+    """
     _check_alive(connection, collection)
+    visible = readers.visible(connection, collection.id, access)
     lsn = next_lsn(connection, collection.id, "upsert")
     removed: list[int] = []
     added: list[tuple[int, Vector]] = []
@@ -33,6 +38,8 @@ def upsert(
             (collection.id, document.id),
         ).fetchone()
         number, version = row or (None, 0)
+        if number is not None and visible is not None and not _holds(connection, number, visible):
+            raise PermissionDenied(f"document {document.id!r} is not the caller's to write")
         if expected_version is not None and version != expected_version:
             raise VersionConflict(
                 f"document {document.id!r} has version {version} and not the expected {expected_version}"
@@ -49,11 +56,13 @@ def upsert(
 
 
 def delete(
-    connection: sqlite3.Connection, collection: Collection, which: Sequence[str] | Filter
+    connection: sqlite3.Connection, collection: Collection, which: Sequence[str] | Filter, access: Access
 ) -> tuple[Deleted, list[Change]]:
-    """Delete documents by id or by filter; ids that do not exist are passed over."""
+    """Delete documents by id or by filter; those that do not exist for `access` are passed over."""
     _check_alive(connection, collection)
     numbers = _find(connection, collection.id, which)
+    if (visible := readers.visible(connection, collection.id, access)) is not None:
+        numbers = [number for number in numbers if _holds(connection, number, visible)]
     if not numbers:
         return Deleted(0, last_lsn(connection)), []
     lsn = next_lsn(connection, collection.id, "delete")
@@ -102,6 +111,12 @@ def _find(connection: sqlite3.Connection, collection: int, which: Sequence[str] 
     return [number for (number,) in connection.execute(query, (collection, *parameters))]
 
 
+def _holds(connection: sqlite3.Connection, number: int, condition: Sql) -> bool:
+    sql, parameters = condition
+    query = f"SELECT 1 FROM documents d WHERE d.id = ? AND {sql}"
+    return connection.execute(query, (number, *parameters)).fetchone() is not None
+
+
 def _remove_content(connection: sqlite3.Connection, collection: int, number: int) -> list[int]:
     chunks = connection.execute("SELECT id, text FROM chunks WHERE document = ?", (number,)).fetchall()
     words.remove(connection, collection, chunks)
@@ -145,6 +160,7 @@ def _put_document(
         "INSERT INTO metadata_values VALUES (?, ?, ?, ?, ?)",
         [(collection, field, kind, value, number) for field, kind, value in metadata.rows(document.metadata)],
     )
+    readers.put(connection, collection, number, document.readers)
     return number
 
 

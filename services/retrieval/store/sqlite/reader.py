@@ -1,13 +1,16 @@
 """Reads, all of one view: a transaction that sees the store as it was when it began."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from serving.errors import DataLoss, NotFound
 
 from retrieval.domain import (
+    EVERYTHING,
+    Access,
     Chunk,
     Collection,
     Document,
@@ -20,20 +23,22 @@ from retrieval.domain import (
 )
 from retrieval.filters import Filter
 from retrieval.limits import PAGE_CONTENT_BYTES
-from retrieval.store.sqlite import rows, schema
+from retrieval.store.sqlite import readers, rows, schema
 from retrieval.store.sqlite.documents import last_lsn
 from retrieval.store.sqlite.errors import translated
-from retrieval.store.sqlite.filters import compile_filter
+from retrieval.store.sqlite.filters import Sql, compile_filter
 
 _VECTOR_BLOCK = 8192
 _ID_BLOCK = 500  # ids bound to one statement
+_ALL: Sql = ("1", [])
 
 
 class SqliteReader:
     """Reads inside a transaction that its maker began and will end."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, access: Access = EVERYTHING) -> None:
         self._connection = connection
+        self._access = access
         self._path = path
         self.lsn = last_lsn(connection)  # the first read fixes what the transaction sees
 
@@ -60,9 +65,11 @@ class SqliteReader:
 
     def document(self, collection: int, document_id: str, *, vectors: bool) -> Document:
         """Return a document with its chunks, and with their vectors when asked; raises NotFound."""
+        condition, parameters = self._condition(collection, None) or _ALL
         row = self._connection.execute(
-            f"SELECT {rows.DOCUMENT_COLUMNS} FROM documents d WHERE d.collection = ? AND d.name = ?",
-            (collection, document_id),
+            f"SELECT {rows.DOCUMENT_COLUMNS} FROM documents d"
+            f" WHERE d.collection = ? AND d.name = ? AND {condition}",
+            (collection, document_id, *parameters),
         ).fetchone()
         if row is None:
             raise NotFound("document", document_id)
@@ -72,7 +79,7 @@ class SqliteReader:
         self, collection: int, where: Filter | None, after: str, limit: int, *, content: bool
     ) -> Page:
         """Return documents by id, those after `after`; a page of full documents may end early by size."""
-        condition, parameters = compile_filter(where, collection) if where else ("1", [])
+        condition, parameters = self._condition(collection, where) or _ALL
         found = self._connection.execute(
             f"SELECT {rows.DOCUMENT_COLUMNS} FROM documents d"
             f" WHERE d.collection = ? AND d.name > ? AND {condition} ORDER BY d.name LIMIT ?",
@@ -92,9 +99,12 @@ class SqliteReader:
             page.append(document)
         return Page(tuple(page), None)
 
-    def matching_chunks(self, collection: int, where: Filter) -> Ids:
-        """Return the chunks of documents that match, ascending."""
-        condition, parameters = compile_filter(where, collection)
+    def matching_chunks(self, collection: int, where: Filter | None) -> Ids | None:
+        """Return the chunks that may be found, ascending; None when all may."""
+        restriction = self._condition(collection, where)
+        if restriction is None:
+            return None
+        condition, parameters = restriction
         found = self._connection.execute(
             "SELECT k.id FROM documents d JOIN chunks k ON k.document = d.id"
             f" WHERE d.collection = ? AND {condition} ORDER BY k.id",
@@ -108,17 +118,17 @@ class SqliteReader:
         """Return chunks that match an FTS5 expression and their BM25 scores, best first."""
         if not expression:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
-        condition, parameters = compile_filter(where, collection) if where else ("", [])
-        allowed = (
-            " AND rowid IN (SELECT k.id FROM documents d JOIN chunks k ON k.document = d.id"
-            f" WHERE d.collection = ? AND {condition})"
-            if where
-            else ""
-        )
+        allowed, parameters = "", []
+        if restriction := self._condition(collection, where):
+            allowed = (
+                " AND rowid IN (SELECT k.id FROM documents d JOIN chunks k ON k.document = d.id"
+                f" WHERE d.collection = ? AND {restriction[0]})"
+            )
+            parameters = [collection, *restriction[1]]
         table = f"words_{collection:d}"
         found = self._connection.execute(
             f"SELECT rowid, -rank FROM {table} WHERE {table} MATCH ?{allowed} ORDER BY rank, rowid LIMIT ?",
-            (expression, *([collection] if where else []), *parameters, limit),
+            (expression, *parameters, limit),
         ).fetchall()
         ids = np.array([chunk for chunk, _ in found], dtype=np.int64)
         return ids, np.array([score for _, score in found], dtype=np.float64)
@@ -168,6 +178,15 @@ class SqliteReader:
             schema_version=schema.version_of(self._connection),
         )
 
+    def _condition(self, collection: int, where: Filter | None) -> Sql | None:
+        """Return what a document must satisfy, by the filter and for this view's caller; None when nothing."""
+        parts = [readers.visible(self._connection, collection, self._access)]
+        parts += [compile_filter(where, collection)] if where else []
+        held = [part for part in parts if part is not None]
+        if not held:
+            return None
+        return " AND ".join(sql for sql, _ in held), [value for _, values in held for value in values]
+
     def _text(self, number: int) -> str:
         (text,) = self._connection.execute("SELECT text FROM documents WHERE id = ?", (number,)).fetchone()
         return str(text)
@@ -185,14 +204,18 @@ class SqliteReader:
         )
 
     def _by_chunk(self, columns: str, chunks: Ids) -> Iterator[rows.Row]:
+        # Whoever ranked these has left out what the caller may not read; here nothing else could come back.
+        visible, parameters = _ALL if self._access is None else readers.condition(self._access)
         tables = "chunks k JOIN documents d ON d.id = k.document"
-        return self._by_number(f"SELECT {columns} FROM {tables} WHERE k.id", chunks)
+        return self._by_number(f"SELECT {columns} FROM {tables} WHERE {visible} AND k.id", chunks, parameters)
 
-    def _by_number(self, query: str, chunks: Ids) -> Iterator[rows.Row]:
+    def _by_number(self, query: str, chunks: Ids, parameters: Sequence[Any] = ()) -> Iterator[rows.Row]:
         numbers = [int(chunk) for chunk in chunks]
         for start in range(0, len(numbers), _ID_BLOCK):
             block = numbers[start : start + _ID_BLOCK]
-            yield from self._connection.execute(f"{query} IN ({', '.join('?' * len(block))})", block)
+            yield from self._connection.execute(
+                f"{query} IN ({', '.join('?' * len(block))})", (*parameters, *block)
+            )
 
 
 def disk_bytes(path: Path) -> int:

@@ -77,7 +77,18 @@ CREATE TABLE vectors (
 CREATE INDEX vectors_by_collection ON vectors (collection, chunk);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+# A document without readers is everyone's in its tenant.
+_READERS = """
+CREATE TABLE readers (
+    document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    reader TEXT NOT NULL,
+    collection INTEGER NOT NULL,
+    PRIMARY KEY (document, reader)
+) WITHOUT ROWID;
+CREATE INDEX readers_by_collection ON readers (collection);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _READERS)
 VERSION = len(MIGRATIONS)
 
 

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from retrieval import failpoints
 from retrieval.domain import (
+    EVERYTHING,
+    Access,
     Collection,
     CollectionSpec,
     Compaction,
@@ -75,12 +77,12 @@ class SqliteStore:
             self._closing = stack.pop_all()
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[Reader]:
-        """Hold a view of the store at one point in time."""
+    def reading(self, access: Access = EVERYTHING) -> Iterator[Reader]:
+        """Hold a view, at one point in time, of what `access` may read."""
         with self._gate.shared(), self._borrowed() as connection, translated():
             connection.execute("BEGIN")
             try:
-                yield SqliteReader(connection, self._path)
+                yield SqliteReader(connection, self._path, access)
             finally:
                 connection.execute("ROLLBACK")
 
@@ -99,16 +101,22 @@ class SqliteStore:
         )
 
     def upsert(
-        self, collection: Collection, items: Sequence[Document], expected_version: int | None
+        self,
+        collection: Collection,
+        items: Sequence[Document],
+        expected_version: int | None,
+        access: Access = EVERYTHING,
     ) -> "Future[Written]":
         """Write documents, all or none."""
         return self._writer.write(
-            lambda connection: documents.upsert(connection, collection, items, expected_version)
+            lambda connection: documents.upsert(connection, collection, items, expected_version, access)
         )
 
-    def delete(self, collection: Collection, which: Sequence[str] | Filter) -> "Future[Deleted]":
+    def delete(
+        self, collection: Collection, which: Sequence[str] | Filter, access: Access = EVERYTHING
+    ) -> "Future[Deleted]":
         """Delete documents by id or by filter."""
-        return self._writer.write(lambda connection: documents.delete(connection, collection, which))
+        return self._writer.write(lambda connection: documents.delete(connection, collection, which, access))
 
     def between_writes(self, work: Callable[[Reader], T]) -> "Future[T]":
         """Run work while no commit happens."""

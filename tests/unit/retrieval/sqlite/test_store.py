@@ -10,6 +10,7 @@ import pytest
 from retrieval.domain import Chunk, Collection, CollectionSpec, Document
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
+from retrieval.store.sqlite import schema
 from retrieval.store.sqlite.connection import make_private_file
 from retrieval.store.sqlite.lock import ProcessLock
 from retrieval.store.sqlite.store import SqliteStore
@@ -116,7 +117,7 @@ def test_a_refused_opening_leaves_nothing_locked(
     with pytest.raises(FailedPrecondition, match="schema 99"):
         open_store()
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute(f"PRAGMA user_version = {schema.VERSION}")
     connection.close()
     open_store()
 

@@ -37,6 +37,7 @@ class Document(_message.Message):
     LSN_FIELD_NUMBER: _builtins.int
     CONTENT_SHA256_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    READERS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, unique in the collection, 1 to 512 bytes."""
     title: _builtins.str
@@ -63,6 +64,14 @@ class Document(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it was last written; set in responses."""
 
+    @_builtins.property
+    def readers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who may read it: "principal:<name of a key>" or "group:<name>", the name 1 to 128 characters; at most 256. Empty: everyone
+        in the tenant. For others it does not exist: searches and listings leave it out before anything is ranked or counted,
+        reads say NOT_FOUND, deletions pass it over. Only its id is taken: writing over it is PERMISSION_DENIED. Callers with the
+        scope "admin" read everything.
+        """
+
     def __init__(
         self,
         *,
@@ -76,10 +85,11 @@ class Document(_message.Message):
         lsn: _builtins.int = ...,
         content_sha256: _builtins.str = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        readers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunks", b"chunks", "content_sha256", b"content_sha256", "id", b"id", "lsn", b"lsn", "metadata", b"metadata", "source_uri", b"source_uri", "text", b"text", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunks", b"chunks", "content_sha256", b"content_sha256", "id", b"id", "lsn", b"lsn", "metadata", b"metadata", "readers", b"readers", "source_uri", b"source_uri", "text", b"text", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -489,7 +489,7 @@ class SearchPlan(_message.Message):
     lexical: _builtins.str
     """The expression given to the lexical index."""
     filtered_chunk_count: _builtins.int
-    """Chunks that the filter let through; absent without a filter."""
+    """Chunks that the filter let through and the caller may read; absent without a filter where the caller may read all."""
     dense_candidate_count: _builtins.int
     """Candidates of the dense ranking."""
     lexical_candidate_count: _builtins.int
