@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-compose test-vllm check check-prometheus format protos docs bench bench-peers bench-page load starter evaluate-starter clean
+.PHONY: help setup demo up test test-all test-compose test-vllm check check-prometheus format protos docs bench bench-peers bench-page soak load starter evaluate-starter clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -91,6 +91,9 @@ docs: setup  ## regenerate docs/configuration.md
 
 bench: setup  ## NAME=text|text-load|quality|decoder|image|retrieval|gateway OUT=file.json OPTIONS=…; text and text-load beside what bench-peers made
 	$(BIN)/python -m benchmarks $(NAME) $(if $(OUT),--out $(OUT)) $(OPTIONS)
+
+soak: setup  ## kill the retrieval service 1,000 times while clients write; some two hours
+	$(BIN)/python -m benchmarks crashes --out benchmarks/results/crashes.json $(OPTIONS)
 
 bench-page: setup  ## draw results/*.json, and write their figures into the pages that speak of them
 	$(BIN)/python -m benchmarks.pages

@@ -11,6 +11,7 @@ from quadrille_cli.stack import Ports, local_stack
 from rich.console import Console
 
 from benchmarks import decoder, gateway, retrieval
+from benchmarks.crashes import measure as crashes
 from benchmarks.image import measure as image
 from benchmarks.load import measure as load
 from benchmarks.quality import measure as quality
@@ -27,7 +28,7 @@ ALONE: dict[str, Callable[[], Report]] = {
     "decoder": decoder.measure,
     "quality": quality.measure,
 }
-OPTIONED: dict[str, Callable[[Sequence[str]], Report]] = {"image": image.measure}
+OPTIONED: dict[str, Callable[[Sequence[str]], Report]] = {"image": image.measure, "crashes": crashes.measure}
 
 
 def main() -> None:

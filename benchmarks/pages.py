@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.crashes import table as crashes
 from benchmarks.image import picture as image_picture
 from benchmarks.image import table as image
 from benchmarks.load import table as load
@@ -30,6 +31,7 @@ PLACES = {
     "text": Place("docs/performance.md", text.markdown, text_picture.draw),
     "text-load": Place("docs/performance.md", load.markdown),
     "quality": Place("docs/performance.md", quality.markdown),
+    "crashes": Place("docs/durability.md", crashes.markdown),
     "image": Place("docs/step-level-batching.md", image.markdown, image_picture.draw),
 }
 

@@ -22,7 +22,6 @@ NAMES = frozenset(
         "rebuild.after_commit",
         "restore.before_copy",  # the copy is one transaction
         "restore.after_copy",
-        "restore.before_reload",
         "compact.before_vacuum",
         "compact.after_vacuum",
         "snapshot.before_fsync",

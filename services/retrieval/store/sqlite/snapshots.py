@@ -45,7 +45,7 @@ class Snapshots:
             failpoints.hit("snapshot.before_rename")
             partial.rename(final)
             failpoints.hit("snapshot.after_rename")
-            sync_directory(self._directory)
+            _sync_or_undo(final)
         finally:
             partial.unlink(missing_ok=True)
         return SnapshotInfo(name, final.stat().st_size, sha256, lsn)
@@ -90,6 +90,15 @@ def _copy(source: sqlite3.Connection, path: Path) -> int:
     failpoints.hit("snapshot.before_fsync")
     sync_file(path)
     return lsn
+
+
+def _sync_or_undo(final: Path) -> None:
+    """Make a rename durable; when that fails its name is free again."""
+    try:
+        sync_directory(final.parent)
+    except OSError:
+        final.unlink()
+        raise
 
 
 def _write_durably(path: Path, text: str) -> None:
