@@ -1,15 +1,15 @@
 """The async facade: reads run on a few threads, writes wait for the writer, the event loop for neither."""
 
 import asyncio
-import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TypeVar
 
+from serving.call import current_call
 from serving.errors import Unavailable
 
 from retrieval import limits, validation
+from retrieval.dispatch import Dispatcher
 from retrieval.domain import (
     EVERYTHING,
     Access,
@@ -25,8 +25,9 @@ from retrieval.domain import (
 )
 from retrieval.filters import Filter, check_filter
 from retrieval.index.set import IndexSet
+from retrieval.index.threads import compute_alone
 from retrieval.metrics import StoreMetrics
-from retrieval.searching import Searcher, Target, check_stamp_matches
+from retrieval.searching import Target, check_stamp_matches
 from retrieval.store.base import CommitListener, Store
 from retrieval.store.reader import Reader
 
@@ -44,11 +45,15 @@ class Engine:
         self.indexes = indexes
         self._open_store = open_store
         self._store: Store | None = None
-        self._threads = ThreadPoolExecutor(reader_threads, thread_name_prefix="retrieval-reader")
+        self._dispatcher: Dispatcher | None = None
+        self._threads = ThreadPoolExecutor(
+            reader_threads, thread_name_prefix="retrieval-reader", initializer=compute_alone
+        )
 
     async def start(self) -> None:
         """Open the store and derive the indexes; raises FailedPrecondition or DataLoss when it cannot."""
-        self._store = await self.in_thread(lambda: self._open_store(self.indexes))
+        self._store = store = await asyncio.to_thread(self._open_store, self.indexes)
+        self._dispatcher = Dispatcher(store, self.indexes, self.metrics, self._threads)
         self.metrics.watch(self.measure)
 
     async def stop(self) -> None:
@@ -56,6 +61,8 @@ class Engine:
         if self._store is not None:
             store, self._store = self._store, None
             await self.in_thread(store.close)
+        if self._dispatcher is not None:
+            self._dispatcher.close()
         self._threads.shutdown()
 
     @property
@@ -195,21 +202,15 @@ class Engine:
         return await asyncio.wrap_future(self.store.delete(collection, which, access))
 
     async def search(self, target: Target, queries: Sequence[Query], fields: Sequence[str]) -> list[Answer]:
-        """Answer queries over one collection, one after the other, so that a cancelled batch stops soon."""
+        """Answer queries over one collection."""
         validation.check_name(target.name, "collection")
         validation.check_stamp(target.embedding_model, "embedding_model")
         for query, field in zip(queries, fields, strict=True):
             if query.filter:
                 check_filter(query.filter, f"{field}.filter")
-        searcher = Searcher(self.store, self.indexes, self.metrics)
-        answers: list[Answer] = []
-        for query, field in zip(queries, fields, strict=True):
-            search = functools.partial(searcher.search, target, query, field)
-            answer, collection = await self.in_thread(search)
-            answers.append(answer)
-            # By its own name: an alias may move while the batch runs.
-            target = replace(target, name=collection.spec.name, expected=collection.id)
-        return answers
+        if self._store is None or self._dispatcher is None:
+            raise Unavailable("the store is not open")
+        return await self._dispatcher.answer(target, queries, fields, current_call().deadline)
 
     def measure(self) -> Stats:
         """Measure the store and its vectors; blocking."""

@@ -34,6 +34,12 @@ class StoreMetrics:
             registry=registry,
         )
         self.search_seconds = _seconds("search_seconds", "Time of one query in the store", registry, "mode")
+        self.pass_size = Histogram(
+            f"{_PREFIX}pass_size",
+            "Dense queries that were answered together",
+            buckets=SIZE_BUCKETS,
+            registry=registry,
+        )
         self.write_seconds = _seconds("write_seconds", "Time of one group commit", registry)
         self.index_rebuild_seconds = _seconds(
             "index_rebuild_seconds", "Time of deriving vector indexes from the database", registry

@@ -81,7 +81,8 @@ class Searcher:
         with contextlib.ExitStack() as view:
             with self._indexes.lock.shared():  # no commit between opening the view and searching the index
                 reader = view.enter_context(self._store.reading(target.access))
-                collection = _resolve(reader, target)
+                collection = reader.collection(target.tenant, target.name)
+                check_target(collection, target, reader.lsn)
                 allowed = reader.matching_chunks(collection.id, query.filter)
                 dense = _NONE
                 if mode is not SearchMode.LEXICAL:
@@ -103,7 +104,7 @@ class Searcher:
         )
         plan = Plan(
             mode=mode,
-            dense=_describe(collection, allowed) if mode is not SearchMode.LEXICAL else "",
+            dense=describe(collection, allowed) if mode is not SearchMode.LEXICAL else "",
             lexical=expression,
             filtered_chunk_count=None if allowed is None else len(allowed),
             dense_candidate_count=len(dense_ranks),
@@ -146,17 +147,16 @@ def check_stamp_matches(collection: Collection, stamp: str) -> None:
         )
 
 
-def _resolve(reader: Reader, target: Target) -> Collection:
-    collection = reader.collection(target.tenant, target.name)
+def check_target(collection: Collection, target: Target, lsn: int) -> None:
+    """Raise NotFound or FailedPrecondition when the collection, seen up to `lsn`, is not the one to search."""
     if target.expected is not None and collection.id != target.expected:
         raise NotFound("collection", target.name)
     check_stamp_matches(collection, target.embedding_model)
-    if target.min_lsn is not None and target.min_lsn > reader.lsn:
+    if target.min_lsn is not None and target.min_lsn > lsn:
         # A write is visible before its number is given out, so there is never anything to wait for.
         raise FailedPrecondition(
-            "LSN_UNKNOWN", f"min_lsn {target.min_lsn} was never given out: the last write is {reader.lsn}"
+            "LSN_UNKNOWN", f"min_lsn {target.min_lsn} was never given out: the last write is {lsn}"
         )
-    return collection
 
 
 def _lexical(reader: Reader, collection: int, expression: str, query: Query, depth: int) -> _Candidates:
@@ -193,6 +193,7 @@ def _fuse(
     return fusion.weighted(scores, [query.fusion.dense, query.fusion.lexical])
 
 
-def _describe(collection: Collection, allowed: Ids | None) -> str:
+def describe(collection: Collection, allowed: Ids | None) -> str:
+    """Tell how vectors were searched."""
     kind = collection.spec.index.value
     return kind if allowed is None else f"{kind}, {len(allowed)} of {collection.chunk_count} by filter"

@@ -1,7 +1,10 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from quadrille.retrieval.v1 import search_pb2
+from retrieval.domain import CollectionSpec
+from retrieval.searching import Searcher
 
 DOCUMENTS = [
     {"id": "fox", "text": "t", "title": "Fox", "sourceUri": "file:fox", "metadata": {"kind": "animal", "legs": 4},
@@ -281,36 +284,41 @@ async def test_searches_are_timed_by_mode(client: Any) -> None:
     assert count == 1
 
 
-async def test_a_batch_stays_with_the_collection_that_its_alias_named(client: Any) -> None:
+def after_the_first_search(monkeypatch: pytest.MonkeyPatch, change: Callable[[], None]) -> None:
+    search, searches = Searcher.search, 0
+
+    def changing(*arguments: Any) -> Any:
+        nonlocal searches
+        found = search(*arguments)
+        if (searches := searches + 1) == 1:
+            change()
+        return found
+
+    monkeypatch.setattr(Searcher, "search", changing)
+
+
+async def test_a_batch_stays_with_the_collection_that_its_alias_named(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await client.make("other")
     await client.call("collections.SwapAlias", {"alias": "live", "collection": "books"})
-    in_thread, searches = client.engine.in_thread, 0
-
-    async def swapping(work: Any) -> Any:
-        nonlocal searches
-        result = await in_thread(work)
-        if (searches := searches + 1) == 1:
-            await client.call("collections.SwapAlias", {"alias": "live", "collection": "other"})
-        return result
-
-    client.engine.in_thread = swapping
-    batch = {"collection": "live", "queries": [{"text": "fox"}] * 3}
-    first, *rest = (await client.call("searches.BatchSearch", batch)).responses
+    after_the_first_search(
+        monkeypatch, lambda: client.engine.store.swap_alias("default", "live", "other").result()
+    )
+    batch = {"collection": "live", "queries": [{"text": "fox"}, {"text": "fox"}, {"vector": [1, 0]}]}
+    first, second, dense = (await client.call("searches.BatchSearch", batch)).responses
     assert len(first.hits) == 2
-    assert all(response.hits == first.hits for response in rest)
+    assert second.hits == first.hits
+    assert dense.hits[0].chunk_id == "fox#0"
 
 
-async def test_a_batch_never_turns_to_a_new_collection_of_the_name(client: Any) -> None:
-    in_thread, searches = client.engine.in_thread, 0
+async def test_a_batch_never_turns_to_a_new_collection_of_the_name(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replace() -> None:
+        client.engine.store.delete_collection("default", "books").result()
+        client.engine.store.create_collection("default", CollectionSpec("books", 2)).result()
 
-    async def replacing(work: Any) -> Any:
-        nonlocal searches
-        result = await in_thread(work)
-        if (searches := searches + 1) == 1:
-            await client.call("collections.DeleteCollection", {"name": "books"})
-            await client.make()
-        return result
-
-    client.engine.in_thread = replacing
-    batch = {"collection": "books", "queries": [{"text": "fox"}] * 3}
+    after_the_first_search(monkeypatch, replace)
+    batch = {"collection": "books", "queries": [{"text": "fox"}, {"vector": [1, 0]}]}
     assert (await client.refusal("searches.BatchSearch", batch)).code == "NOT_FOUND"

@@ -1,0 +1,63 @@
+"""Which thread answers a query, and in what company."""
+
+import asyncio
+import functools
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
+
+from retrieval.coalescing import Coalescer
+from retrieval.dense import DensePass, DenseQuery, Found, shared_by
+from retrieval.domain import Answer, Query
+from retrieval.index.set import IndexSet
+from retrieval.metrics import StoreMetrics
+from retrieval.searching import Searcher, Target
+from retrieval.store.base import Store
+
+# Queries of one pass: larger ones gain nothing and hold up who waits.
+_MOST = 64
+# From here on a pass is worth all cores; OpenMP's threads of one thread suffice, and more would crowd the cores.
+_MANY = 32
+
+
+class Dispatcher:
+    """Answers queries on `readers`, whose threads compute alone, and large batches on a thread of its own."""
+
+    def __init__(self, store: Store, indexes: IndexSet, metrics: StoreMetrics, readers: Executor) -> None:
+        self._readers = readers
+        self._bulk = ThreadPoolExecutor(1, thread_name_prefix="retrieval-bulk")
+        self._searcher = Searcher(store, indexes, metrics)
+        run = DensePass(store, indexes, metrics).run
+        self._few = Coalescer[DenseQuery, Found](run, readers, _MOST)
+        self._many = Coalescer[DenseQuery, Found](run, self._bulk, _MOST)
+
+    async def answer(
+        self, target: Target, queries: Sequence[Query], fields: Sequence[str], deadline: float | None
+    ) -> list[Answer]:
+        """Answer queries over one collection part by part, so that a cancelled batch stops soon."""
+        answers: list[Answer] = []
+        pairs = zip(queries, fields, strict=True)
+        for key, group in itertools.groupby(pairs, lambda pair: shared_by(*pair)):
+            while part := list(itertools.islice(group, 1 if key is None else _MOST)):
+                found = await self._part(target, key, part, deadline)
+                answers += [answer for answer, _ in found]
+                # By its own name: an alias may move while the batch runs.
+                _, collection = found[-1]
+                target = replace(target, name=collection.spec.name, expected=collection.id)
+        return answers
+
+    def close(self) -> None:
+        """Let go of the thread."""
+        self._bulk.shutdown()
+
+    async def _part(
+        self, target: Target, key: str | None, part: Sequence[tuple[Query, str]], deadline: float | None
+    ) -> list[Found]:
+        if key is None:
+            search = functools.partial(self._searcher.search, target, *part[0])
+            return [await asyncio.get_running_loop().run_in_executor(self._readers, search)]
+        passes = self._many if len(part) >= _MANY else self._few
+        items = [DenseQuery(target, query, field) for query, field in part]
+        # What one caller may read is never another's: they share a pass only when they may read the same.
+        return await passes.submit((target.tenant, target.access, target.name, key), items, deadline)
