@@ -4,11 +4,11 @@ Every call raises the domain errors of `serving.errors`; a service that cannot b
 are async generators: closing one cancels the call behind it.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from gateway.domain.image import ImageEvent, ImageModel, ImageRequest
-from gateway.domain.retrieval import Collection, Hit, NewDocument, SearchRequest, StoredDocument
+from gateway.domain.retrieval import Collection, Hit, NewDocument, SearchRequest, StoredDocument, Vector
 from gateway.domain.text import (
     ChatRequest,
     EmbedRequest,
@@ -68,6 +68,10 @@ class RetrievalBackend(Protocol):
 
     async def get_document(self, collection: str, document_id: str) -> StoredDocument:
         """A document; NotFound when there is none."""
+        ...
+
+    async def chunk_vectors(self, collection: str, document_id: str) -> Mapping[str, Vector]:
+        """The vectors of a document's chunks, by their texts; empty when there is no such document."""
         ...
 
     async def upsert_document(self, collection: str, document: NewDocument, embedding_model: str) -> int:

@@ -1,6 +1,6 @@
 """The retrieval port over one retrieval server."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import grpc
 from quadrille.retrieval.v1 import (
@@ -10,6 +10,7 @@ from quadrille.retrieval.v1 import (
     document_pb2_grpc,
     search_pb2_grpc,
 )
+from serving.errors import NotFound
 
 from gateway.adapters.calls import Caller
 from gateway.convert import retrieval as convert
@@ -43,6 +44,15 @@ class GrpcRetrievalBackend:
         request = document_pb2.GetDocumentRequest(collection=collection, id=document_id)
         answer = await self._caller.unary(self._documents.GetDocument, request)
         return convert.stored_from_proto(answer.document)
+
+    async def chunk_vectors(self, collection: str, document_id: str) -> Mapping[str, domain.Vector]:
+        """The vectors of a document's chunks, by their texts."""
+        request = document_pb2.GetDocumentRequest(collection=collection, id=document_id, include_vectors=True)
+        try:
+            answer = await self._caller.unary(self._documents.GetDocument, request)
+        except NotFound:
+            return {}
+        return {chunk.text: tuple(chunk.vector) for chunk in answer.document.chunks if chunk.vector}
 
     async def upsert_document(
         self, collection: str, document: domain.NewDocument, embedding_model: str

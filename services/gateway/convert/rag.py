@@ -91,13 +91,17 @@ def start_from_proto(message: rag_pb2.IngestDocumentsStart) -> domain.IngestStar
     """The opening of an ingest; raises InvalidInput."""
     if not message.collection:
         raise InvalidInput("start.collection", "must be set")
-    size = message.chunk_size if message.HasField("chunk_size") else 800
-    overlap = message.chunk_overlap if message.HasField("chunk_overlap") else min(100, size // 2)
-    if not 64 <= size <= 8192:
-        raise InvalidInput("start.chunk_size", "must be 64 to 8192 characters")
+    if message.chunk_unit not in rag_pb2.ChunkUnit.values():
+        raise InvalidInput("start.chunk_unit", f"{message.chunk_unit} is no unit of chunks")
+    in_tokens = message.chunk_unit == rag_pb2.CHUNK_UNIT_TOKENS
+    least, most, usual, name = (16, 2048, 200, "tokens") if in_tokens else (64, 8192, 800, "characters")
+    size = message.chunk_size if message.HasField("chunk_size") else usual
+    overlap = message.chunk_overlap if message.HasField("chunk_overlap") else min(usual // 8, size // 2)
+    if not least <= size <= most:
+        raise InvalidInput("start.chunk_size", f"must be {least} to {most} {name}")
     if not 0 <= overlap <= size // 2:
         raise InvalidInput("start.chunk_overlap", "must be 0 to half the chunk size")
-    return domain.IngestStart(message.collection, message.embedding_model, size, overlap)
+    return domain.IngestStart(message.collection, message.embedding_model, size, overlap, in_tokens)
 
 
 def file_from_proto(message: rag_pb2.File) -> domain.File:

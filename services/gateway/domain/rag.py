@@ -92,12 +92,13 @@ AskEvent = Retrieved | AnswerDelta | Citation | AskFinished
 
 @dataclass(frozen=True, slots=True)
 class IngestStart:
-    """Opens an ingest; sizes are in characters."""
+    """Opens an ingest; sizes are in characters, or in tokens of the embedding model."""
 
     collection: str
     embedding_model: str = ""
     chunk_size: int = 800
     chunk_overlap: int = 100
+    in_tokens: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+Vector = tuple[float, ...]
+
 
 class SearchMode(StrEnum):
     """What ranks the chunks."""
@@ -54,7 +56,7 @@ class NewDocument:
     text: str
     metadata: dict[str, Any]
     chunks: tuple[Chunk, ...]
-    vectors: tuple[tuple[float, ...], ...]
+    vectors: tuple[Vector, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class SearchRequest:
     mode: SearchMode
     text: str
     top_k: int
-    vector: tuple[float, ...] = ()
+    vector: Vector = ()
     embedding_model: str = ""
     filter: bytes | None = None
     min_lsn: int | None = None

@@ -2,7 +2,7 @@
 
 A chunk ends at the best border that its size allows: before a heading, else at the end of a paragraph, line,
 sentence or word, else anywhere. It is the recursive splitting that RAG frameworks use, done as one walk over the
-text, so that every chunk is an exact slice of it.
+text, so that every chunk is an exact slice of it. What is in a fenced block of code is no heading.
 """
 
 import bisect
@@ -10,23 +10,27 @@ import re
 from collections.abc import Sequence
 
 from gateway.domain.retrieval import Chunk
+from gateway.rag.measures import CHARACTERS, Measure
 from gateway.rag.sentences import sentence_starts
 
-_HEADING = re.compile(r"^#{1,6}\s", re.MULTILINE)
+# A block of code, or a heading.
+_HEADING = re.compile(
+    r"^(?P<fence>```+|~~~+)[^`\n]*\n(?:(?!(?P=fence)).*\n)*(?:(?P=fence).*)?|^#{1,6}\s", re.MULTILINE
+)
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 _LINE = re.compile(r"\n\s*")
 _WORD = re.compile(r"\s+")
 
 
-def chunk_text(text: str, size: int, overlap: int) -> list[Chunk]:
-    """Cut `text` into chunks of at most `size` characters; neighbours share at most `overlap` characters.
+def chunk_text(text: str, size: int, overlap: int, measure: Measure = CHARACTERS) -> list[Chunk]:
+    """Cut `text` into chunks of at most `size`; neighbours share at most `overlap`. Both count what `measure` does.
 
     A chunk crosses a heading only while it is shorter than a quarter of `size`, and none is shared across one.
     Chunks have no white space at their ends; all other characters are covered. Needs 0 <= overlap <= size / 2.
     """
     if not 0 <= overlap <= size // 2:
         raise ValueError("overlap must be 0 to half the size")
-    borders = _Borders(text)
+    borders = _Borders(text, measure)
     chunks: list[Chunk] = []
     start, start_byte = 0, 0
     while True:
@@ -41,6 +45,8 @@ def chunk_text(text: str, size: int, overlap: int) -> list[Chunk]:
         if end >= len(text):
             return chunks
         following = end if at_heading else borders.start_of_overlap(end, overlap)
+        if following <= start:  # all of it would be shared
+            following = end
         start_byte += len(text[start:following].encode())
         start = following
 
@@ -48,9 +54,11 @@ def chunk_text(text: str, size: int, overlap: int) -> list[Chunk]:
 class _Borders:
     """Positions at which each kind of unit begins, in order."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, measure: Measure) -> None:
+        self._text = text
         self._length = len(text)
-        self._headings = [match.start() for match in _HEADING.finditer(text)]
+        self._measure = measure
+        self._headings = [match.start() for match in _HEADING.finditer(text) if not match["fence"]]
         self._sentences = sentence_starts(text)
         self._words = [match.end() for match in _WORD.finditer(text)]
         paragraphs = [match.end() for match in _PARAGRAPH.finditer(text)]
@@ -59,25 +67,28 @@ class _Borders:
 
     def end_of_chunk(self, start: int, size: int) -> tuple[int, bool]:
         """Where a chunk that begins at `start` ends, and whether a heading follows."""
-        limit = start + size
-        heading = _first(self._headings, start + size // 4, limit)
+        limit = self._measure.after(start, size)
+        limit += _white(self._text, limit)  # it is no part of the chunk
+        heading = _first(self._headings, self._measure.after(start, size // 4), limit)
         if heading is not None:
             return heading, True
         if limit >= self._length:
             return self._length, False
+        half = self._measure.after(start, size // 2)
         for positions in self._ranks:
-            end = _last(positions, start + size // 2, limit)
+            end = _last(positions, half, limit)
             if end is not None:
                 return end, False
         return limit, False
 
     def start_of_overlap(self, end: int, overlap: int) -> int:
         """Where the chunk after one that ended at `end` begins: a sentence or word among its last characters."""
+        earliest = self._measure.before(end, overlap)
         for positions in (self._sentences, self._words):
-            begin = _first(positions, end - overlap - 1, end)
+            begin = _first(positions, earliest - 1, end)
             if begin is not None:
                 return begin
-        return end - overlap
+        return earliest
 
 
 def _first(positions: Sequence[int], after: int, until: int) -> int | None:

@@ -2,14 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
 from serving.errors import (
     AlreadyExists,
     DeadlineUnreachable,
     FailedPrecondition,
     InvalidInput,
-    NotConfigured,
     NotFound,
     QuadrilleError,
     Unavailable,
@@ -17,14 +16,15 @@ from serving.errors import (
 
 from gateway.backends import RetrievalBackend, TextBackend
 from gateway.domain import rag
-from gateway.domain.retrieval import Chunk, Collection, NewDocument
-from gateway.domain.text import EmbedRequest, TextCapability, TextModel
+from gateway.domain.retrieval import Collection, NewDocument, Vector
+from gateway.domain.text import TextModel
 from gateway.metrics import GatewayMetrics
 from gateway.rag.chunker import chunk_text
+from gateway.rag.embedding import Embedder, find_embedder
 from gateway.rag.fields import renamed
+from gateway.rag.measures import CHARACTERS
 from gateway.rag.readers import read_file
 
-EMBED_BATCH = 64
 MAX_CHUNKS = 10_000  # what the store takes as one document
 _DOCUMENT_FIELDS = {
     "documents[0].text": "file.data",
@@ -49,11 +49,16 @@ class Ingester:
 
         A file's own errors refuse that file; a service that is lost, or a deadline, ends the ingest.
         """
-        embedder = await self._embedder(start.embedding_model)
-        collection = await self._collection(start.collection, embedder)
+        embedder = await find_embedder(self._text, start.embedding_model)
+        collection = await self._collection(start.collection, embedder.model)
+        reusable = collection.embedding_model == embedder.model.stamp != ""
         stored = refused = chunks = lsn = 0
         async for file in files:
-            event = file if isinstance(file, rag.FileRefused) else await self._file(start, embedder, file)
+            event = (
+                file
+                if isinstance(file, rag.FileRefused)
+                else await self._file(start, embedder, file, reusable)
+            )
             self._metrics.count_file(event)
             if isinstance(event, rag.FileRefused):
                 refused += 1
@@ -65,10 +70,10 @@ class Ingester:
         yield rag.IngestFinished(stored, refused, chunks, lsn, collection.name)
 
     async def _file(
-        self, start: rag.IngestStart, embedder: TextModel, file: rag.File
+        self, start: rag.IngestStart, embedder: Embedder, file: rag.File, reusable: bool
     ) -> rag.FileStored | rag.FileRefused:
         try:
-            return await self._store(start, embedder, file)
+            return await self._store(start, embedder, file, reusable)
         except (Unavailable, DeadlineUnreachable):
             raise
         except InvalidInput as error:
@@ -76,10 +81,16 @@ class Ingester:
         except QuadrilleError as error:
             return rag.FileRefused(file.id, error.reason, "", error.message)
 
-    async def _store(self, start: rag.IngestStart, embedder: TextModel, file: rag.File) -> rag.FileStored:
+    async def _store(
+        self, start: rag.IngestStart, embedder: Embedder, file: rag.File, reusable: bool
+    ) -> rag.FileStored:
+        """Store one file; `reusable` says that the collection's vectors are of this embedder."""
         read = await read_file(file)
         title, uri = file.title or read.title or file.id, file.source_uri or file.id
-        chunks = await asyncio.to_thread(chunk_text, read.text, start.chunk_size, start.chunk_overlap)
+        measure = await embedder.measure(read.text) if start.in_tokens else CHARACTERS
+        chunks = await asyncio.to_thread(
+            chunk_text, read.text, start.chunk_size, start.chunk_overlap, measure
+        )
         if len(chunks) > MAX_CHUNKS:
             raise InvalidInput("file.data", f"makes {len(chunks)} chunks of this size, at most {MAX_CHUNKS}")
         digest = hashlib.sha256(read.text.encode()).hexdigest()
@@ -92,26 +103,14 @@ class Ingester:
             same = (known.content_sha256, known.spans, known.title, known.source_uri, known.metadata)
             if same == (digest, spans, title, uri, file.metadata):
                 return rag.FileStored(file.id, len(chunks), known.lsn, unchanged=True)
-        vectors = await self._embed(embedder.id, chunks)
+        embedded: Mapping[str, Vector] = {}
+        if known is not None and reusable:
+            embedded = await self._retrieval.chunk_vectors(start.collection, file.id)
+        vectors = await embedder.embed([chunk.text for chunk in chunks], embedded)
         document = NewDocument(file.id, title, uri, read.text, file.metadata, tuple(chunks), vectors)
         with renamed(_DOCUMENT_FIELDS):
-            lsn = await self._retrieval.upsert_document(start.collection, document, embedder.stamp)
+            lsn = await self._retrieval.upsert_document(start.collection, document, embedder.model.stamp)
         return rag.FileStored(file.id, len(chunks), lsn, unchanged=False)
-
-    async def _embed(self, model: str, chunks: list[Chunk]) -> tuple[tuple[float, ...], ...]:
-        vectors: list[tuple[float, ...]] = []
-        for first in range(0, len(chunks), EMBED_BATCH):
-            inputs = tuple(chunk.text for chunk in chunks[first : first + EMBED_BATCH])
-            vectors += (await self._text.embed(EmbedRequest(model, inputs, truncate=True))).vectors
-        return tuple(vectors)
-
-    async def _embedder(self, name: str) -> TextModel:
-        for model in await self._text.list_models():
-            if model.id == name or (not name and TextCapability.EMBED in model.capabilities):
-                return model
-        if name:
-            raise NotFound("model", name)
-        raise NotConfigured("no loaded model can embed", "add one to QUADRILLE_TEXTGEN_MODELS, e.g. minilm")
 
     async def _collection(self, name: str, embedder: TextModel) -> Collection:
         with renamed(_COLLECTION_FIELDS):

@@ -13,6 +13,8 @@ import sys
 
 from serving.errors import InvalidInput, Overloaded
 
+from gateway.rag.plain import storable
+
 MAX_PAGES = 2000
 _MAX_TEXT_CHARACTERS = 8 * 1024 * 1024
 _MEMORY_BYTES = 1024 * 1024 * 1024
@@ -71,12 +73,7 @@ def extract(data: bytes) -> tuple[str, str]:
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise InvalidInput("file.data", f"is a damaged PDF: {type(error).__name__}") from error
     text = "\n\n".join(page for page in pages if page)
-    return _clean(title or "").strip(), _clean(text)
-
-
-def _clean(text: str) -> str:
-    """Without NULs and lone surrogates, which a damaged font map can bring and UTF-8 cannot hold."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
+    return storable(title or "").strip(), storable(text)
 
 
 def _main() -> None:

@@ -9,6 +9,8 @@ from serving.errors import InvalidInput
 from gateway.domain.rag import File
 from gateway.rag.html import read_html
 from gateway.rag.pdf import read_pdf
+from gateway.rag.plain import storable
+from gateway.rag.records import read_csv, read_json_lines
 
 MAX_TEXT_BYTES = 4 * 1024 * 1024  # what the store takes as one document
 _BY_EXTENSION = {
@@ -20,6 +22,10 @@ _BY_EXTENSION = {
     ".html": "text/html",
     ".htm": "text/html",
     ".pdf": "application/pdf",
+    ".jsonl": "application/jsonl",
+    ".ndjson": "application/jsonl",
+    ".csv": "text/csv",
+    ".tsv": "text/csv",
 }
 MEDIA_TYPES = tuple(sorted(set(_BY_EXTENSION.values())))
 
@@ -65,6 +71,10 @@ def _read_text(media_type: str, data: bytes) -> ReadFile:
     text = _decode(data)
     if media_type == "text/markdown":
         return ReadFile(_first_heading(text), text)
+    if media_type == "application/jsonl":
+        text = storable(read_json_lines(text, MAX_TEXT_BYTES))
+    elif media_type == "text/csv":
+        text = read_csv(text, MAX_TEXT_BYTES)
     return ReadFile("", text)
 
 

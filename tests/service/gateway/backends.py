@@ -42,6 +42,7 @@ class TextService(text_pb2_grpc.TextServiceServicer):
     def __init__(self) -> None:
         self.cancelled = asyncio.Event()
         self.calls = []
+        self.embedded = []
         self.intervals = []  # ms between deltas that were asked for
 
     async def ListModels(self, request, context):
@@ -69,6 +70,7 @@ class TextService(text_pb2_grpc.TextServiceServicer):
 
     async def Embed(self, request, context):
         self.calls.append(current_call())
+        self.embedded += request.inputs
         if not request.inputs:
             raise InvalidInput("inputs", "must not be empty")
         if "vanish" in request.inputs:

@@ -99,3 +99,31 @@ async def test_missing_collections_and_models(doors, notes):
             async for _ in client.ingest("foreign", [notes]):
                 pass
         assert caught.value.reason == "EMBEDDING_MODEL_MISMATCH"
+
+
+async def test_only_chunks_that_changed_are_embedded_again(doors, tmp_path):
+    paragraphs = [f"Paragraph {number} tells of {number} stones that lie in a field." for number in range(8)]
+    page = tmp_path / "page.txt"
+    async with AsyncClient(doors.grpc) as client:
+        for text in ("\n\n".join(paragraphs), "\n\n".join([*paragraphs[:-1], "The last one is new."])):
+            page.write_text(text)
+            del doors.text.embedded[:]
+            stored, _ = [e async for e in client.ingest("notes", [page], chunk_size=64, chunk_overlap=0)]
+        assert (stored.chunk_count, stored.unchanged) == (8, False)
+        assert doors.text.embedded == ["The last one is new."]
+        document = await client.documents.get("notes", "page.txt", include_vectors=True)
+        assert all(any(chunk.vector) for chunk in document.chunks)
+
+
+async def test_chunks_may_be_measured_in_tokens_of_the_embedding_model(doors, tmp_path):
+    (tmp_path / "page.txt").write_text(" ".join(f"word{number}" for number in range(60)))
+    async with AsyncClient(doors.grpc) as client:
+        options = {"chunk_unit": "tokens", "chunk_size": 16, "chunk_overlap": 0}
+        async for _ in client.ingest("notes", [tmp_path / "page.txt"], **options):
+            pass
+        document = await client.documents.get("notes", "page.txt")
+        assert len(document.chunks[0].text.split()) == 8  # a word and a space are a token each
+        with pytest.raises(InvalidArgumentError) as caught:
+            async for _ in client.ingest("notes", [tmp_path], chunk_unit="tokens", chunk_size=2049):
+                pass
+        assert caught.value.field == "start.chunk_size"

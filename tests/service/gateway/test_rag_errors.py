@@ -60,6 +60,8 @@ async def test_a_file_of_too_many_chunks_is_refused_before_any_is_embedded(doors
         ({"chunk_size": 63}, "start.chunk_size"),
         ({"chunk_size": 10**9}, "start.chunk_size"),
         ({"chunk_size": 100, "chunk_overlap": 51}, "start.chunk_overlap"),
+        ({"chunk_unit": 2, "chunk_size": 15}, "start.chunk_size"),
+        ({"chunk_unit": 3}, "start.chunk_unit"),
     ],
     ids=str,
 )

@@ -19,6 +19,13 @@ async def test_html_shows_what_a_reader_sees():
     assert read.text == "# H\n\none\ntwo"
 
 
+async def test_records_are_read_by_extension_or_media_type():
+    lines = b'{"a": "x\\ud800", "b": 1}\n'
+    assert (await read_file(File("a.jsonl", lines))).text == "a: x?\nb: 1"
+    assert (await read_file(File("a", lines, media_type="application/jsonl; charset=utf-8"))).text[0] == "a"
+    assert (await read_file(File("a.csv", b"a,b\n1,2\n"))).text == "a: 1\nb: 2"
+
+
 @pytest.mark.parametrize(
     ("file", "field"),
     [
@@ -29,6 +36,8 @@ async def test_html_shows_what_a_reader_sees():
         (File("a.txt", b"a\0b"), "file.data"),
         (File("a.txt", b"  \n"), "file.data"),
         (File("a.pdf", b"not a pdf"), "file.data"),
+        (File("a.jsonl", b"{"), "file.data"),
+        (File("a.csv", b"name,age\n"), "file.data"),
     ],
 )
 async def test_what_cannot_be_read_names_the_field(file, field):

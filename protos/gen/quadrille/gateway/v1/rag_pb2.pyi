@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from quadrille.retrieval.v1 import filter_pb2 as _filter_pb2
 from quadrille.retrieval.v1 import search_pb2 as _search_pb2
 from quadrille.text.v1 import text_pb2 as _text_pb2
@@ -21,6 +22,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ChunkUnit:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChunkUnitEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChunkUnit.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHUNK_UNIT_UNSPECIFIED: _ChunkUnit.ValueType  # 0
+    """Characters."""
+    CHUNK_UNIT_CHARACTERS: _ChunkUnit.ValueType  # 1
+    """Unicode characters."""
+    CHUNK_UNIT_TOKENS: _ChunkUnit.ValueType  # 2
+    """Tokens of the embedding model, without those that it adds itself."""
+
+class ChunkUnit(_ChunkUnit, metaclass=_ChunkUnitEnumTypeWrapper):
+    """ChunkUnit is what the size of chunks counts."""
+
+CHUNK_UNIT_UNSPECIFIED: ChunkUnit.ValueType  # 0
+"""Characters."""
+CHUNK_UNIT_CHARACTERS: ChunkUnit.ValueType  # 1
+"""Unicode characters."""
+CHUNK_UNIT_TOKENS: ChunkUnit.ValueType  # 2
+"""Tokens of the embedding model, without those that it adds itself."""
+Global___ChunkUnit: _TypeAlias = ChunkUnit  # noqa: Y015
 
 @_typing.final
 class AskRequest(_message.Message):
@@ -423,14 +448,19 @@ class IngestDocumentsStart(_message.Message):
     EMBEDDING_MODEL_FIELD_NUMBER: _builtins.int
     CHUNK_SIZE_FIELD_NUMBER: _builtins.int
     CHUNK_OVERLAP_FIELD_NUMBER: _builtins.int
+    CHUNK_UNIT_FIELD_NUMBER: _builtins.int
     collection: _builtins.str
     """Name or alias of the collection; made, with the embedding model's dimension and stamp, when it is missing."""
     embedding_model: _builtins.str
     """Embedding model. Empty: the default model that can embed."""
     chunk_size: _builtins.int
-    """Chunk size in characters, 64 to 8192. Default 800."""
+    """Chunk size at most: 64 to 8192 characters, or 16 to 2048 tokens. Default: 800 characters, or 200 tokens."""
     chunk_overlap: _builtins.int
-    """Characters that neighbouring chunks share, 0 to half the chunk size. Default 100."""
+    """How much neighbouring chunks share at most, 0 to half the chunk size. Default: an eighth of 800 characters or 200
+    tokens, or half the chunk size where that is less.
+    """
+    chunk_unit: Global___ChunkUnit.ValueType
+    """What size and overlap count. Default: characters."""
     def __init__(
         self,
         *,
@@ -438,10 +468,11 @@ class IngestDocumentsStart(_message.Message):
         embedding_model: _builtins.str = ...,
         chunk_size: _builtins.int | None = ...,
         chunk_overlap: _builtins.int | None = ...,
+        chunk_unit: Global___ChunkUnit.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_chunk_overlap", b"_chunk_overlap", "_chunk_size", b"_chunk_size", "chunk_overlap", b"chunk_overlap", "chunk_size", b"chunk_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_chunk_overlap", b"_chunk_overlap", "_chunk_size", b"_chunk_size", "chunk_overlap", b"chunk_overlap", "chunk_size", b"chunk_size", "collection", b"collection", "embedding_model", b"embedding_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_chunk_overlap", b"_chunk_overlap", "_chunk_size", b"_chunk_size", "chunk_overlap", b"chunk_overlap", "chunk_size", b"chunk_size", "chunk_unit", b"chunk_unit", "collection", b"collection", "embedding_model", b"embedding_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__chunk_overlap: _TypeAlias = _typing.Literal["chunk_overlap"]  # noqa: Y015
     _WhichOneofArgType__chunk_overlap: _TypeAlias = _typing.Literal["_chunk_overlap", b"_chunk_overlap"]  # noqa: Y015
@@ -469,7 +500,9 @@ class File(_message.Message):
     id: _builtins.str
     """Id of its document, 1 to 512 bytes, e.g. its path."""
     media_type: _builtins.str
-    """Media type: text/plain, text/markdown, text/html or application/pdf. Empty: by the id's extension."""
+    """Media type: text/plain, text/markdown, text/html, application/pdf, application/jsonl or text/csv (whose first row
+    names the columns). Empty: by the id's extension.
+    """
     data: _builtins.bytes
     """Its bytes, at most what a message may hold."""
     title: _builtins.str
