@@ -21,6 +21,7 @@ CALLS = {
     "ingest": (["notes.md", "-c", "cli"], "chunk_count", "stored_count"),
     "ask": (["Where does the gateway listen?", "-c", "cli", "--max-tokens", "4"], "passages", "groundedness"),
     "search": (["gateway port", "-c", "cli"], "hits", "hits"),
+    "delete": (["none.md", "-c", "cli"], "deleted_count", "deleted_count"),
     "image": (["a red circle", "--steps", "2", "--out", "drawn"], "queue_position", "timings"),
     "score": (["red.png", "--samples", "2"], "bits_per_dimension", "standard_error"),
     "keys": (["new", "ann"], "key", "key"),

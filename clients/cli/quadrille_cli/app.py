@@ -9,6 +9,7 @@ from quadrille_client import Tls
 from quadrille_cli.commands import keys
 from quadrille_cli.commands.ask import ask
 from quadrille_cli.commands.chat import chat
+from quadrille_cli.commands.delete import delete
 from quadrille_cli.commands.demo import demo
 from quadrille_cli.commands.image import image
 from quadrille_cli.commands.ingest import ingest
@@ -55,7 +56,7 @@ def connect(
     context.obj = Connection(address, api_key, tls, timeout)
 
 
-for command in (up, demo, status, models, chat, ask, ingest, search, image, score):
+for command in (up, demo, status, models, chat, ask, ingest, delete, search, image, score):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
 

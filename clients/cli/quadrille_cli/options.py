@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +15,20 @@ MaxTokens = Annotated[int | None, typer.Option(min=1, help="Tokens to generate a
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed; random when left out.", show_default=False)]
 
 DEFAULT_COLLECTION = "docs"
+
+
+def parse_fields(pairs: list[str], option: str) -> dict[str, Any]:
+    """Fields of metadata, each given as name=value; a value that is JSON is what it says, any other is text."""
+    fields: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise typer.BadParameter(f"{pair!r} is not name=value", param_hint=option)
+        try:
+            fields[name] = json.loads(value)
+        except ValueError:
+            fields[name] = value
+    return fields
 
 
 def given(**options: object) -> dict[str, object]:

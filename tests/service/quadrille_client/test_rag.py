@@ -5,9 +5,8 @@ from quadrille.gateway.v1 import rag_pb2 as pb
 from quadrille.gateway.v1 import rag_pb2_grpc
 from quadrille.retrieval.v1 import search_pb2, search_pb2_grpc
 from quadrille.text.v1 import text_pb2, text_pb2_grpc
-from quadrille_client import NotFoundError, UnavailableError
-from quadrille_client.types.rag import FileRefused, FilesFinished, FileStored
-from serving.errors import NotFound, Unavailable
+from quadrille_client import NotFoundError
+from serving.errors import NotFound
 
 HIT = search_pb2.Hit(chunk_id="d#0", document_id="d", text="Sky is blue.", end_byte=12, dense_score=0)
 
@@ -22,21 +21,6 @@ class Rag(rag_pb2_grpc.RagServiceServicer):
         support = pb.Groundedness(score=0.5, sentence_count=2, method="words")
         timings = pb.AskTimings(search_ms=3)
         yield pb.AskResponse(finished=pb.AskFinished(groundedness=support, timings=timings, model="m"))
-
-    def IngestDocuments(self, requests, context):
-        start = next(requests).start
-        if start.collection == "lost":
-            raise Unavailable("the store is gone")
-        end = pb.IngestDocumentsFinished(collection=f"{start.collection} {start.chunk_size}")
-        for request in requests:
-            file = request.file
-            if not file.data:
-                refused = pb.FileRefused(id=file.id, reason="INVALID_INPUT", field="file.data")
-                yield pb.IngestDocumentsResponse(refused=refused)
-                continue
-            end.stored_count += 1
-            yield pb.IngestDocumentsResponse(stored=pb.FileStored(id=file.id, chunk_count=len(file.data)))
-        yield pb.IngestDocumentsResponse(finished=end)
 
 
 class Search(search_pb2_grpc.SearchServiceServicer):
@@ -91,22 +75,6 @@ def test_an_answer_is_collected(call):
 def test_an_answer_streams(call):
     kinds = [type(event).__name__ for event in call(lambda c: c.stream_ask("docs", "why?", passages=2))]
     assert kinds == ["Retrieved", "AnswerDelta", "AnswerDelta", "Citation", "AskFinished"]
-
-
-def test_files_are_ingested(call, tmp_path):
-    (tmp_path / "a.md").write_text("abc")
-    (tmp_path / "b.txt").touch()
-    stored, refused, finished = call(lambda c: c.ingest("docs", [tmp_path], chunk_size=64))
-    assert stored == FileStored(f"{tmp_path.name}/a.md", 3, 0, False)
-    assert isinstance(refused, FileRefused)
-    assert refused.field == "file.data"
-    assert finished == FilesFinished("docs 64", 1, 0, 0, 0)
-
-
-def test_a_lost_store_ends_the_ingest(call, tmp_path):
-    (tmp_path / "a.md").write_text("abc")
-    with pytest.raises(UnavailableError, match="the store is gone"):
-        call(lambda c: c.ingest("lost", [tmp_path]))
 
 
 def test_a_text_is_embedded_and_the_stamp_goes_along(call, search):

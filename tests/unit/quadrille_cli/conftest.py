@@ -11,7 +11,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
 from quadrille.image.v1 import image_pb2, image_pb2_grpc
-from quadrille.retrieval.v1 import search_pb2, search_pb2_grpc
+from quadrille.retrieval.v1 import document_pb2, document_pb2_grpc, search_pb2, search_pb2_grpc
 from quadrille.text.v1 import text_pb2, text_pb2_grpc
 from quadrille_cli.stack import Ports, Service, Stack
 
@@ -93,6 +93,9 @@ class Rag(rag_pb2_grpc.RagServiceServicer):
         support = rag_pb2.Groundedness(score=1, sentence_count=1, supported_sentence_count=1, method="words")
         yield rag_pb2.AskResponse(finished=rag_pb2.AskFinished(groundedness=support, finish_reason=1))
 
+    def __init__(self, documents):
+        self._documents = documents
+
     def IngestDocuments(self, requests, context):
         collection = next(requests).start.collection
         end = rag_pb2.IngestDocumentsFinished(collection=collection)
@@ -103,12 +106,33 @@ class Rag(rag_pb2_grpc.RagServiceServicer):
                 end.refused_count += 1
                 yield rag_pb2.IngestDocumentsResponse(refused=refused)
             else:
+                self._documents[file.id] = document_pb2.Document(id=file.id, metadata=file.metadata)
                 end.stored_count += 1
                 end.chunk_count += 1
                 yield rag_pb2.IngestDocumentsResponse(
                     stored=rag_pb2.FileStored(id=file.id, chunk_count=1, lsn=1)
                 )
         yield rag_pb2.IngestDocumentsResponse(finished=end)
+
+
+class Documents(document_pb2_grpc.DocumentServiceServicer):
+    def __init__(self, documents):
+        self._documents = documents
+
+    def ListDocuments(self, request, context):
+        return document_pb2.ListDocumentsResponse(documents=self._documents.values())
+
+    def DeleteDocuments(self, request, context):
+        wanted = {item.condition.field: item.condition.equals for item in request.filter.all.filters}
+        gone = [
+            id
+            for id, document in self._documents.items()
+            if id in request.ids
+            or (wanted and all(document.metadata.fields.get(name) == wanted[name] for name in wanted))
+        ]
+        for id in gone:
+            del self._documents[id]
+        return document_pb2.DeleteDocumentsResponse(deleted_count=len(gone))
 
 
 class Health(health_pb2_grpc.HealthServicer):
@@ -144,7 +168,9 @@ def address(health):
     text_pb2_grpc.add_TextServiceServicer_to_server(Text(), server)
     image_pb2_grpc.add_ImageServiceServicer_to_server(Image(), server)
     search_pb2_grpc.add_SearchServiceServicer_to_server(Search(), server)
-    rag_pb2_grpc.add_RagServiceServicer_to_server(Rag(), server)
+    documents = {}
+    rag_pb2_grpc.add_RagServiceServicer_to_server(Rag(documents), server)
+    document_pb2_grpc.add_DocumentServiceServicer_to_server(Documents(documents), server)
     health_pb2_grpc.add_HealthServicer_to_server(Health(health), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

@@ -95,6 +95,45 @@ def test_ingest_of_nothing_fails(quadrille, tmp_path):
     assert "no file to ingest" in result.stderr
 
 
+def test_sync_sends_what_changed_and_removes_what_is_gone(quadrille, tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for name in ("a.md", "b.jsonl"):
+        (docs / name).write_text("good")
+    assert (
+        "2 files (2 chunks written), 0 unchanged, 0 removed"
+        in quadrille("ingest", str(docs), "--sync").stdout
+    )
+    assert (
+        "0 files (0 chunks written), 2 unchanged, 0 removed"
+        in quadrille("ingest", str(docs), "--sync").stdout
+    )
+    (docs / "a.md").unlink()
+    events = lines(quadrille("ingest", str(docs), "--sync", "--json"))
+    assert [event["event"] for event in events] == ["file_skipped", "file_removed", "files_finished"]
+    (docs / "b.jsonl").unlink()
+    result = quadrille("ingest", str(docs), "--sync")
+    assert result.exit_code == 1
+    assert "no file to ingest" in result.stderr, "an empty folder is not taken for one to forget"
+    (docs / "b.jsonl").write_text("good")
+    result = quadrille("ingest", str(docs / "b.jsonl"), "--sync")
+    assert result.exit_code == 1
+    assert "only folders" in result.stderr
+
+
+def test_documents_are_deleted_by_id_or_metadata(quadrille, tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.md").write_text("good")
+    blue = ("--metadata", "team=blue", "--metadata", "year=2020")
+    assert quadrille("ingest", str(tmp_path / "a.md"), str(tmp_path / "b.md"), *blue).exit_code == 0
+    assert quadrille("ingest", str(tmp_path / "c.md"), "--metadata", "team=blue").exit_code == 0
+    found = lines(quadrille("delete", "--where", "team=blue", "--where", "year=2020", "--json"))
+    assert found == [{"deleted_count": 2}]
+    assert "1 documents deleted from collection docs" in quadrille("delete", "c.md", "d.md").stdout
+    for wrong in ((), ("a.md", "--where", "a=b"), ("--where", "team")):
+        assert quadrille("delete", *wrong).exit_code == 2
+
+
 def test_search(quadrille):
     assert "a.md#0" in quadrille("search", "grass", "--mode", "lexical").stdout
     (found,) = lines(quadrille("search", "grass", "--top-k", "1", "--json"))

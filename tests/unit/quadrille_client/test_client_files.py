@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from quadrille_client import health
-from quadrille_client.files import walk
+from quadrille_client.files import folder_names, walk
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -16,6 +16,24 @@ def test_folders_are_walked_in_order_and_hidden_or_unknown_files_left_out(tmp_pa
         (docs / name).write_text("x")
     assert [name for name, _ in walk([docs])] == ["docs/a.txt", "docs/b.md", "docs/sub/c.html"]
     assert [name for name, _ in walk([docs / "e.bin"])] == ["e.bin"]
+
+
+def test_a_folder_is_known_by_its_name_wherever_one_stands(tmp_path, monkeypatch):
+    (tmp_path / "docs" / "sub").mkdir(parents=True)
+    (tmp_path / "docs" / "data.jsonl").write_text("1")
+    for place, folder in (("docs", "."), ("docs/sub", "..")):
+        monkeypatch.chdir(tmp_path / place)
+        assert [name for name, _ in walk([folder])] == ["docs/data.jsonl"]
+        assert folder_names([folder]) == ("docs",)
+
+
+def test_a_folder_that_cannot_be_read_is_no_empty_one(tmp_path, monkeypatch):
+    def scandir(path):
+        raise PermissionError(13, "denied", path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    with pytest.raises(PermissionError):
+        list(walk([tmp_path]))
 
 
 def test_a_missing_path_is_an_error(tmp_path):

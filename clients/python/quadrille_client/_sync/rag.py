@@ -1,20 +1,15 @@
-"""Search, answers from documents, and ingest of files."""
+"""Search, and answers from documents."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Unpack
 
-import grpc
 from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
 from quadrille.retrieval.v1 import search_pb2, search_pb2_grpc
 from quadrille_client._sync.streams import AnswerStream
 from quadrille_client._sync.text import TextCalls
 from quadrille_client._sync.transport import Transport
-from quadrille_client.convert import rag as convert
 from quadrille_client.convert import retrieval
 from quadrille_client.convert import text as convert_text
-from quadrille_client.errors import from_rpc_error
-from quadrille_client.files import walk
 from quadrille_client.types import rag as types
 from quadrille_client.types import retrieval as retrieval_types
 from quadrille_client.types import text as text_types
@@ -106,39 +101,3 @@ class RagCalls(TextCalls):
             **sampling,
         )
         return stream.collect()
-
-    def ingest(
-        self,
-        collection: str,
-        paths: Iterable[str | Path],
-        *,
-        embedding_model: str = "",
-        chunk_size: int | None = None,
-        chunk_overlap: int | None = None,
-    ) -> Iterator[convert.FileEvent]:
-        """Have files (and the files of folders) read, cut, embedded and stored; yields their fates."""
-        files = list(walk(paths))
-
-        def requests() -> Iterator[rag_pb2.IngestDocumentsRequest]:
-            start = rag_pb2.IngestDocumentsStart(
-                collection=collection,
-                embedding_model=embedding_model,
-                chunk_size=chunk_size,
-                chunk_overlap=chunk_overlap,
-            )
-            yield rag_pb2.IngestDocumentsRequest(start=start)
-            for name, path in files:
-                yield rag_pb2.IngestDocumentsRequest(file=rag_pb2.File(id=name, data=path.read_bytes()))
-
-        stub: Any = rag_pb2_grpc.RagServiceStub(self._transport.channel)
-        transport = self._transport
-        call = stub.IngestDocuments(requests(), timeout=transport.timeout, metadata=transport.metadata())
-        try:
-            for response in call:
-                event = convert.file_event(response)
-                if event is not None:
-                    yield event
-        except grpc.RpcError as failed:
-            raise from_rpc_error(failed) from failed
-        finally:
-            call.cancel()

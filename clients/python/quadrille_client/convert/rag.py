@@ -4,8 +4,9 @@ from quadrille.gateway.v1 import rag_pb2 as pb
 from quadrille.text.v1 import text_pb2
 
 from quadrille_client.convert import retrieval, text
-from quadrille_client.convert.enums import word
+from quadrille_client.convert.enums import value, word
 from quadrille_client.types import rag as types
+from quadrille_client.uploads import Upload
 
 Event = types.Retrieved | types.AnswerDelta | types.Citation | types.AskFinished
 FileEvent = types.FileStored | types.FileRefused | types.FilesFinished
@@ -51,6 +52,30 @@ def file_event(message: pb.IngestDocumentsResponse) -> FileEvent | None:
             end.collection, end.stored_count, end.refused_count, end.chunk_count, end.last_lsn
         )
     return None
+
+
+def start(
+    collection: str,
+    embedding_model: str,
+    chunk_size: int | None,
+    chunk_overlap: int | None,
+    chunk_unit: types.ChunkUnit | None,
+) -> pb.IngestDocumentsRequest:
+    """The opening of an ingest of files."""
+    opening = pb.IngestDocumentsStart(
+        collection=collection,
+        embedding_model=embedding_model,
+        chunk_size=chunk_size,
+        chunk_overlap=chunk_overlap,
+        chunk_unit=value(pb.ChunkUnit, chunk_unit, "chunk_unit"),
+    )
+    return pb.IngestDocumentsRequest(start=opening)
+
+
+def file(upload: Upload) -> pb.IngestDocumentsRequest:
+    """One file of an ingest."""
+    sent = pb.File(id=upload.id, data=upload.data, metadata=retrieval.struct(upload.metadata))
+    return pb.IngestDocumentsRequest(file=sent)
 
 
 def _finished(message: pb.AskFinished) -> types.AskFinished:

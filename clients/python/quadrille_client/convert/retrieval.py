@@ -18,6 +18,11 @@ def struct(mapping: Mapping[str, Any]) -> struct_pb2.Struct:
     return message
 
 
+def plain(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata as a result shows it: numbers are floats, tuples lists."""
+    return json_format.MessageToDict(struct(mapping))
+
+
 def collection(message: collection_pb2.Collection) -> types.Collection:
     """A collection."""
     return types.Collection(

@@ -1,9 +1,12 @@
 """Events and results of the gateway's RagService."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from quadrille_client.types.retrieval import Hit
 from quadrille_client.types.text import FinishReason, Usage
+
+ChunkUnit = Literal["characters", "tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +102,27 @@ class FileRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class FileSkipped:
+    """A file was not sent, since the store holds it as it is."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRemoved:
+    """A document was deleted, since its file is gone."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class FilesFinished:
-    """Last event of an ingest of files."""
+    """Last event of an ingest of files; files are skipped and removed by `sync` only."""
 
     collection: str
     stored_count: int
     refused_count: int
     chunk_count: int
     last_lsn: int
+    skipped_count: int = 0
+    removed_count: int = 0

@@ -1,0 +1,42 @@
+"""`quadrille delete`: documents out of a collection."""
+
+from typing import Annotated
+
+import typer
+
+from quadrille_cli.connection import Connection
+from quadrille_cli.options import DEFAULT_COLLECTION, AsJson, Collection, parse_fields
+from quadrille_cli.output import console, emit
+
+
+def delete(
+    context: typer.Context,
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of documents.", show_default=False)] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            "-w",
+            help="name=value: documents whose metadata say so; of several, all must.",
+            show_default=False,
+        ),
+    ] = None,
+    collection: Collection = DEFAULT_COLLECTION,
+    as_json: AsJson = False,
+) -> None:
+    """Delete documents by id, or by their metadata."""
+    if bool(ids) == bool(where):
+        raise typer.BadParameter("give ids, or --where, and not both")
+    conditions = [
+        {"field": name, "equals": value} for name, value in parse_fields(where or [], "--where").items()
+    ]
+    connection: Connection = context.obj
+    with connection.client() as client:
+        if ids:
+            count = client.documents.delete(collection, ids=ids)
+        else:
+            count = client.documents.delete(collection, filter={"all": conditions})
+    if as_json:
+        emit({"deleted_count": count})
+    else:
+        console().print(f"{count} documents deleted from collection {collection}")

@@ -1,0 +1,173 @@
+"""Ingest of files: the gateway reads, cuts, embeds and stores them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import grpc
+from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
+
+from quadrille_client._async.retrieval import AsyncDocuments
+from quadrille_client._async.transport import AsyncTransport, time_left
+from quadrille_client.convert import rag as convert
+from quadrille_client.convert.retrieval import plain
+from quadrille_client.errors import NotFoundError, from_rpc_error
+from quadrille_client.files import folder_names, walk
+from quadrille_client.types import rag as types
+from quadrille_client.uploads import SYNC, Outcome, Upload, added, changed, grouped, uploads
+
+_DELETED_AT_ONCE = 1000
+
+
+class AsyncIngestCalls:
+    """Ingest of files: mixed into the client.
+
+    Files go in calls of a few each, whose deadline is the client's timeout; a call that fails is retried from the first
+    file on that was not answered.
+    """
+
+    _transport: AsyncTransport
+
+    async def ingest(
+        self,
+        collection: str,
+        paths: Iterable[str | Path],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        embedding_model: str = "",
+        chunk_size: int | None = None,
+        chunk_overlap: int | None = None,
+        chunk_unit: types.ChunkUnit | None = None,
+    ) -> AsyncIterator[Outcome | types.FilesFinished]:
+        """Have files (and the files of folders) read, cut, embedded and stored; yields their fates."""
+        start = convert.start(collection, embedding_model, chunk_size, chunk_overlap, chunk_unit)
+        total = types.FilesFinished(collection, 0, 0, 0, 0)
+        async for event in self._send(start, uploads(list(walk(paths)), metadata or {})):
+            total = added(total, event)
+            yield event
+        yield total
+
+    async def sync(
+        self,
+        collection: str,
+        folders: Sequence[str | Path],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        embedding_model: str = "",
+        chunk_size: int | None = None,
+        chunk_overlap: int | None = None,
+        chunk_unit: types.ChunkUnit | None = None,
+    ) -> AsyncIterator[Outcome | types.FilesFinished]:
+        """Make the collection hold what the folders do: send the files that changed, delete those that are gone.
+
+        A folder is known by its name, and its files by their content, their metadata and these options. Only what an
+        earlier `sync` of a folder of that name has stored is deleted. May be interrupted at any time, and begun again.
+        """
+        if metadata and SYNC in metadata:
+            raise ValueError(f"metadata must not hold {SYNC!r}, which sync sets itself")
+        options = {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "chunk_unit": chunk_unit}
+        marked = {name: option for name, option in options.items() if option is not None}
+        start = convert.start(collection, embedding_model, chunk_size, chunk_overlap, chunk_unit)
+        names, files = folder_names(folders), list(walk(folders))
+        known: dict[str, Mapping[str, Any]] = {}
+        for name in names:
+            known |= await self._synchronized(collection, name)
+        found = changed(uploads(files, plain(metadata or {})), known, plain(marked))
+        total = types.FilesFinished(collection, 0, 0, 0, 0)
+        async for event in self._send(start, found):
+            total = added(total, event)
+            yield event
+        gone = sorted(known.keys() - {name for name, _ in files})
+        for first in range(0, len(gone), _DELETED_AT_ONCE):
+            ids = gone[first : first + _DELETED_AT_ONCE]
+            await AsyncDocuments(self._transport).delete(collection, ids=ids)
+            for id in ids:
+                removed = types.FileRemoved(id)
+                total = added(total, removed)
+                yield removed
+        yield total
+
+    async def _synchronized(self, collection: str, folder: str) -> dict[str, Mapping[str, Any]]:
+        """Metadata by id of the documents that came from a folder."""
+        documents, found, token = AsyncDocuments(self._transport), dict[str, Mapping[str, Any]](), ""
+        of_folder = {"field": f"{SYNC}.folder", "equals": folder}
+        while True:
+            try:
+                page = await documents.list(collection, filter=of_folder, page_size=1000, page_token=token)
+            except NotFoundError:
+                return {}  # the first ingest makes the collection
+            found |= {document.id: document.metadata for document in page.documents}
+            token = page.next_page_token
+            if not token:
+                return found
+
+    async def _send(
+        self,
+        start: rag_pb2.IngestDocumentsRequest,
+        found: Iterable[Upload | types.FileRefused | types.FileSkipped],
+    ) -> AsyncIterator[Outcome]:
+        begun = False
+        for told, group in grouped(found):
+            for item in told:
+                yield item
+            if not group:
+                continue
+            if not begun:
+                async for _ in self._call(
+                    start, ()
+                ):  # what is wrong with the start is told before any file goes
+                    pass
+                begun = True
+            async for event in self._call(start, group):
+                yield event
+
+    async def _call(
+        self, start: rag_pb2.IngestDocumentsRequest, group: Sequence[Upload]
+    ) -> AsyncIterator[types.FileStored | types.FileRefused]:
+        transport, deadline, attempt = self._transport, self._transport.deadline(), 0
+        stub: Any = rag_pb2_grpc.RagServiceStub(transport.channel)
+        while True:
+            answered, over = asyncio.Semaphore(1), asyncio.Event()
+            call = stub.IngestDocuments(
+                _requests(start, group, answered, over),
+                timeout=time_left(deadline),
+                metadata=transport.metadata(),
+            )
+            try:
+                async for response in call:
+                    event = convert.file_event(response)
+                    if isinstance(event, types.FileStored | types.FileRefused):
+                        group = group[1:]
+                        answered.release()
+                        yield event
+                return
+            except grpc.RpcError as error:
+                failure = from_rpc_error(error)
+                delay = transport.policy.delay_s(failure, attempt, time_left(deadline))
+                if delay is None:
+                    raise failure from error
+            finally:
+                over.set()
+                answered.release()
+                call.cancel()
+            await asyncio.sleep(delay)
+            attempt += 1
+
+
+async def _requests(
+    start: rag_pb2.IngestDocumentsRequest,
+    group: Sequence[Upload],
+    answered: asyncio.Semaphore,
+    over: asyncio.Event,
+) -> AsyncIterator[rag_pb2.IngestDocumentsRequest]:
+    """The start and the files, each after the answer to the one before.
+
+    grpc.aio forgets why a server ended a call when it was being written to.
+    """
+    yield start
+    for upload in group:
+        await answered.acquire()
+        if over.is_set():
+            return
+        yield convert.file(upload)
