@@ -20,6 +20,8 @@ REPLACEMENTS = (
     (r"async for ", "for "),
     (r"await asyncio\.sleep", "time.sleep"),
     (r"await ", ""),
+    (r"\banext\(", "next("),
+    (r"Awaitable\[(\w+)\]", r"\1"),
     (r"asyncio\.(Semaphore|Event)", r"threading.\1"),
     (r"^import grpc\.aio\n", ""),
     (r"grpc\.aio\.", "grpc."),

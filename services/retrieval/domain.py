@@ -125,6 +125,7 @@ class Document:
     content_sha256: str = ""
     updated_at: datetime | None = None
     readers: tuple[str, ...] = ()
+    source_lsn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

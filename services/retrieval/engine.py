@@ -104,12 +104,14 @@ class Engine:
         validation.check_name(name, "name")
         return await asyncio.wrap_future(self.store.delete_collection(tenant, name))
 
-    async def swap_alias(self, tenant: str, alias: str, collection: str) -> str:
+    async def swap_alias(
+        self, tenant: str, alias: str, collection: str, expected_lsn: int | None = None
+    ) -> str:
         """Point an alias at a collection, or remove it; returns where it pointed."""
         validation.check_name(alias, "alias")
         if collection:
             validation.check_name(collection, "collection")
-        return await asyncio.wrap_future(self.store.swap_alias(tenant, alias, collection))
+        return await asyncio.wrap_future(self.store.swap_alias(tenant, alias, collection, expected_lsn))
 
     async def open_for_writing(self, tenant: str, name: str, stamp: str, prefix: str = "") -> Collection:
         """Return a collection that takes vectors of this stamp; `prefix` begins the fields' paths."""

@@ -73,6 +73,8 @@ def check_document(document: Document, spec: CollectionSpec, field: str) -> Docu
     check_bytes(document.text, 0, limits.MAX_TEXT_BYTES, f"{field}.text")
     check_metadata(document.metadata, f"{field}.metadata")
     check_readers(document.readers, f"{field}.readers")
+    if document.source_lsn < 0:
+        raise InvalidInput(f"{field}.source_lsn", "must be 0 or more")
     if len(document.chunks) > limits.MAX_CHUNKS:
         raise InvalidInput(f"{field}.chunks", f"must be at most {limits.MAX_CHUNKS}")
     # A document may keep its text elsewhere; spans are then the caller's own affair.

@@ -14,6 +14,7 @@ from quadrille_cli.commands.demo import demo
 from quadrille_cli.commands.image import image
 from quadrille_cli.commands.ingest import ingest
 from quadrille_cli.commands.models import models
+from quadrille_cli.commands.reembed import reembed
 from quadrille_cli.commands.score import score
 from quadrille_cli.commands.search import search
 from quadrille_cli.commands.status import status
@@ -56,7 +57,7 @@ def connect(
     context.obj = Connection(address, api_key, tls, timeout)
 
 
-for command in (up, demo, status, models, chat, ask, ingest, delete, search, image, score):
+for command in (up, demo, status, models, chat, ask, ingest, delete, search, reembed, image, score):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
 

@@ -32,6 +32,7 @@ def document_from_proto(message: document_pb2.Document, path: str) -> Document:
         metadata=struct_to_dict(message.metadata, f"{path}.metadata"),
         chunks=tuple(_chunk(chunk, f"{path}.chunks[{i}]") for i, chunk in enumerate(message.chunks)),
         readers=tuple(dict.fromkeys(message.readers)),
+        source_lsn=message.source_lsn,
     )
 
 
@@ -54,6 +55,7 @@ def document_to_proto(document: Document) -> document_pb2.Document:
         lsn=document.lsn,
         content_sha256=document.content_sha256,
         readers=document.readers,
+        source_lsn=document.source_lsn,
         chunks=[
             document_pb2.Chunk(
                 ordinal=ordinal,

@@ -55,5 +55,6 @@ class CollectionServicer(collection_pb2_grpc.CollectionServiceServicer):
         self, request: collection_pb2.SwapAliasRequest, context: Any
     ) -> collection_pb2.SwapAliasResponse:
         """Point an alias at a collection."""
-        previous = await self._engine.swap_alias(tenant(), request.alias, request.collection)
+        expected = request.expected_lsn if request.HasField("expected_lsn") else None
+        previous = await self._engine.swap_alias(tenant(), request.alias, request.collection, expected)
         return collection_pb2.SwapAliasResponse(previous_collection=previous)

@@ -60,8 +60,13 @@ class Store(Protocol):
     def delete_collection(self, tenant: str, name: str) -> Future[int]:
         """Delete a collection with all it holds, or fail with NotFound; gives the number of documents."""
 
-    def swap_alias(self, tenant: str, alias: str, collection: str) -> Future[str]:
-        """Point an alias at a collection, "" to remove it; gives the collection it pointed to, or ""."""
+    def swap_alias(
+        self, tenant: str, alias: str, collection: str, expected_lsn: int | None = None
+    ) -> Future[str]:
+        """Point an alias at a collection, "" to remove it; gives the collection it pointed to, or "".
+
+        Fails with VersionConflict when that collection's last write is not the expected one.
+        """
 
     def upsert(
         self,

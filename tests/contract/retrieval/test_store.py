@@ -99,6 +99,19 @@ def test_aliases(store: Store, books: Collection) -> None:
         store.swap_alias("acme", "live", "").result(10)
 
 
+def test_an_alias_moves_only_when_nothing_was_written(store: Store, books: Collection) -> None:
+    store.create_collection("acme", CollectionSpec("more", 2)).result(10)
+    with pytest.raises(VersionConflict, match="no collection yet"):
+        store.swap_alias("acme", "live", "more", 1).result(10)
+    store.swap_alias("acme", "live", "books").result(10)
+    seen = store.upsert(books, [document("a", "one")], None).result(10).lsn
+    written = store.upsert(books, [document("a", "two")], None).result(10).lsn
+    for target in ("more", ""):
+        with pytest.raises(VersionConflict, match=f"written at {written}"):
+            store.swap_alias("acme", "live", target, seen).result(10)
+    assert store.swap_alias("acme", "live", "more", written).result(10) == "books"
+
+
 def test_deleting_a_collection_takes_all_it_holds(store: Store, books: Collection) -> None:
     store.swap_alias("acme", "live", "books").result(10)
     store.upsert(books, [document("a", "one", x=1.0)], None).result(10)
@@ -140,6 +153,14 @@ def test_a_write_is_read_back_whole(store: Store, books: Collection) -> None:
         assert (counted.document_count, counted.chunk_count, counted.last_lsn) == (1, 2, written.lsn)
         with pytest.raises(NotFound):
             reader.document(books.id, "b", vectors=False)
+
+
+def test_a_copy_keeps_what_it_is_a_copy_of(store: Store, books: Collection) -> None:
+    for lsn in (7, 9, 0):
+        store.upsert(books, [replace(document("a", "one"), source_lsn=lsn)], None).result(10)
+        with store.reading() as reader:
+            (listed,) = reader.documents(books.id, None, "", 10, content=False).documents
+        assert listed.source_lsn == lsn
 
 
 def test_a_rewrite_replaces_words_vectors_and_metadata(

@@ -35,6 +35,7 @@ class Client:
     engine: Engine
     registry: CollectorRegistry
     window: int
+    address: str
     acting: tuple[tuple[str, str], ...] = ()
 
     async def call(self, name: str, request: dict[str, Any], tenant: str = "default") -> Any:
@@ -120,6 +121,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
             engine,
             registry,
             settings.ingest_window,
+            address,
         )
     await engine.stop()
 

@@ -11,7 +11,14 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
 from quadrille.image.v1 import image_pb2, image_pb2_grpc
-from quadrille.retrieval.v1 import document_pb2, document_pb2_grpc, search_pb2, search_pb2_grpc
+from quadrille.retrieval.v1 import (
+    collection_pb2,
+    collection_pb2_grpc,
+    document_pb2,
+    document_pb2_grpc,
+    search_pb2,
+    search_pb2_grpc,
+)
 from quadrille.text.v1 import text_pb2, text_pb2_grpc
 from quadrille_cli.stack import Ports, Service, Stack
 
@@ -80,6 +87,28 @@ class Search(search_pb2_grpc.SearchServiceServicer):
         if request.embedding_model not in ("", "echo@1"):
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, "another model's vectors")
         return search_pb2.SearchResponse(hits=[HIT])
+
+
+class Collections(collection_pb2_grpc.CollectionServiceServicer):
+    """An empty collection "old" behind the alias "live"."""
+
+    def __init__(self):
+        self.aliases = {"live": "old"}
+        self.kept = {"old": collection_pb2.Collection(name="old", dimension=2, metric=1, aliases=["live"])}
+
+    def GetCollection(self, request, context):
+        name = self.aliases.get(request.name, request.name)
+        if name not in self.kept:
+            context.abort(grpc.StatusCode.NOT_FOUND, name)
+        return collection_pb2.GetCollectionResponse(collection=self.kept[name])
+
+    def CreateCollection(self, request, context):
+        self.kept[request.collection.name] = request.collection
+        return collection_pb2.CreateCollectionResponse(collection=request.collection)
+
+    def SwapAlias(self, request, context):
+        self.aliases[request.alias] = request.collection
+        return collection_pb2.SwapAliasResponse()
 
 
 class Rag(rag_pb2_grpc.RagServiceServicer):
@@ -171,6 +200,7 @@ def address(health):
     documents = {}
     rag_pb2_grpc.add_RagServiceServicer_to_server(Rag(documents), server)
     document_pb2_grpc.add_DocumentServiceServicer_to_server(Documents(documents), server)
+    collection_pb2_grpc.add_CollectionServiceServicer_to_server(Collections(), server)
     health_pb2_grpc.add_HealthServicer_to_server(Health(health), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

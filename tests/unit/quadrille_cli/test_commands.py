@@ -134,6 +134,16 @@ def test_documents_are_deleted_by_id_or_metadata(quadrille, tmp_path):
         assert quadrille("delete", *wrong).exit_code == 2
 
 
+def test_reembed_makes_a_collection_and_swaps_the_alias(quadrille):
+    result = quadrille("reembed", "live", "new")
+    assert result.exit_code == 0, result.output
+    assert "0 documents embedded, 0 deleted in collection new" in result.stdout
+    again = quadrille("reembed", "live", "new")
+    assert (again.exit_code, again.stderr.strip()) == (1, "'live' is 'new' already")
+    events = lines(quadrille("reembed", "old", "third", "--json"))
+    assert [event["finished"] for event in events] == [False, True]
+
+
 def test_search(quadrille):
     assert "a.md#0" in quadrille("search", "grass", "--mode", "lexical").stdout
     (found,) = lines(quadrille("search", "grass", "--top-k", "1", "--json"))

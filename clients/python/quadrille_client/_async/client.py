@@ -9,14 +9,14 @@ from quadrille_client import delegation, health
 from quadrille_client._async.images import AsyncImages
 from quadrille_client._async.ingest import AsyncIngestCalls
 from quadrille_client._async.loras import AsyncLoras
-from quadrille_client._async.rag import AsyncRagCalls
+from quadrille_client._async.reembed import AsyncReembedCalls
 from quadrille_client._async.retrieval import AsyncAdmin, AsyncCollections, AsyncDocuments
 from quadrille_client._async.transport import AsyncTransport, open_channel
 from quadrille_client.retry import RetryPolicy
 from quadrille_client.tls import Tls
 
 
-class AsyncClient(AsyncRagCalls, AsyncIngestCalls):
+class AsyncClient(AsyncReembedCalls, AsyncIngestCalls):
     """Client of a gateway, or of one service; one channel, for as many calls at once as you like.
 
     `timeout` (seconds, retries included) becomes each call's deadline; None is none. Failed calls raise

@@ -9,14 +9,14 @@ from quadrille_client import delegation, health
 from quadrille_client._sync.images import Images
 from quadrille_client._sync.ingest import IngestCalls
 from quadrille_client._sync.loras import Loras
-from quadrille_client._sync.rag import RagCalls
+from quadrille_client._sync.reembed import ReembedCalls
 from quadrille_client._sync.retrieval import Admin, Collections, Documents
 from quadrille_client._sync.transport import Transport, open_channel
 from quadrille_client.retry import RetryPolicy
 from quadrille_client.tls import Tls
 
 
-class Client(RagCalls, IngestCalls):
+class Client(ReembedCalls, IngestCalls):
     """Client of a gateway, or of one service; one channel, for as many calls at once as you like.
 
     `timeout` (seconds, retries included) becomes each call's deadline; None is none. Failed calls raise

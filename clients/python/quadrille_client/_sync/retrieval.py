@@ -63,9 +63,14 @@ class Collections:
         request = collection_pb2.DeleteCollectionRequest(name=name)
         return int((self._transport.unary(self._stub.DeleteCollection, request)).document_count)
 
-    def swap_alias(self, alias: str, collection: str) -> str:
-        """Point an alias at a collection ("" removes it); returns where it pointed before."""
-        request = collection_pb2.SwapAliasRequest(alias=alias, collection=collection)
+    def swap_alias(self, alias: str, collection: str, *, expected_lsn: int | None = None) -> str:
+        """Point an alias at a collection ("" removes it); returns where it pointed before.
+
+        Raises AbortedError when the last write there is not the expected one.
+        """
+        request = collection_pb2.SwapAliasRequest(
+            alias=alias, collection=collection, expected_lsn=expected_lsn
+        )
         return str((self._transport.unary(self._stub.SwapAlias, request)).previous_collection)
 
 

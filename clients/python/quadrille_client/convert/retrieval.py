@@ -50,6 +50,7 @@ def document_to_pb(document: types.Document) -> document_pb2.Document:
             for c in document.chunks
         ],
         readers=document.readers,
+        source_lsn=document.source_lsn,
     )
 
 
@@ -71,6 +72,7 @@ def document(message: document_pb2.Document) -> types.Document:
         content_sha256=message.content_sha256,
         update_time=message.update_time.ToDatetime(UTC) if message.HasField("update_time") else None,
         readers=tuple(message.readers),
+        source_lsn=message.source_lsn,
     )
 
 

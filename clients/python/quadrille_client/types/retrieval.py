@@ -48,6 +48,7 @@ class Document:
     """A text with its chunks; version, lsn, content_sha256 and update_time are set in results.
 
     `readers`, "principal:<name>" or "group:<name>", are who may read it; without any all of the tenant may.
+    `source_lsn` is the lsn of the document that this one is a copy of, 0 when it is none.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Document:
     content_sha256: str = ""
     update_time: datetime | None = None
     readers: Sequence[str] = ()
+    source_lsn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,17 @@ class Written:
 
     lsn: int
     versions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reembedding:
+    """How far a re-embedding is: `seen_count` of the source's `document_count` documents are passed this round."""
+
+    document_count: int
+    seen_count: int
+    copied_count: int
+    deleted_count: int
+    finished: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from serving.errors import AlreadyExists, InvalidInput, NotFound
+from serving.errors import AlreadyExists, InvalidInput, NotFound, VersionConflict
 
 from retrieval.domain import Collection, CollectionSpec
 from retrieval.store.base import Change, CollectionChange
@@ -63,12 +63,17 @@ def delete(connection: sqlite3.Connection, tenant: str, name: str) -> tuple[int,
 
 
 def swap_alias(
-    connection: sqlite3.Connection, tenant: str, alias: str, target: str
+    connection: sqlite3.Connection, tenant: str, alias: str, target: str, expected_lsn: int | None
 ) -> tuple[str, list[Change]]:
-    """Point an alias at a collection, or remove it when `target` is ""; returns where it pointed."""
+    """Point an alias at a collection, or remove it when `target` is ""; returns where it pointed.
+
+    Raises VersionConflict when the last write there is not the expected one.
+    """
     if _number(connection, tenant, alias):
         raise InvalidInput("alias", "is the name of a collection")
     previous = _alias(connection, tenant, alias)
+    if expected_lsn is not None:
+        _check_last_lsn(connection, alias, previous, expected_lsn)
     if not target:
         if previous is None:
             raise NotFound("alias", alias)
@@ -81,6 +86,18 @@ def swap_alias(
     next_lsn(connection, number, "swap_alias")
     connection.execute("INSERT OR REPLACE INTO aliases VALUES (?, ?, ?)", (tenant, alias, number))
     return (previous[1] if previous else ""), []
+
+
+def _check_last_lsn(
+    connection: sqlite3.Connection, alias: str, previous: tuple[int, str] | None, expected: int
+) -> None:
+    if previous is None:
+        raise VersionConflict(f"alias {alias!r} points to no collection yet")
+    (last,) = connection.execute("SELECT last_lsn FROM collections WHERE id = ?", (previous[0],)).fetchone()
+    if last != expected:
+        raise VersionConflict(
+            f"collection {previous[1]!r} was last written at {last} and not at the expected {expected}"
+        )
 
 
 def _number(connection: sqlite3.Connection, tenant: str, name: str) -> int | None:

@@ -142,18 +142,19 @@ def _put_document(
         lsn,
         rows.content_sha256(document.text),
         rows.now_micros(),
+        document.source_lsn,
     )
     if number is None:
         number = connection.execute(
             "INSERT INTO documents (title, source_uri, text, metadata, version, lsn, content_sha256,"
-            " updated_at, collection, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " updated_at, source_lsn, collection, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*values, collection, document.id),
         ).lastrowid
         assert number is not None
     else:
         connection.execute(
             "UPDATE documents SET title = ?, source_uri = ?, text = ?, metadata = ?, version = ?, lsn = ?,"
-            " content_sha256 = ?, updated_at = ? WHERE id = ?",
+            " content_sha256 = ?, updated_at = ?, source_lsn = ? WHERE id = ?",
             (*values, number),
         )
     connection.executemany(

@@ -16,7 +16,7 @@ COLLECTION_COLUMNS = (
 )
 DOCUMENT_COLUMNS = (
     "d.id, d.name, d.title, d.source_uri, d.metadata, d.version, d.lsn, d.content_sha256, d.updated_at,"
-    " (SELECT json_group_array(r.reader) FROM readers r WHERE r.document = d.id)"
+    " (SELECT json_group_array(r.reader) FROM readers r WHERE r.document = d.id), d.source_lsn"
 )
 PASSAGE_COLUMNS = (
     "k.id, d.name, k.ordinal, k.text, d.title, d.source_uri, k.start_byte, k.end_byte, d.metadata,"
@@ -36,7 +36,7 @@ def collection(row: Row) -> Collection:
 
 def document(row: Row, text: str = "", chunks: tuple[Chunk, ...] = ()) -> Document:
     """Read DOCUMENT_COLUMNS; text and chunks come from queries of their own."""
-    _, name, title, source_uri, metadata, version, lsn, sha256, updated, readers = row
+    _, name, title, source_uri, metadata, version, lsn, sha256, updated, readers, source_lsn = row
     return Document(
         name,
         title,
@@ -49,6 +49,7 @@ def document(row: Row, text: str = "", chunks: tuple[Chunk, ...] = ()) -> Docume
         sha256,
         from_micros(updated),
         tuple(sorted(json.loads(readers))),
+        source_lsn,
     )
 
 

@@ -88,7 +88,9 @@ CREATE TABLE readers (
 CREATE INDEX readers_by_collection ON readers (collection);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _READERS)
+_COPIES = "ALTER TABLE documents ADD COLUMN source_lsn INTEGER NOT NULL DEFAULT 0"
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _READERS, _COPIES)
 VERSION = len(MIGRATIONS)
 
 

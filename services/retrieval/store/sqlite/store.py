@@ -94,10 +94,12 @@ class SqliteStore:
         """Delete a collection with all it holds, or fail with NotFound."""
         return self._writer.write(lambda connection: collections.delete(connection, tenant, name))
 
-    def swap_alias(self, tenant: str, alias: str, collection: str) -> "Future[str]":
+    def swap_alias(
+        self, tenant: str, alias: str, collection: str, expected_lsn: int | None = None
+    ) -> "Future[str]":
         """Point an alias at a collection, or remove it."""
         return self._writer.write(
-            lambda connection: collections.swap_alias(connection, tenant, alias, collection)
+            lambda connection: collections.swap_alias(connection, tenant, alias, collection, expected_lsn)
         )
 
     def upsert(

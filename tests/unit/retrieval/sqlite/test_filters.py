@@ -95,7 +95,7 @@ def database(documents: list[dict[str, AnyValue]]) -> sqlite3.Connection:
     migrate(connection)
     for number, document in enumerate(documents):
         connection.execute(
-            "INSERT INTO documents VALUES (?, 1, ?, '', '', '', ?, 1, 1, '', 0)",
+            "INSERT INTO documents VALUES (?, 1, ?, '', '', '', ?, 1, 1, '', 0, 0)",
             (number, str(number), json.dumps(document)),
         )
         for field, kind, value in metadata.rows(document):

@@ -334,21 +334,29 @@ class SwapAliasRequest(_message.Message):
 
     ALIAS_FIELD_NUMBER: _builtins.int
     COLLECTION_FIELD_NUMBER: _builtins.int
+    EXPECTED_LSN_FIELD_NUMBER: _builtins.int
     alias: _builtins.str
     """The alias, formed like a collection's name and not the name of one."""
     collection: _builtins.str
     """Name of the collection it shall point to. Empty: the alias is removed."""
+    expected_lsn: _builtins.int
+    """When set, the alias must point to a collection whose last_lsn is this, else ABORTED and nothing changes: nothing was
+    written there since the caller looked.
+    """
     def __init__(
         self,
         *,
         alias: _builtins.str = ...,
         collection: _builtins.str = ...,
+        expected_lsn: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_lsn", b"_expected_lsn", "expected_lsn", b"expected_lsn"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "collection", b"collection"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_lsn", b"_expected_lsn", "alias", b"alias", "collection", b"collection", "expected_lsn", b"expected_lsn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__expected_lsn: _TypeAlias = _typing.Literal["expected_lsn"]  # noqa: Y015
+    _WhichOneofArgType__expected_lsn: _TypeAlias = _typing.Literal["_expected_lsn", b"_expected_lsn"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_lsn) -> _WhichOneofReturnType__expected_lsn | None: ...
 
 Global___SwapAliasRequest: _TypeAlias = SwapAliasRequest  # noqa: Y015
 

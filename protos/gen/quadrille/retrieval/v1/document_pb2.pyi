@@ -38,6 +38,7 @@ class Document(_message.Message):
     CONTENT_SHA256_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     READERS_FIELD_NUMBER: _builtins.int
+    SOURCE_LSN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, unique in the collection, 1 to 512 bytes."""
     title: _builtins.str
@@ -52,6 +53,10 @@ class Document(_message.Message):
     """Log sequence number of its last write; set in responses."""
     content_sha256: _builtins.str
     """SHA-256 of the text in UTF-8, lower-case hex; set in responses."""
+    source_lsn: _builtins.int
+    """Of a copy: the lsn of the document in another collection that it was made from, 0 or more. Kept as sent; a re-embedding
+    sees by it what it has copied already. 0: no copy.
+    """
     @_builtins.property
     def metadata(self) -> _struct_pb2.Struct:
         """Its metadata, at most 64 KiB as JSON, nested at most 16 deep."""
@@ -86,10 +91,11 @@ class Document(_message.Message):
         content_sha256: _builtins.str = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         readers: _abc.Iterable[_builtins.str] | None = ...,
+        source_lsn: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunks", b"chunks", "content_sha256", b"content_sha256", "id", b"id", "lsn", b"lsn", "metadata", b"metadata", "readers", b"readers", "source_uri", b"source_uri", "text", b"text", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunks", b"chunks", "content_sha256", b"content_sha256", "id", b"id", "lsn", b"lsn", "metadata", b"metadata", "readers", b"readers", "source_lsn", b"source_lsn", "source_uri", b"source_uri", "text", b"text", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
