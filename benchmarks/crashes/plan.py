@@ -13,6 +13,7 @@ _REACHED_BY: dict[str, Action] = {
     "migrate": "write",
     "directory": "write",
     "write": "write",
+    "segment": "write",
     "rebuild": "repair",
     "restore": "restore",
     "compact": "compact",

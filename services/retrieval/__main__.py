@@ -12,11 +12,14 @@ from serving.server import GrpcServer, run
 from retrieval import failpoints
 from retrieval.config import RetrievalSettings
 from retrieval.engine import Engine
+from retrieval.index.builder import Builder
+from retrieval.index.files import SegmentFiles
 from retrieval.index.flat import FlatIndex
-from retrieval.index.set import IndexSet
+from retrieval.index.kinds import kind_of
+from retrieval.index.set import IndexSet, Segments
 from retrieval.metrics import StoreMetrics
 from retrieval.servicers import SERVICES, register
-from retrieval.store.base import CommitListener
+from retrieval.store.base import CommitListener, Store
 from retrieval.store.sqlite.store import SqliteStore
 
 
@@ -24,17 +27,25 @@ def build_engine(settings: RetrievalSettings, registry: CollectorRegistry) -> En
     """An engine that will open the store that the settings name."""
     failpoints.arm(settings.failpoints)
     metrics = StoreMetrics(registry)
+    directory = settings.data_dir / "retrieval"
+    segments = Segments(SegmentFiles(directory / "segments"), kind_of)
+    indexes = IndexSet(FlatIndex, metrics, segments)
 
     def open_store(listener: CommitListener) -> SqliteStore:
         return SqliteStore(
-            settings.data_dir / "retrieval",
+            directory,
             listener,
             metrics,
             max_batch=settings.max_batch,
             max_queued=settings.max_queued_writes,
         )
 
-    return Engine(open_store, IndexSet(FlatIndex, metrics), metrics, reader_threads=settings.reader_threads)
+    def open_builder(store: Store) -> Builder:
+        return Builder(
+            store, indexes, segments, metrics, seal_at=settings.seal_at, threads=settings.build_threads
+        )
+
+    return Engine(open_store, open_builder, indexes, metrics, reader_threads=settings.reader_threads)
 
 
 async def serve(settings: RetrievalSettings) -> None:

@@ -25,6 +25,13 @@ class RetrievalSettings(ServiceSettings, service="retrieval"):
     ingest_window: int = Field(
         64, ge=1, le=4096, description="Documents that one ingest stream may have in flight."
     )
+    seal_at: int = Field(
+        4096,
+        ge=1,
+        le=1_000_000,
+        description="Vectors of a collection that are searched flat before they are built into a segment.",
+    )
+    build_threads: int = Field(1, ge=1, le=256, description="Threads that build a segment, at low priority.")
     failpoints: Failpoints = Field(
         (),
         description="For tests, on loopback: where the process dies or its disk fails, NAME=ACTION[@N] each.",

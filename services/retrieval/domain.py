@@ -101,6 +101,20 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentRecord:
+    """A sealed segment of a collection on disk; `token` names its files, `sha256` is of both of them."""
+
+    token: str
+    collection: int
+    kind: IndexKind
+    count: int
+    dimension: int
+    embedding_model: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """A passage; `start_byte` and `end_byte` lie in its document's UTF-8 text. `vector` is (dimension,)."""
 
@@ -305,9 +319,26 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexTotals:
+    """Measures of the vector indexes. `sealed_count` are the segments' vectors, those with tombstones included."""
+
+    vector_count: int = 0
+    vector_bytes: int = 0
+    segment_count: int = 0
+    segment_bytes: int = 0
+    sealed_count: int = 0
+    tombstone_count: int = 0
+    unsealed_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
-    """Measures of the store and of its vectors in memory."""
+    """Measures of the store and of its vector indexes."""
 
     totals: Totals
-    vector_count: int
-    vector_bytes: int
+    index: IndexTotals
+
+    @property
+    def disk_bytes(self) -> int:
+        """Size of the database, its log and the segments."""
+        return self.totals.disk_bytes + self.index.segment_bytes

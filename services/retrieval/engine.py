@@ -24,6 +24,7 @@ from retrieval.domain import (
     Written,
 )
 from retrieval.filters import Filter, check_filter
+from retrieval.index.builder import Builder
 from retrieval.index.set import IndexSet
 from retrieval.index.threads import compute_alone
 from retrieval.metrics import StoreMetrics
@@ -33,18 +34,27 @@ from retrieval.store.reader import Reader
 
 T = TypeVar("T")
 OpenStore = Callable[[CommitListener], Store]
+OpenBuilder = Callable[[Store], Builder]
 
 
 class Engine:
     """Collections, documents and searches of all tenants; the tenant is part of every address."""
 
     def __init__(
-        self, open_store: OpenStore, indexes: IndexSet, metrics: StoreMetrics, *, reader_threads: int = 4
+        self,
+        open_store: OpenStore,
+        open_builder: OpenBuilder,
+        indexes: IndexSet,
+        metrics: StoreMetrics,
+        *,
+        reader_threads: int = 4,
     ) -> None:
         self.metrics = metrics
         self.indexes = indexes
         self._open_store = open_store
+        self._open_builder = open_builder
         self._store: Store | None = None
+        self._builder: Builder | None = None
         self._dispatcher: Dispatcher | None = None
         self._threads = ThreadPoolExecutor(
             reader_threads, thread_name_prefix="retrieval-reader", initializer=compute_alone
@@ -54,10 +64,13 @@ class Engine:
         """Open the store and derive the indexes; raises FailedPrecondition or DataLoss when it cannot."""
         self._store = store = await asyncio.to_thread(self._open_store, self.indexes)
         self._dispatcher = Dispatcher(store, self.indexes, self.metrics, self._threads)
+        self._builder = self._open_builder(store)
         self.metrics.watch(self.measure)
 
     async def stop(self) -> None:
         """Finish queued writes and close the store."""
+        if self._builder is not None:
+            await self.in_thread(self._builder.stop)
         if self._store is not None:
             store, self._store = self._store, None
             await self.in_thread(store.close)
@@ -218,5 +231,4 @@ class Engine:
         """Measure the store and its vectors; blocking."""
         with self.store.reading() as reader:
             totals = reader.totals()
-        count, size = self.indexes.measure()
-        return Stats(totals, count, size)
+        return Stats(totals, self.indexes.measure())

@@ -24,6 +24,10 @@ NAMES = frozenset(
         "restore.after_copy",
         "compact.before_vacuum",
         "compact.after_vacuum",
+        "segment.before_fsync",
+        "segment.before_rename",
+        "segment.after_rename",
+        "segment.after_manifest",  # durable, and searches still meet what it replaces
         "snapshot.before_fsync",
         "snapshot.before_digest",
         "snapshot.before_rename",

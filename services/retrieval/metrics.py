@@ -17,7 +17,11 @@ _GAUGES = {
     "chunks": "Chunks stored",
     "vectors": "Vectors in memory",
     "vector_bytes": "Size of the vectors in memory, in bytes",
-    "disk_bytes": "Size of the store on disk, the write-ahead log included, in bytes",
+    "disk_bytes": "Size of the store on disk, write-ahead log and segments included, in bytes",
+    "segments": "Sealed segments of vector indexes",
+    "segment_bytes": "Size of the segments' files, in bytes",
+    "unsealed_vectors": "Vectors that wait for a segment and are searched flat",
+    "tombstone_ratio": "Share of the segments' vectors that are gone, from 0 to 1",
     "last_lsn": "Log sequence number of the last write",
 }
 
@@ -44,6 +48,19 @@ class StoreMetrics:
         self.index_rebuild_seconds = _seconds(
             "index_rebuild_seconds", "Time of deriving vector indexes from the database", registry
         )
+        self.segment_build_seconds = _seconds(
+            "segment_build_seconds", "Time of building and publishing a segment", registry
+        )
+        self.failed_builds = Counter(
+            f"{_PREFIX}segment_build_failures_total",
+            "Segments that could not be built or published",
+            registry=registry,
+        )
+        self.damaged_segments = Counter(
+            f"{_PREFIX}damaged_segments_total",
+            "Segments that were not as written when they were loaded, and are built again",
+            registry=registry,
+        )
         self.commit_batch_size = Histogram(
             f"{_PREFIX}commit_batch_size", "Writes per commit", buckets=SIZE_BUCKETS, registry=registry
         )
@@ -69,9 +86,13 @@ class _StatsCollector(Collector):
             "collections": stats.totals.collection_count,
             "documents": stats.totals.document_count,
             "chunks": stats.totals.chunk_count,
-            "vectors": stats.vector_count,
-            "vector_bytes": stats.vector_bytes,
-            "disk_bytes": stats.totals.disk_bytes,
+            "vectors": stats.index.vector_count,
+            "vector_bytes": stats.index.vector_bytes,
+            "disk_bytes": stats.disk_bytes,
+            "segments": stats.index.segment_count,
+            "segment_bytes": stats.index.segment_bytes,
+            "unsealed_vectors": stats.index.unsealed_count,
+            "tombstone_ratio": stats.index.tombstone_count / max(1, stats.index.sealed_count),
             "last_lsn": stats.totals.last_lsn,
         }
         for name, text in _GAUGES.items():

@@ -1,23 +1,50 @@
 """Exact scores in float64, and the best of them: the last step of every dense search."""
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.domain import Ids, Metric, Scores, Vector
 
 # Ties with the k-th result are followed this far; beyond, the lower ids win.
-MAX_TIES = 4096
-SLACK = 32
+_MAX_TIES = 4096
+_SLACK = 32
+# Numbers that are scored at once: 8 bytes each.
+_BLOCK = 1 << 21
+
+# How many candidates of each query → distances (n, wanted) in float32 and places (n, wanted), best first.
+Candidates = Callable[[int], tuple[NDArray[np.float32], Ids]]
 
 
-def score(metric: Metric, query: Vector, rows: Vector) -> Scores:
-    """Return the scores (n,) of rows (n, dimension); each row's own, wherever it lies and whatever is beside it."""
-    wide = rows.astype(np.float64)
-    if metric is Metric.L2:
-        return np.asarray(-np.square(wide - query).sum(axis=1), dtype=np.float64)
-    scores = (wide * query.astype(np.float64)).sum(axis=1)
-    if metric is Metric.COSINE:
-        scores = scores.clip(-1.0, 1.0)
-    return np.asarray(scores, dtype=np.float64)
+def with_ties(candidates: Candidates, k: int, available: int) -> Ids:
+    """Return the places of each query's candidates (n, ≥ k), those that may tie with the k-th among them."""
+    wanted = min(k + _SLACK, available)
+    while True:
+        distances, places = candidates(wanted)
+        if places.shape[1] == available:  # all there are
+            return places
+        edge = distances[:, k - 1]
+        tied = np.abs(distances[:, wanted - 1] - edge) <= 1e-5 * np.maximum(1.0, np.abs(edge))
+        if not tied.any() or wanted >= k + _MAX_TIES:
+            return places
+        wanted = min(2 * wanted, available, k + _MAX_TIES)
+
+
+def score(metric: Metric, queries: Vector, places: Ids, read: Callable[[Ids], Vector]) -> Scores:
+    """Return the scores (n, m) of the vectors at `places` (n, m), -inf where a place is -1.
+
+    `read` returns the vectors at places, (count, dimension). Each score is computed by itself, so equal vectors score
+    equal wherever they lie.
+    """
+    flat = places.ravel()
+    owners = np.repeat(np.arange(len(places)), places.shape[1])
+    scores = np.full(len(flat), -np.inf)
+    step = max(1, _BLOCK // queries.shape[1])
+    for start in range(0, len(flat), step):
+        some = np.flatnonzero(flat[start : start + step] >= 0) + start
+        scores[some] = _score(metric, queries[owners[some]], read(flat[some]))
+    return scores.reshape(places.shape)
 
 
 def best(ids: Ids, scores: Scores, k: int) -> tuple[Ids, Scores]:
@@ -27,3 +54,14 @@ def best(ids: Ids, scores: Scores, k: int) -> tuple[Ids, Scores]:
     order = np.lexsort((ids, -scores))
     order = order[scores[order] >= scores[order[min(k, len(order)) - 1]]]
     return ids[order], scores[order]
+
+
+def _score(metric: Metric, queries: Vector, rows: Vector) -> Scores:
+    """Compare each query with the row beside it, both (n, dimension)."""
+    wide = rows.astype(np.float64)
+    if metric is Metric.L2:
+        return np.asarray(-np.square(wide - queries).sum(axis=1), dtype=np.float64)
+    scores = (wide * queries.astype(np.float64)).sum(axis=1)
+    if metric is Metric.COSINE:
+        scores = scores.clip(-1.0, 1.0)
+    return np.asarray(scores, dtype=np.float64)

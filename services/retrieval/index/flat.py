@@ -8,7 +8,7 @@ import numpy as np
 from retrieval.domain import CollectionSpec, Effort, Ids, Metric, Scores, Vector
 from retrieval.index import exact
 from retrieval.index.base import Fetch
-from retrieval.index.bitmap import to_bitmap
+from retrieval.index.places import find, to_bitmap
 
 
 class FlatIndex:
@@ -47,7 +47,7 @@ class FlatIndex:
 
     def remove(self, ids: Ids) -> None:
         """Remove ids; those it does not hold are passed over."""
-        slots = self._slots(ids)
+        slots = find(self.ids(), ids)
         if not len(slots):
             return
         count = len(self)
@@ -71,7 +71,7 @@ class FlatIndex:
         FAISS picks the candidates in float32. Their scores are then computed in float64, one by one, so equal
         vectors score equal wherever they lie and a restart changes nothing.
         """
-        slots = None if allowed is None else self._slots(allowed)
+        slots = None if allowed is None else find(self.ids(), allowed)
         available = len(self) if slots is None else len(slots)
         k = min(k, available)
         if k == 0:
@@ -79,28 +79,23 @@ class FlatIndex:
         bitmap = None if slots is None else to_bitmap(slots, len(self))
         selector = None if bitmap is None else faiss.IDSelectorBitmap(bitmap)  # type: ignore[call-arg, arg-type]
         parameters = None if selector is None else faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
-        wanted = min(k + exact.SLACK, available)
-        while True:
-            distances, found = self._flat.search(queries, wanted, params=parameters)
-            edge = distances[:, k - 1]
-            tied = np.abs(distances[:, wanted - 1] - edge) <= 1e-5 * np.maximum(1.0, np.abs(edge))
-            if not tied.any() or wanted == available or wanted >= k + exact.MAX_TIES:
-                break
-            wanted = min(2 * wanted, available, k + exact.MAX_TIES)
+        found = exact.with_ties(
+            lambda wanted: self._flat.search(queries, wanted, params=parameters), k, available
+        )
         del bitmap
-        stored = self._view()
+        scores = exact.score(self._metric, queries, found, self._view().__getitem__)
         return [
-            exact.best(self._ids[row], exact.score(self._metric, query, stored[row]), k)
-            for query, row in zip(queries, (row[row >= 0] for row in found), strict=True)
+            exact.best(self._ids[row[row >= 0]], scored[row >= 0], k)
+            for row, scored in zip(found, scores, strict=True)
         ]
 
     def ids(self) -> Ids:
         """Return all ids, ascending."""
         return self._ids[: len(self)]
 
-    def vectors(self, start: int, stop: int) -> Vector:
-        """Return the vectors at these places of `ids()`, (stop - start, dimension)."""
-        return self._view()[start:stop].copy()
+    def vectors(self, places: Ids | slice) -> Vector:
+        """Return the vectors at these places of `ids()`, (n, dimension); valid until the next change."""
+        return self._view()[places]
 
     def mismatch(self, stored: Iterable[tuple[Ids, Vector]]) -> str | None:
         """Compare with the stored vectors, bit by bit."""
@@ -113,13 +108,6 @@ class FlatIndex:
                 return "holds other vectors than the database"
             place = stop
         return None if place == len(self) else f"holds {len(self)} vectors, the database {place}"
-
-    def _slots(self, ids: Ids) -> Ids:
-        held = self.ids()
-        places = np.searchsorted(held, ids)
-        inside = places < len(held)
-        places, ids = places[inside], ids[inside]
-        return np.asarray(places[held[places] == ids], dtype=np.int64)
 
     def _view(self) -> Vector:
         """The vectors where FAISS keeps them, (ntotal, dimension); valid until the next change."""

@@ -46,6 +46,11 @@ class FaissKind:
         return _segment(index, self._spec)
 
 
+def kind_of(spec: CollectionSpec) -> FaissKind | None:
+    """Return what a collection's segments are, None for FLAT, which has none."""
+    return None if spec.index is IndexKind.FLAT else FaissKind(spec)
+
+
 def _empty(spec: CollectionSpec, count: int) -> Any:
     """Return the index that shall hold `count` vectors."""
     metric = faiss.METRIC_L2 if spec.metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT

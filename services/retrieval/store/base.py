@@ -42,7 +42,7 @@ class CommitListener(Protocol):
         """Call `commit`, then take the changes in, so that no reader of both sees one without the other."""
 
     def reload(self, reader: Reader) -> None:
-        """Forget everything and derive it anew: the store was opened or replaced."""
+        """Forget everything and derive it anew: the store was opened or, with an empty manifest, replaced."""
 
 
 class Store(Protocol):
@@ -84,6 +84,14 @@ class Store(Protocol):
         self, collection: Collection, which: Sequence[str] | Filter, access: Access = EVERYTHING
     ) -> Future[domain.Deleted]:
         """Delete documents by id or by filter, of those that `access` may read."""
+
+    def swap_segments(
+        self, added: domain.SegmentRecord | None, removed: Sequence[str], wanted: Callable[[], bool]
+    ) -> Future[bool]:
+        """Exchange segments, by token, for one in the manifest if that is still wanted; tells whether it did.
+
+        `wanted` is asked between two commits; it also does nothing without the collection.
+        """
 
     def between_writes(self, work: Callable[[Reader], T]) -> Future[T]:
         """Run work while no commit happens."""

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from retrieval.domain import Collection, Document, Ids, Page, Passage, Scores, Totals, Vector
+from retrieval.domain import Collection, Document, Ids, Page, Passage, Scores, SegmentRecord, Totals, Vector
 from retrieval.filters import Filter
+
+MAX_ID = 2**63 - 1
 
 
 class Reader(Protocol):
@@ -46,8 +48,14 @@ class Reader(Protocol):
     def chunk_vectors(self, chunks: Ids) -> dict[int, Vector]:
         """Return the vectors of chunks, each (dimension,); those without one are absent."""
 
-    def vectors(self, collection: int) -> Iterator[tuple[Ids, Vector]]:
-        """Yield a collection's vectors in blocks of ascending ids; raises DataLoss on one of a wrong size."""
+    def vectors(self, collection: int, first: int = 0, last: int = MAX_ID) -> Iterator[tuple[Ids, Vector]]:
+        """Yield vectors of the chunks `first` to `last` in blocks of ascending ids; raises DataLoss on a wrong size."""
+
+    def vector_ids(self, collection: int) -> Ids:
+        """Return the chunks that have a vector, ascending."""
+
+    def segments(self, collection: int) -> list[SegmentRecord]:
+        """Return the manifest of a collection's sealed segments."""
 
     def totals(self) -> Totals:
         """Return measures of the store."""

@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from retrieval.domain import Chunk, Collection, CollectionSpec, Document
+from retrieval.domain import Chunk, Collection, CollectionSpec, Document, IndexTotals
 from retrieval.index.flat import FlatIndex
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
@@ -38,7 +38,7 @@ def test_changes_of_one_commit_are_taken_in_order(
         write.result(10)
     assert len(indexes.get(books.id)) == 2
     assert store.between_writes(lambda reader: indexes.verify(books, reader)).result(10) == []
-    assert indexes.measure() == (2, 16)
+    assert indexes.measure() == IndexTotals(vector_count=2, vector_bytes=16)
 
 
 def test_an_index_that_fails_is_dropped_and_its_write_stays(

@@ -18,12 +18,14 @@ from retrieval.domain import (
     Page,
     Passage,
     Scores,
+    SegmentRecord,
     Totals,
     Vector,
 )
 from retrieval.filters import Filter
 from retrieval.limits import PAGE_CONTENT_BYTES
-from retrieval.store.sqlite import readers, rows, schema
+from retrieval.store.reader import MAX_ID
+from retrieval.store.sqlite import readers, rows, schema, segments
 from retrieval.store.sqlite.documents import last_lsn
 from retrieval.store.sqlite.errors import translated
 from retrieval.store.sqlite.filters import Sql, compile_filter
@@ -147,14 +149,15 @@ class SqliteReader:
         found = self._by_number("SELECT chunk, vector FROM vectors WHERE chunk", chunks)
         return {number: rows.blob_to_vector(blob) for number, blob in found}
 
-    def vectors(self, collection: int) -> Iterator[tuple[Ids, Vector]]:
-        """Yield a collection's vectors in blocks of ascending ids; raises DataLoss on one of a wrong size."""
+    def vectors(self, collection: int, first: int = 0, last: int = MAX_ID) -> Iterator[tuple[Ids, Vector]]:
+        """Yield vectors of the chunks `first` to `last` in blocks of ascending ids; raises DataLoss on a wrong size."""
         (dimension,) = self._connection.execute(
             "SELECT dimension FROM collections WHERE id = ?", (collection,)
         ).fetchone()
         with translated():
             found = self._connection.execute(
-                "SELECT chunk, vector FROM vectors WHERE collection = ? ORDER BY chunk", (collection,)
+                "SELECT chunk, vector FROM vectors WHERE collection = ? AND chunk BETWEEN ? AND ? ORDER BY chunk",
+                (collection, first, last),
             )
             while block := found.fetchmany(_VECTOR_BLOCK):
                 if any(len(blob) != 4 * dimension for _, blob in block):
@@ -162,6 +165,17 @@ class SqliteReader:
                 ids = np.array([chunk for chunk, _ in block], dtype=np.int64)
                 joined = b"".join(blob for _, blob in block)
                 yield ids, rows.blob_to_vector(joined).reshape(len(block), dimension)
+
+    def vector_ids(self, collection: int) -> Ids:
+        """Return the chunks that have a vector, ascending."""
+        found = self._connection.execute(
+            "SELECT chunk FROM vectors WHERE collection = ? ORDER BY chunk", (collection,)
+        )
+        return np.fromiter((chunk for (chunk,) in found), dtype=np.int64)
+
+    def segments(self, collection: int) -> list[SegmentRecord]:
+        """Return the manifest of a collection's sealed segments."""
+        return segments.of(self._connection, collection)
 
     def totals(self) -> Totals:
         """Return measures of the store; the size counts the write-ahead log."""

@@ -90,7 +90,22 @@ CREATE INDEX readers_by_collection ON readers (collection);
 
 _COPIES = "ALTER TABLE documents ADD COLUMN source_lsn INTEGER NOT NULL DEFAULT 0"
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _READERS, _COPIES)
+_SEGMENTS = """
+CREATE TABLE segments (
+    id INTEGER PRIMARY KEY,
+    token TEXT NOT NULL UNIQUE,
+    collection INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    dimension INTEGER NOT NULL,
+    embedding_model TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL
+);
+CREATE INDEX segments_by_collection ON segments (collection);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _READERS, _COPIES, _SEGMENTS)
 VERSION = len(MIGRATIONS)
 
 

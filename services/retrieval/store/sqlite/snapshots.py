@@ -8,14 +8,9 @@ from serving.errors import AlreadyExists, DataLoss, NotFound
 
 from retrieval import failpoints
 from retrieval.domain import SnapshotInfo
+from retrieval.durable import make_private_directory, make_private_file, sync_directory, sync_file
 from retrieval.store.sqlite import schema
-from retrieval.store.sqlite.connection import (
-    make_private_directory,
-    make_private_file,
-    open_copy,
-    sync_directory,
-    sync_file,
-)
+from retrieval.store.sqlite.connection import open_copy
 from retrieval.store.sqlite.documents import last_lsn
 from retrieval.validation import check_name
 

@@ -18,17 +18,19 @@ from retrieval.domain import (
     Deleted,
     Document,
     Finding,
+    SegmentRecord,
     SnapshotInfo,
     Totals,
     Written,
 )
+from retrieval.durable import make_private_directory, make_private_file
 from retrieval.filters import Filter
 from retrieval.locks import SharedLock
 from retrieval.metrics import StoreMetrics
 from retrieval.store.base import CommitListener
 from retrieval.store.reader import Reader
-from retrieval.store.sqlite import collections, derived, documents, schema, words
-from retrieval.store.sqlite.connection import make_private_directory, make_private_file, open_database
+from retrieval.store.sqlite import collections, derived, documents, schema, segments, words
+from retrieval.store.sqlite.connection import open_database
 from retrieval.store.sqlite.errors import translated
 from retrieval.store.sqlite.lock import ProcessLock
 from retrieval.store.sqlite.reader import SqliteReader, disk_bytes
@@ -120,6 +122,12 @@ class SqliteStore:
         """Delete documents by id or by filter."""
         return self._writer.write(lambda connection: documents.delete(connection, collection, which, access))
 
+    def swap_segments(
+        self, added: SegmentRecord | None, removed: Sequence[str], wanted: Callable[[], bool]
+    ) -> "Future[bool]":
+        """Exchange segments in the manifest, if that is still wanted."""
+        return self._writer.write(lambda connection: segments.swap(connection, added, removed, wanted))
+
     def between_writes(self, work: Callable[[Reader], T]) -> "Future[T]":
         """Run work while no commit happens."""
 
@@ -152,6 +160,10 @@ class SqliteStore:
                 source.backup(connection)
                 failpoints.hit("restore.after_copy")
                 schema.migrate(connection)
+                with contextlib.suppress(
+                    sqlite3.Error
+                ):  # what the copy's manifest names is checked by its hash
+                    segments.forget_all(connection)
                 reader = SqliteReader(connection, self._path)
                 self._listener.reload(reader)
                 with contextlib.suppress(

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from retrieval.domain import Chunk, Collection, CollectionSpec, Document
+from retrieval.durable import make_private_file
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
 from retrieval.store.sqlite import schema
-from retrieval.store.sqlite.connection import make_private_file
 from retrieval.store.sqlite.lock import ProcessLock
 from retrieval.store.sqlite.store import SqliteStore
 from serving.errors import DataLoss, FailedPrecondition, Overloaded

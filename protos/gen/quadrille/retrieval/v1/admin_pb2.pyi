@@ -84,7 +84,9 @@ class Finding(_message.Message):
     collection: _builtins.str
     """The collection; empty for the whole store."""
     kind: _builtins.str
-    """Machine-readable kind, e.g. "VECTOR_INDEX_MISMATCH", "LEXICAL_INDEX_MISMATCH", "DATABASE_CORRUPT"."""
+    """Machine-readable kind, e.g. "VECTOR_INDEX_MISMATCH", "LEXICAL_INDEX_MISMATCH", "DATABASE_CORRUPT",
+    "SEGMENT_DAMAGED".
+    """
     description: _builtins.str
     """What was seen."""
     def __init__(
@@ -324,6 +326,10 @@ class StatsResponse(_message.Message):
     VECTOR_BYTES_FIELD_NUMBER: _builtins.int
     LAST_LSN_FIELD_NUMBER: _builtins.int
     SCHEMA_VERSION_FIELD_NUMBER: _builtins.int
+    SEGMENT_COUNT_FIELD_NUMBER: _builtins.int
+    SEGMENT_BYTES_FIELD_NUMBER: _builtins.int
+    TOMBSTONE_COUNT_FIELD_NUMBER: _builtins.int
+    UNSEALED_VECTOR_COUNT_FIELD_NUMBER: _builtins.int
     collection_count: _builtins.int
     """Collections of all tenants."""
     document_count: _builtins.int
@@ -333,13 +339,21 @@ class StatsResponse(_message.Message):
     vector_count: _builtins.int
     """Vectors in memory."""
     disk_bytes: _builtins.int
-    """Size on disk, in bytes, the write-ahead log included."""
+    """Size on disk, in bytes, the write-ahead log and the segments included."""
     vector_bytes: _builtins.int
     """Size of the vectors in memory, in bytes."""
     last_lsn: _builtins.int
     """Log sequence number of the last write."""
     schema_version: _builtins.int
     """Version of the database's schema."""
+    segment_count: _builtins.int
+    """Sealed segments of the vector indexes."""
+    segment_bytes: _builtins.int
+    """Size of their files, in bytes."""
+    tombstone_count: _builtins.int
+    """Vectors in them that were deleted or replaced; a segment with a fifth of these is built anew."""
+    unsealed_vector_count: _builtins.int
+    """Vectors of collections with segments that are in none yet and are searched one by one."""
     def __init__(
         self,
         *,
@@ -351,10 +365,14 @@ class StatsResponse(_message.Message):
         vector_bytes: _builtins.int = ...,
         last_lsn: _builtins.int = ...,
         schema_version: _builtins.int = ...,
+        segment_count: _builtins.int = ...,
+        segment_bytes: _builtins.int = ...,
+        tombstone_count: _builtins.int = ...,
+        unsealed_vector_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "collection_count", b"collection_count", "disk_bytes", b"disk_bytes", "document_count", b"document_count", "last_lsn", b"last_lsn", "schema_version", b"schema_version", "vector_bytes", b"vector_bytes", "vector_count", b"vector_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "collection_count", b"collection_count", "disk_bytes", b"disk_bytes", "document_count", b"document_count", "last_lsn", b"last_lsn", "schema_version", b"schema_version", "segment_bytes", b"segment_bytes", "segment_count", b"segment_count", "tombstone_count", b"tombstone_count", "unsealed_vector_count", b"unsealed_vector_count", "vector_bytes", b"vector_bytes", "vector_count", b"vector_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

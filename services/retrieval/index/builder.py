@@ -1,0 +1,190 @@
+"""The thread that builds segments, off the serving path."""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import faiss
+import numpy as np
+import structlog
+from serving.errors import DataLoss, Overloaded, Unavailable
+
+from retrieval import failpoints
+from retrieval.domain import Ids, SegmentRecord, Vector
+from retrieval.index.loading import stored_vectors
+from retrieval.index.policy import Job, plan
+from retrieval.index.segment import Segment
+from retrieval.index.segmented import SegmentedIndex
+from retrieval.index.set import IndexSet, Segments
+from retrieval.metrics import StoreMetrics
+from retrieval.store.base import Store
+
+log = structlog.get_logger(__name__)
+
+# A build's vectors and the index made of them are in memory besides what is served.
+_MAX_SEGMENT_BYTES = 2 << 30
+_RETRY_S = 30.0
+_BUSY_RETRY_S = 0.2
+_STOP_TIMEOUT_S = 5.0
+# Commits may come faster than their sum needs looking at.
+_PAUSE_S = 0.05
+_NICENESS = 10
+
+
+class Builder:
+    """Works from construction to `stop`. The store and the indexes it is given are open and in step."""
+
+    def __init__(
+        self,
+        store: Store,
+        indexes: IndexSet,
+        segments: Segments,
+        metrics: StoreMetrics,
+        *,
+        seal_at: int,
+        threads: int = 1,
+    ) -> None:
+        self._store = store
+        self._indexes = indexes
+        self._files = segments.files
+        self._metrics = metrics
+        self._seal_at = seal_at
+        self._threads = threads
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._idle = threading.Condition()
+        self._busy = True
+        indexes.changed = self._wake.set
+        self._wake.set()
+        self._thread = threading.Thread(target=self._run, name="retrieval-builder", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Begin nothing more. A build that runs is given up: what it makes is never published."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(_STOP_TIMEOUT_S)
+
+    def wait_until_idle(self, timeout: float) -> bool:
+        """Wait until there is nothing to build; False when that takes longer."""
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._busy and not self._wake.is_set(), timeout)
+
+    def _run(self) -> None:
+        os.setpriority(
+            os.PRIO_PROCESS, threading.get_native_id(), _NICENESS
+        )  # of this thread alone, on Linux
+        faiss.omp_set_num_threads(self._threads)  # of this thread's calls
+        while not self._stopping.is_set():
+            self._set_busy(False)
+            self._wake.wait()
+            self._set_busy(True)
+            self._stopping.wait(_PAUSE_S)
+            self._wake.clear()
+            try:
+                while not self._stopping.is_set() and self._step():
+                    pass
+            except Exception:  # a full disk, say: searches go on without the segment
+                if self._stopping.is_set():
+                    return
+                log.exception("segment_build_failed")
+                self._metrics.failed_builds.inc()
+                self._stopping.wait(_RETRY_S)
+                self._wake.set()
+
+    def _step(self) -> bool:
+        """Do one piece of work; tells whether there was any."""
+        self._remove_retired()
+        for collection, index in self._indexes.segmented().items():
+            most = max(self._seal_at, _MAX_SEGMENT_BYTES // (4 * index.spec.dimension))
+            with self._indexes.lock.shared():
+                job = plan(*index.state(), seal_at=self._seal_at, most=most)
+            if job is not None:
+                self._do(collection, index, job)
+                return True
+        return False
+
+    def _remove_retired(self) -> None:
+        tokens = self._indexes.take_retired()
+        if not tokens:
+            return
+        self._files.remove(tokens)  # first: a full disk may need it
+        try:
+            self._swap_manifest(None, tokens, lambda: True)
+        except BaseException:
+            self._indexes.retire(tokens)
+            raise
+
+    def _do(self, collection: int, index: SegmentedIndex, job: Job) -> None:
+        started = time.perf_counter()
+
+        def wanted() -> bool:
+            return self._indexes.has(collection, index)
+
+        segment = None
+        try:
+            ids, vectors = self._read(collection, index, job)
+            if len(ids):
+                segment = self._build(collection, index, ids, vectors)
+            swapped = self._swap_manifest(segment.record if segment else None, job.tokens, wanted)
+            failpoints.hit("segment.after_manifest")
+        except BaseException:
+            self._give_up(index, segment)
+            if wanted():
+                raise
+            return  # the collection was deleted or replaced beneath it
+        if not swapped:
+            self._give_up(index, segment)
+            return
+        with self._indexes.lock.exclusive():
+            out = index.swap(segment, job.tokens)
+        self._files.remove([old.record.token for old in out])
+        self._metrics.segment_build_seconds.observe(time.perf_counter() - started)
+
+    def _read(self, collection: int, index: SegmentedIndex, job: Job) -> tuple[Ids, Vector]:
+        """Return the job's vectors from the source of truth."""
+        with contextlib.ExitStack() as view:
+            with self._indexes.lock.shared():  # index and view agree
+                reader = view.enter_context(self._store.reading())
+                if not self._indexes.has(collection, index):
+                    raise Unavailable("the index was replaced")
+                ids = index.begin(job)
+            vectors = np.empty((len(ids), index.spec.dimension), dtype=np.float32)
+            count = 0
+            for held, rows in stored_vectors(reader, collection, ids):
+                vectors[count : count + len(held)] = rows
+                count += len(held)
+        if count != len(ids):
+            raise DataLoss(
+                "a vector index holds chunks that the database does not: AdminService.Repair mends it"
+            )
+        return ids, vectors
+
+    def _build(self, collection: int, index: SegmentedIndex, ids: Ids, vectors: Vector) -> Segment:
+        sealed = index.kind.build(vectors)
+        record = self._files.write(collection, index.spec, ids, sealed)
+        return Segment(record, ids, sealed, index.spec.metric)
+
+    def _give_up(self, index: SegmentedIndex, segment: Segment | None) -> None:
+        with self._indexes.lock.exclusive():
+            index.abandon()
+        if segment:  # were its row there all the same, the next start would build it again
+            self._files.remove([segment.record.token])
+
+    def _swap_manifest(
+        self, added: SegmentRecord | None, removed: Sequence[str], wanted: Callable[[], bool]
+    ) -> bool:
+        """Swap, as soon as the store takes it: a build is too long to be lost to a full queue."""
+        while True:
+            try:
+                return self._store.swap_segments(added, removed, wanted).result()
+            except Overloaded:
+                if self._stopping.wait(_BUSY_RETRY_S):
+                    raise Unavailable("the store is closing") from None
+
+    def _set_busy(self, busy: bool) -> None:
+        with self._idle:
+            self._busy = busy
+            self._idle.notify_all()

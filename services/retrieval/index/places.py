@@ -1,0 +1,20 @@
+"""Where ids lie among ascending ids, and sets of places as FAISS selectors want them."""
+
+import numpy as np
+
+from retrieval.domain import Bitmap, Ids
+
+
+def find(held: Ids, ids: Ids) -> Ids:
+    """Return the places in `held` (ascending) of those `ids` that it has, in the order of `ids`."""
+    places = np.searchsorted(held, ids)
+    inside = places < len(held)
+    places, ids = places[inside], ids[inside]
+    return np.asarray(places[held[places] == ids], dtype=np.int64)
+
+
+def to_bitmap(places: Ids, count: int) -> Bitmap:
+    """Return the set of these places out of `count`. An `IDSelectorBitmap` points into it: keep it alive."""
+    bits = np.zeros(count, dtype=bool)
+    bits[places] = True
+    return np.packbits(bits, bitorder="little")

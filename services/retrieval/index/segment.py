@@ -1,0 +1,76 @@
+"""A sealed index with the ids of its vectors and the tombstones of those that are gone."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.domain import Bitmap, Effort, Ids, Metric, Scores, SegmentRecord, Vector
+from retrieval.index import exact
+from retrieval.index.base import Fetch, Sealed
+from retrieval.index.places import find
+
+
+class Segment:
+    """`ids` ascend, each at the slot of its vector. Only the tombstones ever change."""
+
+    def __init__(self, record: SegmentRecord, ids: Ids, sealed: Sealed, metric: Metric) -> None:
+        self.record = record
+        self.ids = ids
+        self.sealed = sealed
+        self._metric = metric
+        self._alive: NDArray[np.bool_] = np.ones(len(ids), dtype=bool)
+        self._bitmap: Bitmap | None = None  # of the living; None while all are
+        self.live_count = len(ids)
+
+    def bury(self, ids: Ids) -> None:
+        """Put tombstones on ids; those it does not hold are passed over."""
+        slots = find(self.ids, ids)
+        if not len(slots):
+            return
+        self._alive[slots] = False
+        self._bitmap = np.packbits(self._alive, bitorder="little")
+        self.live_count = int(np.count_nonzero(self._alive))
+
+    def live_ids(self) -> Ids:
+        """Return the ids without a tombstone, ascending."""
+        return self.ids[self._alive]
+
+    def search(
+        self, queries: Vector, k: int, allowed: Ids | None, effort: Effort, fetch: Fetch | None
+    ) -> list[tuple[Ids, Scores]]:
+        """Return for each query at least the k best that the segment finds, with exact scores, in no order."""
+        bitmap, available = self._allowed(allowed)
+        k = min(k, available)
+        if k == 0:
+            return [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))] * len(queries)
+        if effort is Effort.EXACT:
+            found = exact.with_ties(
+                lambda wanted: self.sealed.search(queries, wanted, bitmap, effort), k, available
+            )
+        else:
+            found = self.sealed.search(queries, k, bitmap, effort)[1]
+        scores = exact.score(self._metric, queries, found, lambda slots: self._vectors(slots, fetch))
+        return [
+            (self.ids[row[row >= 0]], scored[row >= 0]) for row, scored in zip(found, scores, strict=True)
+        ]
+
+    def held(self, ids: Ids) -> tuple[Ids, Vector | None]:
+        """Return those of `ids` that live here, and their vectors where the segment keeps them."""
+        slots = find(self.ids, ids)
+        slots = slots[self._alive[slots]]
+        return self.ids[slots], self.sealed.vectors(slots)
+
+    def _allowed(self, allowed: Ids | None) -> tuple[Bitmap | None, int]:
+        if allowed is None:
+            return self._bitmap, self.live_count
+        slots = find(self.ids, allowed)
+        bits = np.zeros(len(self.ids), dtype=bool)
+        bits[slots] = self._alive[slots]
+        return np.packbits(bits, bitorder="little"), int(np.count_nonzero(bits))
+
+    def _vectors(self, slots: Ids, fetch: Fetch | None) -> Vector:
+        kept = self.sealed.vectors(slots)
+        if kept is not None:
+            return kept
+        if fetch is None:
+            raise ValueError("this kind of segment keeps no exact vectors: a search must bring `fetch`")
+        return fetch(self.ids[slots])

@@ -1,0 +1,50 @@
+"""The manifest: which sealed segments there are. A row is written last, so its files are whole and durable."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from retrieval.domain import IndexKind, SegmentRecord
+from retrieval.store.base import Change
+
+_COLUMNS = "token, collection, kind, count, dimension, embedding_model, sha256, size_bytes"
+
+
+def of(connection: sqlite3.Connection, collection: int) -> list[SegmentRecord]:
+    """Return a collection's segments, in the order they were published."""
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM segments WHERE collection = ? ORDER BY id", (collection,)
+    )
+    return [SegmentRecord(row[0], row[1], IndexKind(row[2]), *row[3:]) for row in found]
+
+
+def swap(
+    connection: sqlite3.Connection,
+    added: SegmentRecord | None,
+    removed: Sequence[str],
+    wanted: Callable[[], bool],
+) -> tuple[bool, list[Change]]:
+    """Exchange segments for one, if that is still wanted and the collection exists; tells whether it did."""
+    if not wanted():
+        return False, []
+    connection.executemany("DELETE FROM segments WHERE token = ?", [(token,) for token in removed])
+    if added is None:
+        return True, []
+    written = connection.execute(
+        f"INSERT INTO segments ({_COLUMNS}) SELECT ?, id, ?, ?, ?, ?, ?, ? FROM collections WHERE id = ?",
+        (
+            added.token,
+            added.kind.value,
+            added.count,
+            added.dimension,
+            added.embedding_model,
+            added.sha256,
+            added.size_bytes,
+            added.collection,
+        ),
+    )
+    return written.rowcount == 1, []
+
+
+def forget_all(connection: sqlite3.Connection) -> None:
+    """Empty the manifest: what it names was derived from another database."""
+    connection.execute("DELETE FROM segments")

@@ -1,0 +1,209 @@
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from retrieval import failpoints
+from retrieval.domain import CollectionSpec, Effort, Vector
+from retrieval.index import builder
+from retrieval.index.base import Sealed
+from retrieval.index.kinds import FaissKind
+
+from .stack import SEAL_AT, SPEC, Stack, document, small_graphs
+
+
+class PausingKind:
+    """Builds when it may."""
+
+    def __init__(self, kind: FaissKind) -> None:
+        self.kind = kind
+        self.reached, self.may = threading.Event(), threading.Event()
+
+    def build(self, vectors: Vector) -> Sealed:
+        self.reached.set()
+        assert self.may.wait(30)
+        return self.kind.build(vectors)
+
+
+@pytest.fixture
+def pausing(stack: Stack) -> PausingKind:
+    kind = small_graphs(SPEC)
+    assert kind and stack.indexes.segments
+    made = PausingKind(kind)
+    object.__setattr__(stack.indexes.segments, "kind_of", lambda spec: made)
+    return made
+
+
+def found(stack: Stack, collection: int, number: int, k: int = 1) -> list[int]:
+    """Search for what document d<number> says; returns the chunks."""
+    query = document(number).chunks[0].vector
+    assert query is not None
+    ((ids, _),) = stack.indexes.get(collection).search(query[None, :], k, None, Effort.EXACT)
+    return ids.tolist()[:k]
+
+
+def test_a_delta_is_sealed_once_it_is_large_enough(stack: Stack) -> None:
+    books = stack.make()
+    stack.put(books, 1, SEAL_AT - 1)
+    stack.settle()
+    assert stack.files == []
+    stack.put(books, SEAL_AT, 3)
+    stack.settle()
+    index = stack.index(books)
+    assert [len(segment.ids) for segment in index.segments] == [SEAL_AT + 2]
+    assert index.delta_count == 0
+    assert len(stack.files) == 2
+    with stack.store.reading() as reader:
+        (record,) = reader.segments(books.id)
+    assert record == index.segments[0].record
+    assert stack.verify(books) == []
+    measured = stack.indexes.measure()
+    assert (measured.segment_count, measured.sealed_count, measured.unsealed_count) == (1, SEAL_AT + 2, 0)
+    assert measured.segment_bytes == sum((stack.directory / name).stat().st_size for name in stack.files)
+
+
+def test_writes_and_searches_go_on_while_a_segment_is_built(stack: Stack, pausing: PausingKind) -> None:
+    books = stack.make()
+    stack.put(books, 1, 20)
+    assert pausing.reached.wait(30)
+    assert found(stack, books.id, 3) == [3]
+    stack.put(books, 100, 2)
+    stack.delete(books, range(3, 4))
+    stack.put(books, 5, 1)  # replaced: a new chunk
+    pausing.may.set()
+    stack.settle()
+    (segment,) = stack.index(books).segments
+    assert segment.ids.tolist() == list(range(1, 21))
+    assert set(segment.ids.tolist()) - set(segment.live_ids().tolist()) == {3, 5}
+    assert stack.index(books).delta_count == 3
+    assert found(stack, books.id, 3) != [3]
+    assert found(stack, books.id, 5) == [23]
+    assert found(stack, books.id, 100) == [21]
+    assert stack.verify(books) == []
+
+
+def test_a_fifth_of_tombstones_is_built_away_and_the_disk_gets_its_space_back(stack: Stack) -> None:
+    books = stack.make()
+    stack.put(books, 1, 40)
+    stack.settle()
+    before, size = stack.files, stack.indexes.measure().segment_bytes
+    stack.delete(books, range(1, 8))
+    stack.settle()
+    assert stack.files == before
+    assert stack.indexes.measure().tombstone_count == 7
+    stack.delete(books, range(8, 21))
+    stack.settle()
+    measured = stack.indexes.measure()
+    assert (measured.sealed_count, measured.tombstone_count) == (20, 0)
+    assert measured.segment_bytes < 0.7 * size
+    assert len(stack.files) == 2
+    assert not set(stack.files) & set(before)
+    stack.delete(books, range(21, 41))
+    stack.settle()
+    assert stack.files == []
+    assert len(stack.index(books)) == 0
+    assert stack.verify(books) == []
+
+
+def test_small_segments_are_merged_into_the_next(stack: Stack) -> None:
+    books = stack.make()
+    for step in range(4):
+        stack.put(books, 1 + step * SEAL_AT, SEAL_AT)
+        stack.settle()
+    assert [len(segment.ids) for segment in stack.index(books).segments] == [4 * SEAL_AT]
+    assert len(stack.files) == 2
+    assert stack.verify(books) == []
+
+
+def test_a_deleted_collection_takes_its_files_along(stack: Stack) -> None:
+    books, more = stack.make(), stack.make(CollectionSpec("more", SPEC.dimension, index=SPEC.index))
+    for collection in (books, more):
+        stack.put(collection, 1, SEAL_AT)
+    stack.settle()
+    kept = stack.index(more).segments[0].record.token
+    stack.store.delete_collection("t", "books").result(10)
+    stack.settle()
+    assert stack.files == [f"{kept}.ids", f"{kept}.index"]
+
+
+@pytest.mark.parametrize("replace", ["delete", "repair"])
+def test_what_was_built_of_an_index_that_is_gone_is_never_published(
+    stack: Stack, pausing: PausingKind, replace: str
+) -> None:
+    books = stack.make()
+    stack.put(books, 1, SEAL_AT)
+    assert pausing.reached.wait(30)
+    if replace == "delete":
+        stack.store.delete_collection("t", "books").result(10)
+        expected = 0
+    else:
+        stack.store.between_writes(lambda reader: stack.indexes.rebuild(books, reader)).result(10)
+        expected = 2  # built once more
+    pausing.may.set()
+    stack.settle()
+    assert len(stack.files) == expected
+    with stack.store.reading() as reader:
+        records = reader.segments(books.id)
+    assert [f"{record.token}.ids" for record in records] == stack.files[:1]
+
+
+def test_a_restore_forgets_segments_even_one_that_is_being_built(stack: Stack, pausing: PausingKind) -> None:
+    books = stack.make()
+    stack.store.snapshot("empty")
+    pausing.may.set()
+    stack.put(books, 1, SEAL_AT)
+    stack.settle()
+    stack.store.snapshot("sealed")
+    pausing.may.clear()
+    pausing.reached.clear()
+    stack.put(books, 101, 2 * SEAL_AT)
+    assert pausing.reached.wait(30)
+    stack.store.restore("empty").result(10)
+    stack.put(books, 201, 2)  # the numbers of chunks begin anew
+    pausing.may.set()
+    stack.settle()
+    assert stack.files == []
+    assert stack.verify(books) == []
+    assert found(stack, books.id, 201) == [1]
+    stack.store.restore("sealed").result(10)
+    stack.settle()
+    assert len(stack.files) == 2
+    assert stack.verify(books) == []
+    assert found(stack, books.id, 3) == [3]
+
+
+@pytest.mark.parametrize("place", ["segment.before_fsync", "segment.before_rename"])
+def test_a_full_disk_leaves_no_files_and_is_tried_again(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(builder, "_RETRY_S", 0.01)
+    failpoints.arm([f"{place}=full@1"])
+    books = stack.make()
+    stack.put(books, 1, SEAL_AT)
+    stack.settle()
+    assert stack.value("segment_build_failures_total") == 1
+    assert len(stack.files) == 2
+    assert stack.verify(books) == []
+
+
+def test_a_build_that_runs_does_not_keep_the_service_from_stopping(
+    reopen: Callable[[], Stack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builder, "_STOP_TIMEOUT_S", 0.01)
+    stack = reopen()
+    kind = small_graphs(SPEC)
+    assert kind and stack.indexes.segments
+    pausing = PausingKind(kind)
+    object.__setattr__(stack.indexes.segments, "kind_of", lambda spec: pausing)
+    books = stack.make()
+    stack.put(books, 1, SEAL_AT)
+    assert pausing.reached.wait(30)
+    thread = stack.builder._thread
+    stack.close()
+    pausing.may.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert stack.files == []
+    assert np.array_equal(
+        reopen().indexes.get(books.id).mismatch([]) or "", "holds 8 vectors, the database 0"
+    )
