@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from google.protobuf import json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -5,7 +7,7 @@ from quadrille.gateway.v1 import rag_pb2 as pb
 from quadrille.gateway.v1 import rag_pb2_grpc
 from quadrille.retrieval.v1 import search_pb2, search_pb2_grpc
 from quadrille.text.v1 import text_pb2, text_pb2_grpc
-from quadrille_client import NotFoundError
+from quadrille_client import AsyncClient, Client, NotFoundError
 from serving.errors import NotFound
 
 HIT = search_pb2.Hit(chunk_id="d#0", document_id="d", text="Sky is blue.", end_byte=12, dense_score=0)
@@ -26,17 +28,24 @@ class Rag(rag_pb2_grpc.RagServiceServicer):
 class Search(search_pb2_grpc.SearchServiceServicer):
     def __init__(self):
         self.requests = []
+        self.hits = [HIT]
 
     def Search(self, request, context):
         self.requests.append(request)
         plan = search_pb2.SearchPlan(dense="flat") if request.explain else None
-        return search_pb2.SearchResponse(hits=[HIT], lsn=4, plan=plan)
+        return search_pb2.SearchResponse(hits=self.hits, lsn=4, plan=plan)
 
 
 class Text(text_pb2_grpc.TextServiceServicer):
     def Embed(self, request, context):
         vectors = [text_pb2.Embedding(values=[1.0, 2.0]) for _ in request.inputs]
         return text_pb2.EmbedResponse(embeddings=vectors, model_stamp="m@sha256:0")
+
+    def Rerank(self, request, context):
+        results = [
+            text_pb2.RerankResult(index=i, score=len(text)) for i, text in enumerate(request.documents)
+        ]
+        return text_pb2.RerankResponse(results=sorted(results, key=lambda item: -item.score))
 
 
 class Health(health_pb2_grpc.HealthServicer):
@@ -107,6 +116,41 @@ def test_a_searchs_options_are_those_of_the_contract(call, search):
     assert not two.query.HasField("min_score")
     with pytest.raises(ValueError, match="not a fusion"):
         call(lambda c: c.search("docs", vector=[1.0], fusion={"sum": {}}))
+
+
+def test_what_was_found_is_ordered_anew_before_it_is_cut(call, search):
+    search.hits = [
+        search_pb2.Hit(chunk_id=f"d#{i}", text="x" * length) for i, length in enumerate((1, 3, 2, 3))
+    ]
+    found = call(lambda c: c.search("docs", "sky", mode="lexical", top_k=3, rerank="judge", rerank_depth=9))
+    assert [(hit.chunk_id, hit.rerank_score) for hit in found.hits] == [("d#1", 3), ("d#3", 3), ("d#2", 2)]
+    assert search.requests[0].query.top_k == 9
+    assert call(lambda c: c.search("docs", "sky", mode="lexical", rerank=None)).hits[0].chunk_id == "d#0"
+    search.hits = []
+    assert call(lambda c: c.search("docs", "sky", mode="lexical", rerank="")).hits == ()
+    for bad in ({"vector": [1.0]}, {"text": "sky", "mode": "lexical", "group_size": 1}):
+        with pytest.raises(ValueError, match="rerank needs a text"):
+            call(lambda c, bad=bad: c.search("docs", rerank="", **bad))
+
+
+def test_a_function_of_the_callers_may_judge(serve, search):
+    address = serve((search_pb2_grpc.add_SearchServiceServicer_to_server, search))
+    search.hits = [search_pb2.Hit(text=text) for text in ("b", "a")]
+
+    def judge(text, passages):
+        return [-ord(passage) + len(text) for passage in passages]
+
+    async def judge_later(text, passages):
+        return judge(text, passages)
+
+    async def search_later():
+        async with AsyncClient(address) as client:
+            return await client.search("docs", "sky", mode="lexical", rerank=judge_later)
+
+    with Client(address) as client:
+        found = client.search("docs", "sky", mode="lexical", rerank=judge)
+    assert [hit.text for hit in found.hits] == ["a", "b"]
+    assert asyncio.run(search_later()) == found
 
 
 def test_words_and_vectors_are_not_embedded(call, search, calls):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.protobuf import text_format
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
@@ -86,7 +87,9 @@ class Search(search_pb2_grpc.SearchServiceServicer):
     def Search(self, request, context):
         if request.embedding_model not in ("", "echo@1"):
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, "another model's vectors")
-        return search_pb2.SearchResponse(hits=[HIT])
+        told = text_format.MessageToString(request.query, as_one_line=True)
+        plan = search_pb2.SearchPlan(lexical=told) if request.explain else None
+        return search_pb2.SearchResponse(hits=[HIT], plan=plan)
 
 
 class Collections(collection_pb2_grpc.CollectionServiceServicer):

@@ -150,6 +150,19 @@ def test_search(quadrille):
     assert found["hits"][0]["chunk_id"] == "a.md#0"
 
 
+def test_search_passes_its_options_on(quadrille):
+    choice = ("--min-score", "0.5", "--group-size", "2", "--where", "team=blue", "--where", "year=2020")
+    told = quadrille("search", "grass", "--mode", "lexical", "--explain", *choice).stdout
+    assert "min_score: 0.5 group_by_document { group_size: 2 }" in told
+    assert 'field: "team" equals { string_value: "blue" }' in told
+    assert "number_value: 2020" in told
+    varied = quadrille("search", "grass", "--mode", "lexical", "--explain", "--mmr", "0.25").stdout
+    assert "mmr { relevance_weight: 0.25 }" in varied
+    both = quadrille("search", "grass", "--mode", "lexical", "--rerank", "", "--group-size", "2")
+    assert (both.exit_code, "group_size" in both.stderr) == (1, True)
+    assert quadrille("search", "grass", "--where", "team").exit_code == 2
+
+
 def test_image_writes_files_named_by_seed(quadrille, tmp_path):
     result = quadrille("image", "a cat", "--out", str(tmp_path), "-n", "2", "--seed", "7")
     assert result.stdout.split() == [str(tmp_path / "7.png"), str(tmp_path / "8.png")]

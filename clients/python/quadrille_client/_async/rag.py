@@ -1,13 +1,12 @@
-"""Search, and answers from documents."""
+"""Answers from documents."""
 
 from collections.abc import Sequence
 from typing import Any, Unpack
 
 from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
-from quadrille.retrieval.v1 import search_pb2, search_pb2_grpc
 
+from quadrille_client._async.search import AsyncSearchCalls
 from quadrille_client._async.streams import AsyncAnswerStream
-from quadrille_client._async.text import AsyncTextCalls
 from quadrille_client._async.transport import AsyncTransport
 from quadrille_client.convert import retrieval
 from quadrille_client.convert import text as convert_text
@@ -16,37 +15,10 @@ from quadrille_client.types import retrieval as retrieval_types
 from quadrille_client.types import text as text_types
 
 
-class AsyncRagCalls(AsyncTextCalls):
-    """Retrieval and RAG: mixed into the client."""
+class AsyncRagCalls(AsyncSearchCalls):
+    """RAG: mixed into the client."""
 
     _transport: AsyncTransport
-
-    async def search(
-        self,
-        collection: str,
-        text: str = "",
-        *,
-        vector: Sequence[float] = (),
-        mode: retrieval_types.SearchMode | None = None,
-        min_lsn: int | None = None,
-        explain: bool = False,
-        embedding_model: str = "",
-        stamp: str = "",
-        **options: Unpack[retrieval_types.SearchOptions],
-    ) -> retrieval_types.SearchResult:
-        """Find chunks. Unless the mode is lexical, a text without a vector is embedded at this address.
-
-        `embedding_model` names the model that does it; `stamp` is that of the model that made `vector`.
-        """
-        if text and not vector and mode != "lexical":
-            embedded = await self.embed(text, model=embedding_model)
-            vector, stamp = embedded.vectors[0], embedded.model_stamp
-        query = retrieval.query(vector, text, mode, options)
-        request = search_pb2.SearchRequest(
-            collection=collection, query=query, min_lsn=min_lsn, explain=explain, embedding_model=stamp
-        )
-        stub: Any = search_pb2_grpc.SearchServiceStub(self._transport.channel)
-        return retrieval.result(await self._transport.unary(stub.Search, request))
 
     def stream_ask(
         self,

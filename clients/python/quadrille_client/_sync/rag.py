@@ -1,12 +1,11 @@
-"""Search, and answers from documents."""
+"""Answers from documents."""
 
 from collections.abc import Sequence
 from typing import Any, Unpack
 
 from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
-from quadrille.retrieval.v1 import search_pb2, search_pb2_grpc
+from quadrille_client._sync.search import SearchCalls
 from quadrille_client._sync.streams import AnswerStream
-from quadrille_client._sync.text import TextCalls
 from quadrille_client._sync.transport import Transport
 from quadrille_client.convert import retrieval
 from quadrille_client.convert import text as convert_text
@@ -15,37 +14,10 @@ from quadrille_client.types import retrieval as retrieval_types
 from quadrille_client.types import text as text_types
 
 
-class RagCalls(TextCalls):
-    """Retrieval and RAG: mixed into the client."""
+class RagCalls(SearchCalls):
+    """RAG: mixed into the client."""
 
     _transport: Transport
-
-    def search(
-        self,
-        collection: str,
-        text: str = "",
-        *,
-        vector: Sequence[float] = (),
-        mode: retrieval_types.SearchMode | None = None,
-        min_lsn: int | None = None,
-        explain: bool = False,
-        embedding_model: str = "",
-        stamp: str = "",
-        **options: Unpack[retrieval_types.SearchOptions],
-    ) -> retrieval_types.SearchResult:
-        """Find chunks. Unless the mode is lexical, a text without a vector is embedded at this address.
-
-        `embedding_model` names the model that does it; `stamp` is that of the model that made `vector`.
-        """
-        if text and not vector and mode != "lexical":
-            embedded = self.embed(text, model=embedding_model)
-            vector, stamp = embedded.vectors[0], embedded.model_stamp
-        query = retrieval.query(vector, text, mode, options)
-        request = search_pb2.SearchRequest(
-            collection=collection, query=query, min_lsn=min_lsn, explain=explain, embedding_model=stamp
-        )
-        stub: Any = search_pb2_grpc.SearchServiceStub(self._transport.channel)
-        return retrieval.result(self._transport.unary(stub.Search, request))
 
     def stream_ask(
         self,

@@ -142,6 +142,7 @@ class Hit:
     dense_score: float | None
     lexical_score: float | None
     content_sha256: str
+    rerank_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

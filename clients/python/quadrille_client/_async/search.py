@@ -1,0 +1,72 @@
+"""Search, and the second look at what it found."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, Unpack
+
+from quadrille.retrieval.v1 import search_pb2, search_pb2_grpc
+
+from quadrille_client._async.text import AsyncTextCalls
+from quadrille_client._async.transport import AsyncTransport
+from quadrille_client.convert import retrieval as convert
+from quadrille_client.types import retrieval as types
+
+Scores = Sequence[float]
+Rerank = Callable[[str, Sequence[str]], Awaitable[Scores]]
+
+_DEFAULT_TOP_K = 10
+
+
+class AsyncSearchCalls(AsyncTextCalls):
+    """Search: mixed into the client."""
+
+    _transport: AsyncTransport
+
+    async def search(
+        self,
+        collection: str,
+        text: str = "",
+        *,
+        vector: Sequence[float] = (),
+        mode: types.SearchMode | None = None,
+        min_lsn: int | None = None,
+        explain: bool = False,
+        embedding_model: str = "",
+        stamp: str = "",
+        rerank: str | Rerank | None = None,
+        rerank_depth: int = 50,
+        **options: Unpack[types.SearchOptions],
+    ) -> types.SearchResult:
+        """Find chunks. Unless the mode is lexical, a text without a vector is embedded at this address.
+
+        `embedding_model` names the model that does it; `stamp` is that of the model that made `vector`.
+        `rerank` orders the best `rerank_depth` chunks anew before they are cut to `top_k`: by the model of this
+        id ("" for the default), or by a function that scores passages for the text, higher being better.
+        """
+        if text and not vector and mode != "lexical":
+            embedded = await self.embed(text, model=embedding_model)
+            vector, stamp = embedded.vectors[0], embedded.model_stamp
+        top_k = options.get("top_k") or _DEFAULT_TOP_K
+        if rerank is not None:
+            if not text or options.get("group_size") is not None:
+                raise ValueError("rerank needs a text, and does not go with group_size")
+            options["top_k"] = max(top_k, rerank_depth)
+        query = convert.query(vector, text, mode, options)
+        request = search_pb2.SearchRequest(
+            collection=collection, query=query, min_lsn=min_lsn, explain=explain, embedding_model=stamp
+        )
+        stub: Any = search_pb2_grpc.SearchServiceStub(self._transport.channel)
+        found = convert.result(await self._transport.unary(stub.Search, request))
+        if rerank is None or not found.hits:
+            return found
+        passages = [hit.text for hit in found.hits]
+        if isinstance(rerank, str):
+            places = await self.rerank(text, passages, model=rerank)
+            scores: dict[int, float] = {place.index: place.score for place in places}
+        else:
+            scores = dict(enumerate(await rerank(text, passages)))
+        order = sorted(scores, key=lambda place: -scores[place])[
+            :top_k
+        ]  # stable: ties stay as they were found
+        hits = tuple(replace(found.hits[place], rerank_score=scores[place]) for place in order)
+        return replace(found, hits=hits)
