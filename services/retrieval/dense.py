@@ -11,7 +11,8 @@ from serving.errors import QuadrilleError
 from retrieval.domain import Answer, Collection, Hit, Ids, Passage, Plan, Query, Ranked, Scores, SearchMode
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
-from retrieval.searching import Target, check_target, describe, resolve_mode
+from retrieval.rescoring import stored_vectors
+from retrieval.searching import Target, check_target, describe, resolve_effort, resolve_mode
 from retrieval.store.base import Store
 from retrieval.validation import check_vector
 
@@ -37,7 +38,7 @@ def shared_by(query: Query, field: str) -> str | None:
     if query.mmr is not None or query.group_size is not None:
         return None
     # As text, because Python holds 1, 1.0 and True for equal and filters do not.
-    return repr((query.top_k, query.filter))
+    return repr((query.top_k, query.filter, query.effort))
 
 
 class DensePass:
@@ -76,7 +77,9 @@ class DensePass:
                     return [outcomes[place] for place in range(len(queries))]
                 allowed = reader.matching_chunks(collection.id, first.filter)
                 index = self._indexes.get(collection.id)
-                found = index.search(np.stack(vectors), first.top_k, allowed)
+                effort = resolve_effort(first, allowed)
+                fetch = stored_vectors(reader, collection.spec.dimension)
+                found = index.search(np.stack(vectors), first.top_k, allowed, effort, fetch)
             passages = reader.passages(np.unique(np.concatenate([ids for ids, _ in found])))
         seconds = time.perf_counter() - started
         count = None if allowed is None else len(allowed)

@@ -67,9 +67,9 @@ class Hnsw:
 
 @dataclass(frozen=True, slots=True)
 class IvfPq:
-    """Options of IVF-PQ: bytes a code (0: chosen by the dimension), and the share of the lists that is probed."""
+    """Options of IVF-PQ: bytes a code (None: chosen by the dimension), and the share of lists that is probed."""
 
-    code_bytes: int = 0
+    code_bytes: int | None = None
     probe_share: float = 0.05
     accurate_probe_share: float = 0.2
 
@@ -201,6 +201,7 @@ class Mmr:
 class Query:
     """One search. `mode` None: hybrid when there is a vector and text, otherwise what there is.
 
+    `effort` None: accurate when only some chunks may be found, else default.
     With a `group_size`, `top_k` counts documents and it bounds the chunks of each.
     """
 
@@ -213,6 +214,7 @@ class Query:
     min_score: float | None = None
     mmr: Mmr | None = None
     group_size: int | None = None
+    effort: Effort | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from retrieval.domain import (
     Answer,
     Collection,
     DistributionBased,
+    Effort,
     Hit,
     Ids,
     Plan,
@@ -25,6 +26,7 @@ from retrieval.domain import (
 from retrieval.index.set import IndexSet
 from retrieval.lexical import match_expression
 from retrieval.metrics import StoreMetrics
+from retrieval.rescoring import stored_vectors
 from retrieval.selecting import first_depth, lacks_documents, select
 from retrieval.store.base import Store
 from retrieval.store.reader import Reader
@@ -86,7 +88,7 @@ class Searcher:
                 allowed = reader.matching_chunks(collection.id, query.filter)
                 dense = _NONE
                 if mode is not SearchMode.LEXICAL:
-                    dense = self._dense(collection, query, depth, allowed, f"{field}.vector")
+                    dense = self._dense(reader, collection, query, depth, allowed, f"{field}.vector")
             expression = match_expression(query.text) if mode is not SearchMode.DENSE else ""
             lexical = _lexical(reader, collection.id, expression, query, depth)
             names = reader.chunk_names(np.union1d(dense[0], lexical[0]))
@@ -113,11 +115,23 @@ class Searcher:
         return hits, plan, collection, reader.lsn
 
     def _dense(
-        self, collection: Collection, query: Query, depth: int, allowed: Ids | None, field: str
+        self,
+        reader: Reader,
+        collection: Collection,
+        query: Query,
+        depth: int,
+        allowed: Ids | None,
+        field: str,
     ) -> _Candidates:
         assert query.vector is not None
         vector = check_vector(query.vector, collection.spec, field)
-        (found,) = self._indexes.get(collection.id).search(vector[None, :], depth, allowed)
+        (found,) = self._indexes.get(collection.id).search(
+            vector[None, :],
+            depth,
+            allowed,
+            resolve_effort(query, allowed),
+            stored_vectors(reader, collection.spec.dimension),
+        )
         return found
 
 
@@ -135,6 +149,11 @@ def resolve_mode(query: Query, field: str) -> SearchMode:
     if mode is not SearchMode.DENSE and not query.text:
         raise InvalidInput(f"{field}.text", f"must be set for a {mode.value} search")
     return mode
+
+
+def resolve_effort(query: Query, allowed: Ids | None) -> Effort:
+    """Return how hard to look; a filter is never to cost results, so it asks for more."""
+    return query.effort or (Effort.DEFAULT if allowed is None else Effort.ACCURATE)
 
 
 def check_stamp_matches(collection: Collection, stamp: str) -> None:

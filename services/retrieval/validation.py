@@ -12,6 +12,7 @@ from serving.errors import InvalidInput
 
 from retrieval import limits
 from retrieval.domain import Chunk, CollectionSpec, Document, Metric, Vector
+from retrieval.index_options import check_options
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -40,12 +41,12 @@ def check_stamp(stamp: str, field: str) -> str:
 
 
 def check_spec(spec: CollectionSpec) -> CollectionSpec:
-    """Return the settings of a new collection."""
+    """Return the settings of a new collection, with all options of its index."""
     check_name(spec.name, "collection.name")
     if not 1 <= spec.dimension <= limits.MAX_DIMENSION:
         raise InvalidInput("collection.dimension", f"must be 1 to {limits.MAX_DIMENSION}")
     check_stamp(spec.embedding_model, "collection.embedding_model")
-    return spec
+    return check_options(spec)
 
 
 def check_vector(vector: Vector, spec: CollectionSpec, field: str) -> Vector:

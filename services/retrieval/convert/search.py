@@ -12,6 +12,7 @@ from retrieval.domain import (
     Access,
     Answer,
     DistributionBased,
+    Effort,
     Fusion,
     Hit,
     Mmr,
@@ -29,6 +30,12 @@ _MODES = {
     search_pb2.SEARCH_MODE_DENSE: SearchMode.DENSE,
     search_pb2.SEARCH_MODE_LEXICAL: SearchMode.LEXICAL,
     search_pb2.SEARCH_MODE_HYBRID: SearchMode.HYBRID,
+}
+_EFFORTS = {
+    search_pb2.SEARCH_EFFORT_UNSPECIFIED: None,
+    search_pb2.SEARCH_EFFORT_DEFAULT: Effort.DEFAULT,
+    search_pb2.SEARCH_EFFORT_ACCURATE: Effort.ACCURATE,
+    search_pb2.SEARCH_EFFORT_EXACT: Effort.EXACT,
 }
 _MODES_OUT = {mode: number for number, mode in _MODES.items() if mode is not None}
 
@@ -60,6 +67,8 @@ def queries_from_proto(request: search_pb2.BatchSearchRequest) -> list[Query]:
 def _query(message: search_pb2.Query, path: str) -> Query:
     if message.mode not in _MODES:
         raise InvalidInput(f"{path}.mode", f"{message.mode} is no mode")
+    if message.effort not in _EFFORTS:
+        raise InvalidInput(f"{path}.effort", f"{message.effort} is no effort")
     if len(message.vector) > limits.MAX_DIMENSION:
         raise InvalidInput(f"{path}.vector", f"must be at most {limits.MAX_DIMENSION} components")
     top_k = message.top_k if message.HasField("top_k") else limits.DEFAULT_TOP_K
@@ -75,6 +84,7 @@ def _query(message: search_pb2.Query, path: str) -> Query:
         min_score=_min_score(message, f"{path}.min_score"),
         mmr=_mmr(message, top_k, f"{path}.mmr"),
         group_size=_group_size(message, top_k, f"{path}.group_by_document"),
+        effort=_EFFORTS[message.effort],
     )
 
 

@@ -70,6 +70,7 @@ def _empty(spec: CollectionSpec, count: int) -> Any:
             if count < _LEAST_FOR_PQ:
                 index = faiss.IndexIVFScalarQuantizer(centroids, spec.dimension, lists, byte, metric)
             else:
+                assert code_bytes is not None
                 index = faiss.IndexIVFPQ(centroids, spec.dimension, lists, code_bytes, 8, metric)
                 index.use_precomputed_table = -1  # the table would be larger than the codes
             index.cp.max_points_per_centroid = _MOST

@@ -104,7 +104,7 @@ def test_a_searchs_options_are_those_of_the_contract(call, search):
     weights = {"dense_weight": 0.7, "lexical_weight": 0.3}
     options = {"min_score": 0.5, "mmr": 0.25, "mmr_candidates": 50, "fusion": {"weighted": weights}}
     call(lambda c: c.search("docs", vector=[1.0], stamp="m@1", **options))
-    call(lambda c: c.search("docs", vector=[1.0], group_size=2, fusion={"rrf": {"k": 2}}))
+    call(lambda c: c.search("docs", vector=[1.0], group_size=2, effort="accurate", fusion={"rrf": {"k": 2}}))
     found = call(lambda c: c.search("docs", vector=[1.0]))
     assert found.by_document() == {"d": found.hits}
     one, two, _ = search.requests
@@ -112,6 +112,7 @@ def test_a_searchs_options_are_those_of_the_contract(call, search):
     assert (one.query.mmr.relevance_weight, one.query.mmr.candidate_count) == (0.25, 50)
     assert (one.query.fusion.weighted.dense_weight, one.query.HasField("group_by_document")) == (0.7, False)
     assert (two.query.group_by_document.group_size, two.query.fusion.rrf.k) == (2, 2)
+    assert (one.query.effort, two.query.effort) == (0, search_pb2.SEARCH_EFFORT_ACCURATE)
     assert not two.query.HasField("mmr")
     assert not two.query.HasField("min_score")
     with pytest.raises(ValueError, match="not a fusion"):

@@ -152,7 +152,14 @@ def call(serve, driver, documents):
 def test_collections(call):
     made = call(lambda c: c.collections.create("b", 3, metric="l2", embedding_model="m@1"))
     assert (made.name, made.dimension, made.metric, made.embedding_model) == ("b", 3, "l2", "m@1")
-    call(lambda c: c.collections.create("a", 3))
+    assert (made.index, made.index_options) == ("unspecified", {})
+    call(lambda c: c.collections.create("a", 3, index="hnsw", index_options={"m": 8}))
+    graph = call(lambda c: c.collections.get("a"))
+    assert (graph.index, graph.index_options) == ("hnsw", {"m": 8})
+    with pytest.raises(ValueError, match="are for the kinds"):
+        call(lambda c: c.collections.create("c", 3, index_options={"m": 8}))
+    with pytest.raises(ValueError, match="not 'links'"):
+        call(lambda c: c.collections.create("c", 3, index="hnsw", index_options={"links": 8}))
     assert call(lambda c: c.collections.get("b")) == made
     assert [item.name for item in call(lambda c: c.collections.list())] == ["a", "b"], "pages are followed"
     assert call(lambda c: c.collections.swap_alias("live", "a")) == "before live"

@@ -105,8 +105,16 @@ def refused() -> Callable[[grpc.aio.AioRpcError], Refusal]:
 
 
 @pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    settings = RetrievalSettings(port=0, metrics_port=0, data_dir=tmp_path, ingest_window=4)
+def service_options() -> dict[str, Any]:
+    """Options of the service that a module's tests need."""
+    return {}
+
+
+@pytest.fixture
+async def client(tmp_path: Path, service_options: dict[str, Any]) -> AsyncIterator[Client]:
+    settings = RetrievalSettings(
+        port=0, metrics_port=0, data_dir=tmp_path, ingest_window=4, **service_options
+    )
     registry = CollectorRegistry()
     engine = build_engine(settings, registry)
     server = GrpcServer(settings, registry=registry)

@@ -30,6 +30,40 @@ async def test_unset_enums_mean_cosine_and_flat(client: Any) -> None:
     assert (seen.metric, seen.index) == (collection_pb2.METRIC_COSINE, collection_pb2.INDEX_KIND_FLAT)
 
 
+HNSW = {"m": 32, "ef_construction": 200, "ef_search": 64, "accurate_ef_search": 256}
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "options"),
+    [
+        ({"index": "INDEX_KIND_HNSW"}, "hnsw", HNSW),
+        (
+            {"index": "INDEX_KIND_SCALAR_QUANTIZED", "hnsw": {"m": 8, "efSearch": 300}},
+            "hnsw",
+            {**HNSW, "m": 8, "ef_search": 300, "accurate_ef_search": 300},
+        ),
+        (
+            {"index": "INDEX_KIND_IVF_PQ", "ivfPq": {"probeShare": 0.5}},
+            "ivf_pq",
+            {"code_bytes": 3, "probe_share": 0.5, "accurate_probe_share": 0.5},
+        ),
+        (
+            {"index": "INDEX_KIND_IVF_PQ", "ivfPq": {"codeBytes": 4}},
+            "ivf_pq",
+            {"code_bytes": 4, "probe_share": 0.05, "accurate_probe_share": 0.2},
+        ),
+    ],
+)
+async def test_kinds_of_index_and_all_their_options_are_told(
+    client: Any, settings: dict[str, Any], kind: str, options: dict[str, Any]
+) -> None:
+    await client.make(dimension=12, **settings)
+    seen = (await client.call("collections.GetCollection", {"name": "books"})).collection
+    assert collection_pb2.IndexKind.Name(seen.index) == settings["index"]
+    assert [field.name for field, _ in seen.ListFields() if field.name in ("hnsw", "ivf_pq")] == [kind]
+    assert {field.name: value for field, value in getattr(seen, kind).ListFields()} == options
+
+
 async def test_duplicates_are_refused(client: Any) -> None:
     await client.make()
     refusal = await client.refusal(
@@ -51,6 +85,46 @@ async def test_duplicates_are_refused(client: Any) -> None:
         ({"name": "a", "dimension": 2, "embeddingModel": "x" * 257}, "collection.embedding_model"),
         ({"name": "a", "dimension": 2, "documentCount": "1"}, "collection.document_count"),
         ({"name": "a", "dimension": 2, "aliases": ["b"]}, "collection.aliases"),
+        ({"name": "a", "dimension": 2, "hnsw": {}}, "collection.hnsw"),
+        ({"name": "a", "dimension": 2, "index": 3, "hnsw": {}}, "collection.hnsw"),
+        ({"name": "a", "dimension": 2, "index": 2, "ivfPq": {}}, "collection.ivf_pq"),
+        ({"name": "a", "dimension": 2, "index": 2, "hnsw": {}, "ivfPq": {}}, "collection.ivf_pq"),
+        ({"name": "a", "dimension": 2, "index": 2, "hnsw": {"m": 3}}, "collection.hnsw.m"),
+        ({"name": "a", "dimension": 2, "index": 4, "hnsw": {"m": 65}}, "collection.hnsw.m"),
+        (
+            {"name": "a", "dimension": 2, "index": 2, "hnsw": {"efConstruction": 31}},
+            "collection.hnsw.ef_construction",
+        ),
+        (
+            {"name": "a", "dimension": 2, "index": 2, "hnsw": {"efConstruction": 1001}},
+            "collection.hnsw.ef_construction",
+        ),
+        ({"name": "a", "dimension": 2, "index": 2, "hnsw": {"efSearch": 0}}, "collection.hnsw.ef_search"),
+        ({"name": "a", "dimension": 2, "index": 2, "hnsw": {"efSearch": 4097}}, "collection.hnsw.ef_search"),
+        (
+            {"name": "a", "dimension": 2, "index": 2, "hnsw": {"accurateEfSearch": 63}},
+            "collection.hnsw.accurate_ef_search",
+        ),
+        (
+            {"name": "a", "dimension": 2, "index": 3, "ivfPq": {"codeBytes": 3}},
+            "collection.ivf_pq.code_bytes",
+        ),
+        (
+            {"name": "a", "dimension": 2, "index": 3, "ivfPq": {"codeBytes": 0}},
+            "collection.ivf_pq.code_bytes",
+        ),
+        (
+            {"name": "a", "dimension": 2, "index": 3, "ivfPq": {"probeShare": 0}},
+            "collection.ivf_pq.probe_share",
+        ),
+        (
+            {"name": "a", "dimension": 2, "index": 3, "ivfPq": {"probeShare": "NaN"}},
+            "collection.ivf_pq.probe_share",
+        ),
+        (
+            {"name": "a", "dimension": 2, "index": 3, "ivfPq": {"accurateProbeShare": 0.01}},
+            "collection.ivf_pq.accurate_probe_share",
+        ),
     ],
 )
 async def test_bad_settings(client: Any, collection: dict[str, Any] | None, field: str) -> None:

@@ -207,6 +207,7 @@ async def test_vectors_of_another_model_are_refused(client: Any) -> None:
         (None, "query"),
         ({}, "query"),
         ({"mode": 77, "text": "x"}, "query.mode"),
+        ({"effort": 77, "text": "x"}, "query.effort"),
         ({"mode": "SEARCH_MODE_DENSE", "text": "x"}, "query.vector"),
         ({"mode": "SEARCH_MODE_HYBRID", "text": "x"}, "query.vector"),
         ({"mode": "SEARCH_MODE_HYBRID", "vector": [1, 0]}, "query.text"),

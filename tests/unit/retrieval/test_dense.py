@@ -6,7 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from retrieval.dense import DensePass, DenseQuery, shared_by
-from retrieval.domain import EVERYTHING, Chunk, Collection, CollectionSpec, Document, Mmr, Query, SearchMode
+from retrieval.domain import (
+    EVERYTHING,
+    Chunk,
+    Collection,
+    CollectionSpec,
+    Document,
+    Effort,
+    Mmr,
+    Query,
+    SearchMode,
+)
 from retrieval.filters import AnyOf, Filter, Not
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
@@ -96,6 +106,7 @@ def test_filters_that_python_holds_for_equal_are_not_shared() -> None:
     query = Query(vector=vector(1.0), filter=AnyOf("field", (1.0,)))
     assert shared_by(query, "query") == shared_by(replace(query, vector=vector(2.0)), "query")
     assert shared_by(query, "query") != shared_by(replace(query, top_k=11), "query")
+    assert shared_by(query, "query") != shared_by(replace(query, effort=Effort.EXACT), "query")
 
 
 def test_only_queries_ranked_by_vectors_alone_are_shared() -> None:

@@ -77,8 +77,15 @@ class _Job:
         try:
             await self._client.collections.get(self._target)
         except NotFoundError:
+            # The new dimension may need codes of another length.
+            options = {name: value for name, value in origin.index_options.items() if name != "code_bytes"}
             await self._client.collections.create(
-                self._target, len(probe), metric=origin.metric, embedding_model=self._stamp
+                self._target,
+                len(probe),
+                metric=origin.metric,
+                embedding_model=self._stamp,
+                index=origin.index,
+                index_options=options,
             )
 
     async def round(self, origin: Collection) -> AsyncIterator[Reembedding]:

@@ -17,7 +17,6 @@ from quadrille.retrieval.v1 import (
 
 from quadrille_client._async.transport import AsyncTransport
 from quadrille_client.convert import retrieval as convert
-from quadrille_client.convert.enums import value
 from quadrille_client.errors import from_rpc_error
 from quadrille_client.types import retrieval as types
 
@@ -30,15 +29,17 @@ class AsyncCollections:
         self._stub: Any = collection_pb2_grpc.CollectionServiceStub(transport.channel)
 
     async def create(
-        self, name: str, dimension: int, *, metric: types.Metric = "cosine", embedding_model: str = ""
+        self,
+        name: str,
+        dimension: int,
+        *,
+        metric: types.Metric = "cosine",
+        embedding_model: str = "",
+        index: types.IndexKind | None = None,
+        index_options: Mapping[str, Any] | None = None,
     ) -> types.Collection:
-        """Make an empty collection."""
-        collection = collection_pb2.Collection(
-            name=name,
-            dimension=dimension,
-            metric=value(collection_pb2.Metric, metric, "metric"),
-            embedding_model=embedding_model,
-        )
+        """Make an empty collection; `index_options` are named as in HnswOptions and IvfPqOptions."""
+        collection = convert.collection_to_pb(name, dimension, metric, embedding_model, index, index_options)
         request = collection_pb2.CreateCollectionRequest(collection=collection)
         return convert.collection(
             (await self._transport.unary(self._stub.CreateCollection, request)).collection

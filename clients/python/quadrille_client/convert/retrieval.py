@@ -23,6 +23,38 @@ def plain(mapping: Mapping[str, Any]) -> dict[str, Any]:
     return json_format.MessageToDict(struct(mapping))
 
 
+def collection_to_pb(
+    name: str,
+    dimension: int,
+    metric: str,
+    embedding_model: str,
+    index: str | None,
+    index_options: Mapping[str, Any] | None,
+) -> collection_pb2.Collection:
+    """A collection to be made; raises ValueError for an option that its kind of index lacks."""
+    message = collection_pb2.Collection(
+        name=name,
+        dimension=dimension,
+        metric=value(collection_pb2.Metric, metric, "metric"),
+        embedding_model=embedding_model,
+        index=value(collection_pb2.IndexKind, index, "index"),
+    )
+    if index_options:
+        options = {
+            "hnsw": message.hnsw,
+            "scalar_quantized": message.hnsw,
+            "ivf_pq": message.ivf_pq,
+        }.get(index or "")
+        if options is None:
+            raise ValueError("index_options are for the kinds hnsw, scalar_quantized and ivf_pq")
+        for name, given in index_options.items():
+            if name not in options.DESCRIPTOR.fields_by_name:
+                known = list(options.DESCRIPTOR.fields_by_name)
+                raise ValueError(f"index_options must be of {known}, not {name!r}")
+            setattr(options, name, given)
+    return message
+
+
 def collection(message: collection_pb2.Collection) -> types.Collection:
     """A collection."""
     return types.Collection(
@@ -34,6 +66,12 @@ def collection(message: collection_pb2.Collection) -> types.Collection:
         chunk_count=message.chunk_count,
         last_lsn=message.last_lsn,
         aliases=tuple(message.aliases),
+        index=word(collection_pb2.IndexKind, message.index),
+        index_options={
+            field.name: value
+            for options in (message.hnsw, message.ivf_pq)
+            for field, value in options.ListFields()
+        },
     )
 
 
@@ -144,6 +182,7 @@ def query(
         message.mmr.relevance_weight = weight
     if (candidates := options.get("mmr_candidates")) is not None:
         message.mmr.candidate_count = candidates
+    message.effort = value(search_pb2.SearchEffort, options.get("effort"), "effort")
     if (size := options.get("group_size")) is not None:
         message.group_by_document.group_size = size
     return message

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 Metric = Literal["cosine", "inner_product", "l2"]
+IndexKind = Literal["flat", "hnsw", "ivf_pq", "scalar_quantized"]
 SearchMode = Literal["dense", "lexical", "hybrid"]
+SearchEffort = Literal["default", "accurate", "exact"]
 # {"field": "lang", "equals": "en"} | {"field": "n", "range": {"gte": 1}} | {"field": "a.b", "any_of": [1, 2]}
 # | {"field": "x", "prefix": "ab"} | {"field": "x", "exists": True}
 # | {"all": [filter, …]} | {"any": [filter, …]} | {"not": filter}
@@ -19,7 +21,7 @@ class SearchOptions(TypedDict, total=False):
     """What a search may be told besides its query; what is left out takes the server's default.
 
     `mmr` is the weight of relevance against variety, 0 to 1. `group_size` makes `top_k` count documents and
-    bounds the chunks of each.
+    bounds the chunks of each. `effort` says how hard an approximate index looks.
     """
 
     top_k: int | None
@@ -29,6 +31,7 @@ class SearchOptions(TypedDict, total=False):
     mmr: float | None
     mmr_candidates: int | None
     group_size: int | None
+    effort: SearchEffort | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class Collection:
     chunk_count: int
     last_lsn: int
     aliases: tuple[str, ...]
+    index: IndexKind = "flat"
+    index_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

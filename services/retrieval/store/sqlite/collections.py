@@ -1,10 +1,12 @@
 """Writes of collections and aliases. Each runs inside a savepoint of the writer's transaction."""
 
+import json
 import sqlite3
 
 from serving.errors import AlreadyExists, InvalidInput, NotFound, VersionConflict
 
 from retrieval.domain import Collection, CollectionSpec
+from retrieval.index_options import options_to_json
 from retrieval.store.base import Change, CollectionChange
 from retrieval.store.sqlite import rows, words
 
@@ -27,14 +29,15 @@ def create(
     if _number(connection, tenant, spec.name) or _alias(connection, tenant, spec.name):
         raise AlreadyExists("collection", spec.name)
     number = connection.execute(
-        "INSERT INTO collections (tenant, name, dimension, metric, index_kind, embedding_model, last_lsn,"
-        " created_at) VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
+        "INSERT INTO collections (tenant, name, dimension, metric, index_kind, index_options,"
+        " embedding_model, last_lsn, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
         (
             tenant,
             spec.name,
             spec.dimension,
             spec.metric.value,
             spec.index.value,
+            json.dumps(options_to_json(spec.options)),
             spec.embedding_model,
             rows.now_micros(),
         ),

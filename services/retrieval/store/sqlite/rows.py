@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from retrieval.domain import Chunk, Collection, CollectionSpec, Document, IndexKind, Metric, Passage, Vector
+from retrieval.index_options import options_from_json
 
 COLLECTION_COLUMNS = (
-    "c.id, c.tenant, c.name, c.dimension, c.metric, c.index_kind, c.embedding_model, c.document_count,"
-    " c.chunk_count, c.last_lsn, c.created_at,"
+    "c.id, c.tenant, c.name, c.dimension, c.metric, c.index_kind, c.index_options, c.embedding_model,"
+    " c.document_count, c.chunk_count, c.last_lsn, c.created_at,"
     " (SELECT json_group_array(a.name) FROM aliases a WHERE a.collection = c.id)"
 )
 DOCUMENT_COLUMNS = (
@@ -28,8 +29,11 @@ Row = tuple[Any, ...]
 
 def collection(row: Row) -> Collection:
     """Read COLLECTION_COLUMNS."""
-    number, tenant, name, dimension, metric, kind, stamp, documents, chunks, lsn, created, aliases = row
-    spec = CollectionSpec(name, dimension, Metric(metric), IndexKind(kind), stamp)
+    number, tenant, name, dimension, metric, index, encoded, stamp, *counts, lsn, created, aliases = row
+    kind = IndexKind(index)
+    options = options_from_json(kind, json.loads(encoded))
+    spec = CollectionSpec(name, dimension, Metric(metric), kind, stamp, options)
+    documents, chunks = counts
     names = tuple(sorted(json.loads(aliases)))
     return Collection(number, tenant, spec, documents, chunks, lsn, from_micros(created), names)
 

@@ -105,7 +105,9 @@ CREATE TABLE segments (
 CREATE INDEX segments_by_collection ON segments (collection);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _READERS, _COPIES, _SEGMENTS)
+_INDEX_OPTIONS = "ALTER TABLE collections ADD COLUMN index_options TEXT NOT NULL DEFAULT '{}'"
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _READERS, _COPIES, _SEGMENTS, _INDEX_OPTIONS)
 VERSION = len(MIGRATIONS)
 
 

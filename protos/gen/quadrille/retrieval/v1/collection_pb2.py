@@ -25,39 +25,43 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'quadrille/retrieval/v1/collection.proto\x12\x16quadrille.retrieval.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x02\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\x05\x12.\n\x06metric\x18\x03 \x01(\x0e\x32\x1e.quadrille.retrieval.v1.Metric\x12\x30\n\x05index\x18\x04 \x01(\x0e\x32!.quadrille.retrieval.v1.IndexKind\x12\x17\n\x0f\x65mbedding_model\x18\x05 \x01(\t\x12\x16\n\x0e\x64ocument_count\x18\x06 \x01(\x03\x12\x13\n\x0b\x63hunk_count\x18\x07 \x01(\x03\x12\x10\n\x08last_lsn\x18\x08 \x01(\x03\x12\x0f\n\x07\x61liases\x18\t \x03(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\x17\x43reateCollectionRequest\x12\x36\n\ncollection\x18\x01 \x01(\x0b\x32\".quadrille.retrieval.v1.Collection\"R\n\x18\x43reateCollectionResponse\x12\x36\n\ncollection\x18\x01 \x01(\x0b\x32\".quadrille.retrieval.v1.Collection\"$\n\x14GetCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"O\n\x15GetCollectionResponse\x12\x36\n\ncollection\x18\x01 \x01(\x0b\x32\".quadrille.retrieval.v1.Collection\"R\n\x16ListCollectionsRequest\x12\x16\n\tpage_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x02 \x01(\tB\x0c\n\n_page_size\"k\n\x17ListCollectionsResponse\x12\x37\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\".quadrille.retrieval.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x17\x44\x65leteCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"2\n\x18\x44\x65leteCollectionResponse\x12\x16\n\x0e\x64ocument_count\x18\x01 \x01(\x03\"a\n\x10SwapAliasRequest\x12\r\n\x05\x61lias\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x19\n\x0c\x65xpected_lsn\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_expected_lsn\"0\n\x11SwapAliasResponse\x12\x1b\n\x13previous_collection\x18\x01 \x01(\t*\\\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x18\n\x14METRIC_INNER_PRODUCT\x10\x02\x12\r\n\tMETRIC_L2\x10\x03*<\n\tIndexKind\x12\x1a\n\x16INDEX_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fINDEX_KIND_FLAT\x10\x01\x32\xc5\x04\n\x11\x43ollectionService\x12u\n\x10\x43reateCollection\x12/.quadrille.retrieval.v1.CreateCollectionRequest\x1a\x30.quadrille.retrieval.v1.CreateCollectionResponse\x12l\n\rGetCollection\x12,.quadrille.retrieval.v1.GetCollectionRequest\x1a-.quadrille.retrieval.v1.GetCollectionResponse\x12r\n\x0fListCollections\x12..quadrille.retrieval.v1.ListCollectionsRequest\x1a/.quadrille.retrieval.v1.ListCollectionsResponse\x12u\n\x10\x44\x65leteCollection\x12/.quadrille.retrieval.v1.DeleteCollectionRequest\x1a\x30.quadrille.retrieval.v1.DeleteCollectionResponse\x12`\n\tSwapAlias\x12(.quadrille.retrieval.v1.SwapAliasRequest\x1a).quadrille.retrieval.v1.SwapAliasResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'quadrille/retrieval/v1/collection.proto\x12\x16quadrille.retrieval.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x01\n\x0bHnswOptions\x12\x0e\n\x01m\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x1c\n\x0f\x65\x66_construction\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x16\n\tef_search\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x1f\n\x12\x61\x63\x63urate_ef_search\x18\x04 \x01(\x05H\x03\x88\x01\x01\x42\x04\n\x02_mB\x12\n\x10_ef_constructionB\x0c\n\n_ef_searchB\x15\n\x13_accurate_ef_search\"\x9c\x01\n\x0cIvfPqOptions\x12\x17\n\ncode_bytes\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0bprobe_share\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12!\n\x14\x61\x63\x63urate_probe_share\x18\x03 \x01(\x01H\x02\x88\x01\x01\x42\r\n\x0b_code_bytesB\x0e\n\x0c_probe_shareB\x17\n\x15_accurate_probe_share\"\x92\x03\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\x05\x12.\n\x06metric\x18\x03 \x01(\x0e\x32\x1e.quadrille.retrieval.v1.Metric\x12\x30\n\x05index\x18\x04 \x01(\x0e\x32!.quadrille.retrieval.v1.IndexKind\x12\x17\n\x0f\x65mbedding_model\x18\x05 \x01(\t\x12\x16\n\x0e\x64ocument_count\x18\x06 \x01(\x03\x12\x13\n\x0b\x63hunk_count\x18\x07 \x01(\x03\x12\x10\n\x08last_lsn\x18\x08 \x01(\x03\x12\x0f\n\x07\x61liases\x18\t \x03(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x04hnsw\x18\x0b \x01(\x0b\x32#.quadrille.retrieval.v1.HnswOptions\x12\x34\n\x06ivf_pq\x18\x0c \x01(\x0b\x32$.quadrille.retrieval.v1.IvfPqOptions\"Q\n\x17\x43reateCollectionRequest\x12\x36\n\ncollection\x18\x01 \x01(\x0b\x32\".quadrille.retrieval.v1.Collection\"R\n\x18\x43reateCollectionResponse\x12\x36\n\ncollection\x18\x01 \x01(\x0b\x32\".quadrille.retrieval.v1.Collection\"$\n\x14GetCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"O\n\x15GetCollectionResponse\x12\x36\n\ncollection\x18\x01 \x01(\x0b\x32\".quadrille.retrieval.v1.Collection\"R\n\x16ListCollectionsRequest\x12\x16\n\tpage_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x02 \x01(\tB\x0c\n\n_page_size\"k\n\x17ListCollectionsResponse\x12\x37\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\".quadrille.retrieval.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x17\x44\x65leteCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"2\n\x18\x44\x65leteCollectionResponse\x12\x16\n\x0e\x64ocument_count\x18\x01 \x01(\x03\"a\n\x10SwapAliasRequest\x12\r\n\x05\x61lias\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x19\n\x0c\x65xpected_lsn\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_expected_lsn\"0\n\x11SwapAliasResponse\x12\x1b\n\x13previous_collection\x18\x01 \x01(\t*\\\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x18\n\x14METRIC_INNER_PRODUCT\x10\x02\x12\r\n\tMETRIC_L2\x10\x03*\x89\x01\n\tIndexKind\x12\x1a\n\x16INDEX_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fINDEX_KIND_FLAT\x10\x01\x12\x13\n\x0fINDEX_KIND_HNSW\x10\x02\x12\x15\n\x11INDEX_KIND_IVF_PQ\x10\x03\x12\x1f\n\x1bINDEX_KIND_SCALAR_QUANTIZED\x10\x04\x32\xc5\x04\n\x11\x43ollectionService\x12u\n\x10\x43reateCollection\x12/.quadrille.retrieval.v1.CreateCollectionRequest\x1a\x30.quadrille.retrieval.v1.CreateCollectionResponse\x12l\n\rGetCollection\x12,.quadrille.retrieval.v1.GetCollectionRequest\x1a-.quadrille.retrieval.v1.GetCollectionResponse\x12r\n\x0fListCollections\x12..quadrille.retrieval.v1.ListCollectionsRequest\x1a/.quadrille.retrieval.v1.ListCollectionsResponse\x12u\n\x10\x44\x65leteCollection\x12/.quadrille.retrieval.v1.DeleteCollectionRequest\x1a\x30.quadrille.retrieval.v1.DeleteCollectionResponse\x12`\n\tSwapAlias\x12(.quadrille.retrieval.v1.SwapAliasRequest\x1a).quadrille.retrieval.v1.SwapAliasResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quadrille.retrieval.v1.collection_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_METRIC']._serialized_start=1121
-  _globals['_METRIC']._serialized_end=1213
-  _globals['_INDEXKIND']._serialized_start=1215
-  _globals['_INDEXKIND']._serialized_end=1275
-  _globals['_COLLECTION']._serialized_start=101
-  _globals['_COLLECTION']._serialized_end=398
-  _globals['_CREATECOLLECTIONREQUEST']._serialized_start=400
-  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=481
-  _globals['_CREATECOLLECTIONRESPONSE']._serialized_start=483
-  _globals['_CREATECOLLECTIONRESPONSE']._serialized_end=565
-  _globals['_GETCOLLECTIONREQUEST']._serialized_start=567
-  _globals['_GETCOLLECTIONREQUEST']._serialized_end=603
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=605
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=684
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=686
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=768
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=770
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=877
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=879
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=918
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=920
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=970
-  _globals['_SWAPALIASREQUEST']._serialized_start=972
-  _globals['_SWAPALIASREQUEST']._serialized_end=1069
-  _globals['_SWAPALIASRESPONSE']._serialized_start=1071
-  _globals['_SWAPALIASRESPONSE']._serialized_end=1119
-  _globals['_COLLECTIONSERVICE']._serialized_start=1278
-  _globals['_COLLECTIONSERVICE']._serialized_end=1859
+  _globals['_METRIC']._serialized_start=1567
+  _globals['_METRIC']._serialized_end=1659
+  _globals['_INDEXKIND']._serialized_start=1662
+  _globals['_INDEXKIND']._serialized_end=1799
+  _globals['_HNSWOPTIONS']._serialized_start=101
+  _globals['_HNSWOPTIONS']._serialized_end=280
+  _globals['_IVFPQOPTIONS']._serialized_start=283
+  _globals['_IVFPQOPTIONS']._serialized_end=439
+  _globals['_COLLECTION']._serialized_start=442
+  _globals['_COLLECTION']._serialized_end=844
+  _globals['_CREATECOLLECTIONREQUEST']._serialized_start=846
+  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=927
+  _globals['_CREATECOLLECTIONRESPONSE']._serialized_start=929
+  _globals['_CREATECOLLECTIONRESPONSE']._serialized_end=1011
+  _globals['_GETCOLLECTIONREQUEST']._serialized_start=1013
+  _globals['_GETCOLLECTIONREQUEST']._serialized_end=1049
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=1051
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=1130
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=1132
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=1214
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=1216
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1323
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=1325
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=1364
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=1366
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=1416
+  _globals['_SWAPALIASREQUEST']._serialized_start=1418
+  _globals['_SWAPALIASREQUEST']._serialized_end=1515
+  _globals['_SWAPALIASRESPONSE']._serialized_start=1517
+  _globals['_SWAPALIASRESPONSE']._serialized_end=1565
+  _globals['_COLLECTIONSERVICE']._serialized_start=1802
+  _globals['_COLLECTIONSERVICE']._serialized_end=2383
 # @@protoc_insertion_point(module_scope)

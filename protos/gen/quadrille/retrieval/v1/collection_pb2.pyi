@@ -58,15 +58,127 @@ class _IndexKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_IndexKind.V
     """Flat."""
     INDEX_KIND_FLAT: _IndexKind.ValueType  # 1
     """Exact search over all vectors."""
+    INDEX_KIND_HNSW: _IndexKind.ValueType  # 2
+    """A graph of neighbours: the fastest. Memory: 4 bytes a component and about 8 * m bytes a vector."""
+    INDEX_KIND_IVF_PQ: _IndexKind.ValueType  # 3
+    """Inverted lists of product-quantised vectors: the smallest. Memory: code_bytes + 8 bytes a vector. What it finds is
+    scored again by the stored vectors.
+    """
+    INDEX_KIND_SCALAR_QUANTIZED: _IndexKind.ValueType  # 4
+    """The graph over one byte a component. What it finds is scored again by the stored vectors."""
 
 class IndexKind(_IndexKind, metaclass=_IndexKindEnumTypeWrapper):
-    """IndexKind is the structure that vectors are searched in."""
+    """IndexKind is the structure that vectors are searched in. All but FLAT are approximate, as far as a query's effort lets
+    them be; hits' scores are exact with any.
+    """
 
 INDEX_KIND_UNSPECIFIED: IndexKind.ValueType  # 0
 """Flat."""
 INDEX_KIND_FLAT: IndexKind.ValueType  # 1
 """Exact search over all vectors."""
+INDEX_KIND_HNSW: IndexKind.ValueType  # 2
+"""A graph of neighbours: the fastest. Memory: 4 bytes a component and about 8 * m bytes a vector."""
+INDEX_KIND_IVF_PQ: IndexKind.ValueType  # 3
+"""Inverted lists of product-quantised vectors: the smallest. Memory: code_bytes + 8 bytes a vector. What it finds is
+scored again by the stored vectors.
+"""
+INDEX_KIND_SCALAR_QUANTIZED: IndexKind.ValueType  # 4
+"""The graph over one byte a component. What it finds is scored again by the stored vectors."""
 Global___IndexKind: _TypeAlias = IndexKind  # noqa: Y015
+
+@_typing.final
+class HnswOptions(_message.Message):
+    """HnswOptions shape the graph of HNSW and SCALAR_QUANTIZED. More of each finds more; m costs memory, ef_construction time
+    to build, the others time to search.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    M_FIELD_NUMBER: _builtins.int
+    EF_CONSTRUCTION_FIELD_NUMBER: _builtins.int
+    EF_SEARCH_FIELD_NUMBER: _builtins.int
+    ACCURATE_EF_SEARCH_FIELD_NUMBER: _builtins.int
+    m: _builtins.int
+    """Links of a vector, 4 to 64; twice as many in the lowest layer. Default 32."""
+    ef_construction: _builtins.int
+    """Vectors that are held while a new one's neighbours are looked for, m to 1000. Default 200."""
+    ef_search: _builtins.int
+    """Vectors that a search of default effort holds, 8 to 4096. Default 64."""
+    accurate_ef_search: _builtins.int
+    """Vectors that an accurate search holds, ef_search to 4096. Default 256, or ef_search when that is more."""
+    def __init__(
+        self,
+        *,
+        m: _builtins.int | None = ...,
+        ef_construction: _builtins.int | None = ...,
+        ef_search: _builtins.int | None = ...,
+        accurate_ef_search: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_accurate_ef_search", b"_accurate_ef_search", "_ef_construction", b"_ef_construction", "_ef_search", b"_ef_search", "_m", b"_m", "accurate_ef_search", b"accurate_ef_search", "ef_construction", b"ef_construction", "ef_search", b"ef_search", "m", b"m"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accurate_ef_search", b"_accurate_ef_search", "_ef_construction", b"_ef_construction", "_ef_search", b"_ef_search", "_m", b"_m", "accurate_ef_search", b"accurate_ef_search", "ef_construction", b"ef_construction", "ef_search", b"ef_search", "m", b"m"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__accurate_ef_search: _TypeAlias = _typing.Literal["accurate_ef_search"]  # noqa: Y015
+    _WhichOneofArgType__accurate_ef_search: _TypeAlias = _typing.Literal["_accurate_ef_search", b"_accurate_ef_search"]  # noqa: Y015
+    _WhichOneofReturnType__ef_construction: _TypeAlias = _typing.Literal["ef_construction"]  # noqa: Y015
+    _WhichOneofArgType__ef_construction: _TypeAlias = _typing.Literal["_ef_construction", b"_ef_construction"]  # noqa: Y015
+    _WhichOneofReturnType__ef_search: _TypeAlias = _typing.Literal["ef_search"]  # noqa: Y015
+    _WhichOneofArgType__ef_search: _TypeAlias = _typing.Literal["_ef_search", b"_ef_search"]  # noqa: Y015
+    _WhichOneofReturnType__m: _TypeAlias = _typing.Literal["m"]  # noqa: Y015
+    _WhichOneofArgType__m: _TypeAlias = _typing.Literal["_m", b"_m"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__accurate_ef_search) -> _WhichOneofReturnType__accurate_ef_search | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ef_construction) -> _WhichOneofReturnType__ef_construction | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ef_search) -> _WhichOneofReturnType__ef_search | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__m) -> _WhichOneofReturnType__m | None: ...
+
+Global___HnswOptions: _TypeAlias = HnswOptions  # noqa: Y015
+
+@_typing.final
+class IvfPqOptions(_message.Message):
+    """IvfPqOptions shape inverted lists; there are about 2 * sqrt(n) lists for n vectors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_BYTES_FIELD_NUMBER: _builtins.int
+    PROBE_SHARE_FIELD_NUMBER: _builtins.int
+    ACCURATE_PROBE_SHARE_FIELD_NUMBER: _builtins.int
+    code_bytes: _builtins.int
+    """Bytes of a vector's code, a divisor of the dimension. Default: the dimension over 4, or over what of 2 and 1 divides it."""
+    probe_share: _builtins.float
+    """Share of the lists that a search of default effort looks through, above 0 to 1. Default 0.05."""
+    accurate_probe_share: _builtins.float
+    """Share of the lists that an accurate search looks through, probe_share to 1. Default 0.2, or probe_share when that is
+    more.
+    """
+    def __init__(
+        self,
+        *,
+        code_bytes: _builtins.int | None = ...,
+        probe_share: _builtins.float | None = ...,
+        accurate_probe_share: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_accurate_probe_share", b"_accurate_probe_share", "_code_bytes", b"_code_bytes", "_probe_share", b"_probe_share", "accurate_probe_share", b"accurate_probe_share", "code_bytes", b"code_bytes", "probe_share", b"probe_share"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accurate_probe_share", b"_accurate_probe_share", "_code_bytes", b"_code_bytes", "_probe_share", b"_probe_share", "accurate_probe_share", b"accurate_probe_share", "code_bytes", b"code_bytes", "probe_share", b"probe_share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__accurate_probe_share: _TypeAlias = _typing.Literal["accurate_probe_share"]  # noqa: Y015
+    _WhichOneofArgType__accurate_probe_share: _TypeAlias = _typing.Literal["_accurate_probe_share", b"_accurate_probe_share"]  # noqa: Y015
+    _WhichOneofReturnType__code_bytes: _TypeAlias = _typing.Literal["code_bytes"]  # noqa: Y015
+    _WhichOneofArgType__code_bytes: _TypeAlias = _typing.Literal["_code_bytes", b"_code_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__probe_share: _TypeAlias = _typing.Literal["probe_share"]  # noqa: Y015
+    _WhichOneofArgType__probe_share: _TypeAlias = _typing.Literal["_probe_share", b"_probe_share"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__accurate_probe_share) -> _WhichOneofReturnType__accurate_probe_share | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__code_bytes) -> _WhichOneofReturnType__code_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__probe_share) -> _WhichOneofReturnType__probe_share | None: ...
+
+Global___IvfPqOptions: _TypeAlias = IvfPqOptions  # noqa: Y015
 
 @_typing.final
 class Collection(_message.Message):
@@ -84,6 +196,8 @@ class Collection(_message.Message):
     LAST_LSN_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    HNSW_FIELD_NUMBER: _builtins.int
+    IVF_PQ_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name: 1 to 128 of a-z, A-Z, 0-9, '.', '_', '-', starting with a letter or digit."""
     dimension: _builtins.int
@@ -110,6 +224,14 @@ class Collection(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made; set in responses."""
 
+    @_builtins.property
+    def hnsw(self) -> Global___HnswOptions:
+        """Options of the kinds HNSW and SCALAR_QUANTIZED, refused with others. In responses all are set."""
+
+    @_builtins.property
+    def ivf_pq(self) -> Global___IvfPqOptions:
+        """Options of the kind IVF_PQ, refused with others. In responses all are set."""
+
     def __init__(
         self,
         *,
@@ -123,10 +245,12 @@ class Collection(_message.Message):
         last_lsn: _builtins.int = ...,
         aliases: _abc.Iterable[_builtins.str] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        hnsw: Global___HnswOptions | None = ...,
+        ivf_pq: Global___IvfPqOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "hnsw", b"hnsw", "ivf_pq", b"ivf_pq"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "chunk_count", b"chunk_count", "create_time", b"create_time", "dimension", b"dimension", "document_count", b"document_count", "embedding_model", b"embedding_model", "index", b"index", "last_lsn", b"last_lsn", "metric", b"metric", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "chunk_count", b"chunk_count", "create_time", b"create_time", "dimension", b"dimension", "document_count", b"document_count", "embedding_model", b"embedding_model", "hnsw", b"hnsw", "index", b"index", "ivf_pq", b"ivf_pq", "last_lsn", b"last_lsn", "metric", b"metric", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -49,6 +49,36 @@ SEARCH_MODE_HYBRID: SearchMode.ValueType  # 3
 """Both, fused."""
 Global___SearchMode: _TypeAlias = SearchMode  # noqa: Y015
 
+class _SearchEffort:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SearchEffortEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SearchEffort.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SEARCH_EFFORT_UNSPECIFIED: _SearchEffort.ValueType  # 0
+    """Default, or accurate with a filter."""
+    SEARCH_EFFORT_DEFAULT: _SearchEffort.ValueType  # 1
+    """Meant to find 95 of 100."""
+    SEARCH_EFFORT_ACCURATE: _SearchEffort.ValueType  # 2
+    """Meant to find 99 of 100."""
+    SEARCH_EFFORT_EXACT: _SearchEffort.ValueType  # 3
+    """Compares with every vector: finds all."""
+
+class SearchEffort(_SearchEffort, metaclass=_SearchEffortEnumTypeWrapper):
+    """SearchEffort says how hard an approximate index looks for the nearest vectors. It changes nothing with the index FLAT,
+    and nothing for vectors that no segment has taken in yet: these are searched exactly.
+    """
+
+SEARCH_EFFORT_UNSPECIFIED: SearchEffort.ValueType  # 0
+"""Default, or accurate with a filter."""
+SEARCH_EFFORT_DEFAULT: SearchEffort.ValueType  # 1
+"""Meant to find 95 of 100."""
+SEARCH_EFFORT_ACCURATE: SearchEffort.ValueType  # 2
+"""Meant to find 99 of 100."""
+SEARCH_EFFORT_EXACT: SearchEffort.ValueType  # 3
+"""Compares with every vector: finds all."""
+Global___SearchEffort: _TypeAlias = SearchEffort  # noqa: Y015
+
 @_typing.final
 class Query(_message.Message):
     """Query is one search."""
@@ -64,6 +94,7 @@ class Query(_message.Message):
     MIN_SCORE_FIELD_NUMBER: _builtins.int
     MMR_FIELD_NUMBER: _builtins.int
     GROUP_BY_DOCUMENT_FIELD_NUMBER: _builtins.int
+    EFFORT_FIELD_NUMBER: _builtins.int
     mode: Global___SearchMode.ValueType
     """What ranks the chunks."""
     text: _builtins.str
@@ -72,6 +103,8 @@ class Query(_message.Message):
     """Chunks to return at most, 1 to 1000. Default 10."""
     min_score: _builtins.float
     """Only chunks whose score (Hit.score, after fusion) is at least this, finite. Default: all."""
+    effort: Global___SearchEffort.ValueType
+    """How hard an approximate index looks."""
     @_builtins.property
     def vector(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """The query vector, of the collection's dimension, finite and, under cosine, not zero."""
@@ -104,10 +137,11 @@ class Query(_message.Message):
         min_score: _builtins.float | None = ...,
         mmr: Global___MaximalMarginalRelevance | None = ...,
         group_by_document: Global___GroupByDocument | None = ...,
+        effort: Global___SearchEffort.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "_top_k", b"_top_k", "filter", b"filter", "fusion", b"fusion", "group_by_document", b"group_by_document", "min_score", b"min_score", "mmr", b"mmr", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "_top_k", b"_top_k", "filter", b"filter", "fusion", b"fusion", "group_by_document", b"group_by_document", "min_score", b"min_score", "mmr", b"mmr", "mode", b"mode", "text", b"text", "top_k", b"top_k", "vector", b"vector"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "_top_k", b"_top_k", "effort", b"effort", "filter", b"filter", "fusion", b"fusion", "group_by_document", b"group_by_document", "min_score", b"min_score", "mmr", b"mmr", "mode", b"mode", "text", b"text", "top_k", b"top_k", "vector", b"vector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__min_score: _TypeAlias = _typing.Literal["min_score"]  # noqa: Y015
     _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015

@@ -1,0 +1,52 @@
+"""Collections of every kind of index, sealed and not, found through the service."""
+
+import asyncio
+from typing import Any
+
+import numpy as np
+import pytest
+
+COUNT, DIMENSION = 200, 8
+RNG = np.random.default_rng(5)
+VECTORS = RNG.standard_normal((COUNT, DIMENSION)).astype(np.float32)
+QUERY = RNG.standard_normal(DIMENSION).astype(np.float32)
+KINDS = ["INDEX_KIND_HNSW", "INDEX_KIND_IVF_PQ", "INDEX_KIND_SCALAR_QUANTIZED"]
+EFFORTS = ["SEARCH_EFFORT_DEFAULT", "SEARCH_EFFORT_ACCURATE", "SEARCH_EFFORT_EXACT"]
+
+
+@pytest.fixture
+def service_options() -> dict[str, Any]:
+    return {"seal_at": 150}
+
+
+def nearest(numbers: np.ndarray) -> list[str]:
+    distances = np.square(VECTORS[numbers].astype(np.float64) - QUERY).sum(axis=1)
+    return [f"d{n}#0" for n in numbers[np.argsort(distances)][:10]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_hits_and_their_scores_are_exact_in_segments_and_beside_them(client: Any, kind: str) -> None:
+    await client.make(dimension=DIMENSION, metric="METRIC_L2", index=kind)
+    documents = [
+        {"id": f"d{n}", "metadata": {"third": n % 3 == 0}, "chunks": [{"text": "x", "vector": v.tolist()}]}
+        for n, v in enumerate(VECTORS)
+    ]
+    await client.put(*documents[:180])
+    builder = client.engine._builder
+    assert await asyncio.to_thread(builder.wait_until_idle, 60)
+    await client.put(*documents[180:])
+    stats = await client.call("admin.Stats", {})
+    assert (stats.vector_count, stats.segment_count) == (COUNT, 1)
+    every = np.arange(COUNT)
+    third = {"condition": {"field": "third", "equals": True}}
+    for effort in EFFORTS:
+        query = {"vector": QUERY.tolist(), "effort": effort}
+        response = await client.search(query)
+        assert [hit.chunk_id for hit in response.hits] == nearest(every)
+        first = np.square(VECTORS.astype(np.float64) - QUERY).sum(axis=1).min()
+        assert response.hits[0].score == pytest.approx(-first, rel=1e-12)
+        for more in ({}, {"text": "x", "mode": "SEARCH_MODE_HYBRID"}):
+            response = await client.search(query | {"filter": third, "topK": 67} | more)
+            ranked = sorted(response.hits, key=lambda hit: hit.dense_rank or 1000)
+            assert [hit.chunk_id for hit in ranked][:10] == nearest(every[::3])
+    assert (await client.call("admin.Verify", {})).consistent
