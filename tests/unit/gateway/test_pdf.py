@@ -1,10 +1,12 @@
 """PDFs written by hand: a good one, and what a crafted one may try."""
 
+import os
+import sys
 import zlib
 
 import pytest
 from gateway.rag.pdf import extract, read_pdf
-from serving.errors import InvalidInput
+from serving.errors import InvalidInput, Overloaded
 
 
 def pdf(texts: list[str], *, title: str = "", deflated: bytes | None = None) -> bytes:
@@ -38,6 +40,48 @@ def pdf(texts: list[str], *, title: str = "", deflated: bytes | None = None) -> 
 
 async def test_pages_and_title_are_read_in_a_process_of_their_own():
     assert await read_pdf(pdf(["First page", "Größe"], title="Report")) == ("Report", "First page\n\nGröße")
+
+
+@pytest.fixture
+def child(tmp_path, monkeypatch):
+    """Has the child read in another way, given as Python; it is under the same limits."""
+
+    def reads(way):
+        source = f"from gateway.rag import pdf\n{way}\npdf._main()\n"
+        (tmp_path / "other_reader.py").write_text(source)
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+        monkeypatch.setattr("gateway.rag.pdf.__name__", "other_reader")
+
+    return reads
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "pdf.extract = lambda data: bytearray(2**31)",
+        "pdf._CPU_SECONDS = 1\ndef forever(data):\n    while True: pass\npdf.extract = forever",
+        "import os\npdf.extract = lambda data: os.abort()",
+    ],
+    ids=["memory", "time", "crash"],
+)
+async def test_a_reader_that_takes_too_much_or_dies_refuses_the_file(child, way):
+    child(way)
+    with pytest.raises(InvalidInput, match="more memory or time") as caught:
+        await read_pdf(pdf(["x"]))
+    assert caught.value.field == "file.data"
+
+
+async def test_a_reader_that_does_not_end_is_killed(child, monkeypatch, tmp_path):
+    child(
+        "import os, pathlib, time\n"
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\n"
+        "pdf.extract = lambda data: time.sleep(600)"
+    )
+    monkeypatch.setattr("gateway.rag.pdf._WALL_SECONDS", 3.0)
+    with pytest.raises(Overloaded):
+        await read_pdf(pdf(["x"]))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_too_many_pages_are_refused():
