@@ -1,7 +1,7 @@
 """Files as they are sent: read whole, by groups that one call takes; those that cannot be read are refused here."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,12 @@ class Upload:
     id: str
     data: bytes
     metadata: Mapping[str, Any]
+    readers: Sequence[str] = ()
 
 
-def uploads(files: Iterable[tuple[str, Path]], metadata: Mapping[str, Any]) -> Iterator[Upload | FileRefused]:
+def uploads(
+    files: Iterable[tuple[str, Path]], metadata: Mapping[str, Any], readers: Sequence[str] = ()
+) -> Iterator[Upload | FileRefused]:
     """The files, or why they cannot be sent."""
     for name, path in files:
         try:
@@ -37,7 +40,7 @@ def uploads(files: Iterable[tuple[str, Path]], metadata: Mapping[str, Any]) -> I
         except OSError as error:
             yield FileRefused(name, "UNREADABLE", "file.data", f"cannot be read: {error.strerror or error}")
         else:
-            yield Upload(name, data, metadata)
+            yield Upload(name, data, metadata, readers)
 
 
 def changed(

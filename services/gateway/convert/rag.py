@@ -114,7 +114,13 @@ def file_from_proto(message: rag_pb2.File) -> domain.File:
     except ValueError as error:
         raise InvalidInput("file.metadata", "holds a number that JSON lacks") from error
     return domain.File(
-        message.id, message.data, message.media_type, message.title, message.source_uri, metadata
+        message.id,
+        message.data,
+        message.media_type,
+        message.title,
+        message.source_uri,
+        metadata,
+        tuple(message.readers),
     )
 
 

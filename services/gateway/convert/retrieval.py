@@ -56,6 +56,7 @@ def stored_from_proto(message: document_pb2.Document) -> domain.StoredDocument:
         content_sha256=message.content_sha256,
         spans=tuple((chunk.start_byte, chunk.end_byte) for chunk in message.chunks),
         lsn=message.lsn,
+        readers=tuple(message.readers),
     )
 
 
@@ -74,6 +75,7 @@ def document_to_proto(document: domain.NewDocument) -> document_pb2.Document:
         text=document.text,
         metadata=dict_to_struct(document.metadata),
         chunks=chunks,
+        readers=document.readers,
     )
 
 

@@ -111,6 +111,7 @@ class File:
     title: str = ""
     source_uri: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

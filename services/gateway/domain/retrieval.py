@@ -44,6 +44,7 @@ class StoredDocument:
     content_sha256: str
     spans: tuple[tuple[int, int], ...]
     lsn: int
+    readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class NewDocument:
     metadata: dict[str, Any]
     chunks: tuple[Chunk, ...]
     vectors: tuple[Vector, ...]
+    readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,14 +100,16 @@ class Ingester:
             known = None
         if known is not None:
             spans = tuple((chunk.start_byte, chunk.end_byte) for chunk in chunks)
-            same = (known.content_sha256, known.spans, known.title, known.source_uri, known.metadata)
-            if same == (digest, spans, title, uri, file.metadata):
+            held = (known.content_sha256, known.spans, known.title, known.source_uri, known.metadata)
+            if (*held, set(known.readers)) == (digest, spans, title, uri, file.metadata, set(file.readers)):
                 return rag.FileStored(file.id, len(chunks), known.lsn, unchanged=True)
         embedded: Mapping[str, Vector] = {}
         if known is not None and reusable:
             embedded = await self._retrieval.chunk_vectors(start.collection, file.id)
         vectors = await embedder.embed([chunk.text for chunk in chunks], embedded)
-        document = NewDocument(file.id, title, uri, read.text, file.metadata, tuple(chunks), vectors)
+        document = NewDocument(
+            file.id, title, uri, read.text, file.metadata, tuple(chunks), vectors, file.readers
+        )
         with renamed(_DOCUMENT_FIELDS):
             lsn = await self._retrieval.upsert_document(start.collection, document, embedder.model.stamp)
         return rag.FileStored(file.id, len(chunks), lsn, unchanged=False)

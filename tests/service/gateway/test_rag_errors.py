@@ -122,3 +122,13 @@ async def test_metadata_changes_are_written_though_the_text_is_the_same(doors):
         (await ingest(doors, [note(metadata={"year": year})]))[0].stored.unchanged for year in (2020, 2021)
     ]
     assert (same, changed) == (True, False)
+
+
+async def test_readers_go_along_and_other_ones_are_written(doors):
+    sent = [
+        note(readers=readers) for readers in (["group:a", "group:b"], ["group:b", "group:a"], ["group:a"])
+    ]
+    events = await ingest(doors, sent)
+    assert [event.stored.unchanged for event in events[:-1]] == [False, True, False]
+    async with AsyncClient(doors.grpc) as client:
+        assert list((await client.documents.get("notes", "a.txt")).readers) == ["group:a"]

@@ -34,7 +34,9 @@ class Store(rag_pb2_grpc.RagServiceServicer, document_pb2_grpc.DocumentServiceSe
                 yield pb.IngestDocumentsResponse(refused=refused)
                 continue
             self.sent.append(file.id)
-            self.documents[file.id] = document_pb2.Document(id=file.id, metadata=file.metadata)
+            self.documents[file.id] = document_pb2.Document(
+                id=file.id, metadata=file.metadata, readers=file.readers
+            )
             stored = pb.FileStored(id=file.id, chunk_count=len(file.data), lsn=len(self.sent))
             yield pb.IngestDocumentsResponse(stored=stored)
         yield pb.IngestDocumentsResponse(finished=pb.IngestDocumentsFinished())
@@ -125,13 +127,16 @@ def test_only_what_changed_is_sent_and_what_is_gone_is_deleted(call, store, docs
 
 
 @pytest.mark.parametrize(
-    "options", [{"metadata": {"n": 1}}, {"chunk_size": 100}, {"chunk_unit": "tokens"}], ids=str
+    "options",
+    [{"metadata": {"n": 1}}, {"chunk_size": 100}, {"chunk_unit": "tokens"}, {"readers": ["group:a"]}],
+    ids=str,
 )
 def test_other_options_or_metadata_send_a_file_again_and_the_same_do_not(call, store, docs, options):
     call(lambda c: c.sync("docs", [docs]))
     for expected in ("stored", "skipped"):
         found = fates(call(lambda c: c.sync("docs", [docs], **options)))
         assert {kind for kind, _ in found} == {expected}
+    assert list(store.documents["docs/a.md"].readers) == options.get("readers", [])
 
 
 def test_what_no_sync_has_stored_is_not_deleted(call, store, docs, tmp_path):

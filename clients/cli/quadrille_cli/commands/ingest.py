@@ -32,6 +32,14 @@ def ingest(
             "--metadata", help="name=value, kept with each document; may be repeated.", show_default=False
         ),
     ] = None,
+    readers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reader",
+            help="principal:NAME or group:NAME that may read the documents; may be repeated. Default: all.",
+            show_default=False,
+        ),
+    ] = None,
     chunk_size: Annotated[
         int | None, typer.Option(min=16, max=8192, help="Units of a chunk at most.", show_default=False)
     ] = None,
@@ -46,6 +54,7 @@ def ingest(
     """Read, cut, embed and store files: text, Markdown, HTML, PDF, JSON Lines, CSV."""
     options = {
         "metadata": parse_fields(metadata or [], "--metadata"),
+        "readers": readers or (),
         "chunk_size": chunk_size,
         "chunk_overlap": chunk_overlap,
         "chunk_unit": chunk_unit,

@@ -35,15 +35,19 @@ class IngestCalls:
         paths: Iterable[str | Path],
         *,
         metadata: Mapping[str, Any] | None = None,
+        readers: Sequence[str] = (),
         embedding_model: str = "",
         chunk_size: int | None = None,
         chunk_overlap: int | None = None,
         chunk_unit: types.ChunkUnit | None = None,
     ) -> Iterator[Outcome | types.FilesFinished]:
-        """Have files (and the files of folders) read, cut, embedded and stored; yields their fates."""
+        """Have files (and the files of folders) read, cut, embedded and stored; yields their fates.
+
+        `readers` are who may read the documents: "principal:NAME", "group:NAME"; everyone in the tenant when left out.
+        """
         start = convert.start(collection, embedding_model, chunk_size, chunk_overlap, chunk_unit)
         total = types.FilesFinished(collection, 0, 0, 0, 0)
-        for event in self._send(start, uploads(list(walk(paths)), metadata or {})):
+        for event in self._send(start, uploads(list(walk(paths)), metadata or {}, readers)):
             total = added(total, event)
             yield event
         yield total
@@ -54,6 +58,7 @@ class IngestCalls:
         folders: Sequence[str | Path],
         *,
         metadata: Mapping[str, Any] | None = None,
+        readers: Sequence[str] = (),
         embedding_model: str = "",
         chunk_size: int | None = None,
         chunk_overlap: int | None = None,
@@ -61,19 +66,24 @@ class IngestCalls:
     ) -> Iterator[Outcome | types.FilesFinished]:
         """Make the collection hold what the folders do: send the files that changed, delete those that are gone.
 
-        A folder is known by its name, and its files by their content, their metadata and these options. Only what an
+        A folder is known by its name, and its files by their content and by what else is given here. Only what an
         earlier `sync` of a folder of that name has stored is deleted. May be interrupted at any time, and begun again.
         """
         if metadata and SYNC in metadata:
             raise ValueError(f"metadata must not hold {SYNC!r}, which sync sets itself")
-        options = {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "chunk_unit": chunk_unit}
+        options: dict[str, Any] = {
+            "chunk_size": chunk_size,
+            "chunk_overlap": chunk_overlap,
+            "chunk_unit": chunk_unit,
+            "readers": sorted(readers) or None,
+        }
         marked = {name: option for name, option in options.items() if option is not None}
         start = convert.start(collection, embedding_model, chunk_size, chunk_overlap, chunk_unit)
         names, files = folder_names(folders), list(walk(folders))
         known: dict[str, Mapping[str, Any]] = {}
         for name in names:
             known |= self._synchronized(collection, name)
-        found = changed(uploads(files, plain(metadata or {})), known, plain(marked))
+        found = changed(uploads(files, plain(metadata or {}), readers), known, plain(marked))
         total = types.FilesFinished(collection, 0, 0, 0, 0)
         for event in self._send(start, found):
             total = added(total, event)

@@ -74,7 +74,8 @@ def start(
 
 def file(upload: Upload) -> pb.IngestDocumentsRequest:
     """One file of an ingest."""
-    sent = pb.File(id=upload.id, data=upload.data, metadata=retrieval.struct(upload.metadata))
+    metadata = retrieval.struct(upload.metadata)
+    sent = pb.File(id=upload.id, data=upload.data, metadata=metadata, readers=upload.readers)
     return pb.IngestDocumentsRequest(file=sent)
 
 

@@ -497,6 +497,7 @@ class File(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     SOURCE_URI_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    READERS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of its document, 1 to 512 bytes, e.g. its path."""
     media_type: _builtins.str
@@ -513,6 +514,10 @@ class File(_message.Message):
     def metadata(self) -> _struct_pb2.Struct:
         """Metadata, at most 64 KiB as JSON, nested at most 16 deep."""
 
+    @_builtins.property
+    def readers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who may read its document, as in quadrille.retrieval.v1.Document. Empty: everyone in the tenant."""
+
     def __init__(
         self,
         *,
@@ -522,10 +527,11 @@ class File(_message.Message):
         title: _builtins.str = ...,
         source_uri: _builtins.str = ...,
         metadata: _struct_pb2.Struct | None = ...,
+        readers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "id", b"id", "media_type", b"media_type", "metadata", b"metadata", "source_uri", b"source_uri", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "id", b"id", "media_type", b"media_type", "metadata", b"metadata", "readers", b"readers", "source_uri", b"source_uri", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
