@@ -30,6 +30,25 @@ def test_search_finds_by_meaning_and_by_words(client):
     assert all("safetensors" in hit.text.lower() for hit in lexical.hits)
 
 
+def test_a_folder_is_followed(client, tmp_path):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for name, text in (("a.md", "# Owls\n\nOwls hunt at night."), ("b.csv", "animal,hunts\nowl,mice\n")):
+        (folder / name).write_text(text)
+
+    def synced():
+        *_, end = client.sync("followed", [folder], metadata={"team": "blue"}, chunk_unit="tokens")
+        return end.stored_count, end.skipped_count, end.removed_count
+
+    assert [synced(), synced()] == [(2, 0, 0), (0, 2, 0)]
+    (folder / "a.md").unlink()
+    (folder / "b.csv").write_text("animal,hunts\nowl,voles\n")
+    assert synced() == (1, 0, 1)
+    (hit,) = client.search("followed", "What do owls hunt?").hits
+    assert (hit.document_id, hit.text) == ("notes/b.csv", "animal: owl\nhunts: voles")
+    assert client.documents.delete("followed", filter={"field": "team", "equals": "blue"}) == 1
+
+
 def test_meaning_is_near(client):
     cats, kittens, stocks = client.embed(["cats purr", "kittens meow", "shares fell on the market"]).vectors
     near, far = (sum(a * b for a, b in zip(cats, other, strict=True)) for other in (kittens, stocks))
