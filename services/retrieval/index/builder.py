@@ -138,9 +138,10 @@ class Builder:
         if not swapped:
             self._give_up(index, segment)
             return
-        with self._indexes.lock.exclusive():
-            out = index.swap(segment, job.tokens)
-        self._files.remove([old.record.token for old in out])
+        with self._indexes.swapping:
+            with self._indexes.lock.exclusive():
+                out = index.swap(segment, job.tokens)
+            self._files.remove([old.record.token for old in out])
         self._metrics.segment_build_seconds.observe(time.perf_counter() - started)
 
     def _read(self, collection: int, index: SegmentedIndex, job: Job) -> tuple[Ids, Vector]:

@@ -8,7 +8,7 @@ import structlog
 from retrieval.domain import Collection, CollectionSpec, Ids, SegmentRecord, Vector
 from retrieval.index.base import SegmentKind
 from retrieval.index.files import DamagedSegmentError, SegmentFiles
-from retrieval.index.places import find
+from retrieval.index.places import find, lacking
 from retrieval.index.segment import Segment
 from retrieval.index.segmented import SegmentedIndex
 from retrieval.store.reader import Reader
@@ -44,7 +44,7 @@ def load(
             files.quarantine(record.token)
             damaged.append(record.token)
             continue
-        segment.bury(segment.ids[~np.isin(segment.ids, stored[missing], assume_unique=True)])
+        segment.bury(segment.ids[lacking(stored[missing], segment.ids)])
         missing[find(stored, segment.live_ids())] = False
         segments.append(segment)
     index.load(segments, stored_vectors(reader, collection.id, stored[missing]))

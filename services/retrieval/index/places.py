@@ -1,6 +1,7 @@
 """Where ids lie among ascending ids, and sets of places as FAISS selectors want them."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.domain import Bitmap, Ids
 
@@ -11,6 +12,13 @@ def find(held: Ids, ids: Ids) -> Ids:
     inside = places < len(held)
     places, ids = places[inside], ids[inside]
     return np.asarray(places[held[places] == ids], dtype=np.int64)
+
+
+def lacking(held: Ids, ids: Ids) -> NDArray[np.bool_]:
+    """Return for each of `ids` whether `held` (ascending) lacks it."""
+    if not len(held):
+        return np.ones(len(ids), dtype=bool)
+    return np.asarray(held[np.searchsorted(held, ids).clip(max=len(held) - 1)] != ids)
 
 
 def to_bitmap(places: Ids, count: int) -> Bitmap:

@@ -8,7 +8,7 @@ from retrieval.domain import CollectionSpec, Effort, Ids, Scores, Vector
 from retrieval.index import exact
 from retrieval.index.base import Fetch, SegmentKind
 from retrieval.index.flat import FlatIndex
-from retrieval.index.places import find
+from retrieval.index.places import find, lacking
 from retrieval.index.policy import Job, SegmentState
 from retrieval.index.segment import Segment
 
@@ -130,6 +130,6 @@ class SegmentedIndex:
     def _shrink_delta(self, sealed: Ids) -> None:
         # Made anew rather than removed from: FAISS would keep the memory.
         rest = FlatIndex(self.spec)
-        keep = np.flatnonzero(np.isin(self._delta.ids(), sealed, assume_unique=True, invert=True))
+        keep = np.flatnonzero(lacking(sealed, self._delta.ids()))
         rest.add(self._delta.ids()[keep], self._delta.vectors(keep))
         self._delta = rest

@@ -1,5 +1,6 @@
 """All collections' vector indexes, kept in step with the store."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from serving.errors import DataLoss, Unavailable
 
 from retrieval.domain import Collection, CollectionSpec, Finding, IndexTotals
 from retrieval.index.base import IndexFactory, VectorIndex
-from retrieval.index.files import DamagedSegmentError, SegmentFiles
+from retrieval.index.files import SegmentFiles
 from retrieval.index.loading import KindOf, load
 from retrieval.index.segmented import SegmentedIndex
+from retrieval.index.verifying import findings
 from retrieval.locks import SharedLock
 from retrieval.metrics import StoreMetrics
 from retrieval.store.base import Change, CollectionChange
@@ -36,6 +38,8 @@ class IndexSet:
 
     def __init__(self, make: IndexFactory, metrics: StoreMetrics, segments: Segments | None = None) -> None:
         self.lock = SharedLock()
+        # Held while segments are exchanged, files and all, and by whoever must not see half of that.
+        self.swapping = threading.Lock()
         self.segments = segments
         self.changed: Callable[[], None] = lambda: None  # called after every change
         self._make = make
@@ -109,20 +113,9 @@ class IndexSet:
 
         No commit may happen meanwhile.
         """
-        index = self._indexes.get(collection.id)
-        if index is None:
-            return [_finding(collection, "VECTOR_INDEX_MISMATCH", "the vector index is missing")]
-        findings = []
-        if difference := index.mismatch(reader.vectors(collection.id)):
-            findings.append(_finding(collection, "VECTOR_INDEX_MISMATCH", f"the vector index {difference}"))
-        if self.segments and isinstance(index, SegmentedIndex):
-            for segment in index.segments:
-                try:
-                    self.segments.files.check(segment.record, collection.spec)
-                except DamagedSegmentError as error:
-                    description = f"segment {segment.record.token}: {error}"
-                    findings.append(_finding(collection, "SEGMENT_DAMAGED", description))
-        return findings
+        files = self.segments.files if self.segments else None
+        with self.swapping:
+            return list(findings(collection, self._indexes.get(collection.id), files, reader))
 
     def segmented(self) -> dict[int, SegmentedIndex]:
         """Return the indexes that have segments, by collection."""
@@ -193,7 +186,3 @@ class IndexSet:
         elif (index := self._indexes.get(change.collection)) is not None:
             index.remove(change.removed)
             index.add(change.added, change.vectors)
-
-
-def _finding(collection: Collection, kind: str, description: str) -> Finding:
-    return Finding(collection.spec.name, kind, description)

@@ -10,7 +10,7 @@ from gateway.metrics import GatewayMetrics
 from imagegen.metrics import ImagegenMetrics
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
-from retrieval.domain import Stats, Totals
+from retrieval.domain import IndexTotals, Stats, Totals
 from retrieval.metrics import StoreMetrics
 from serving.metrics import RpcMetrics
 from textgen.metrics import TextMetrics
@@ -39,7 +39,7 @@ def exported(service):
         families.append(ImagegenMetrics(registry))
     elif service == "retrieval":
         store = StoreMetrics(registry)
-        store.watch(lambda: Stats(Totals(0, 0, 0, 0, 0, 0), 0, 0))
+        store.watch(lambda: Stats(Totals(0, 0, 0, 0, 0, 0), IndexTotals()))
         families.append(store)
     elif service == "gateway":
         families.append(GatewayMetrics(registry))

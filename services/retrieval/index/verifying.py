@@ -1,0 +1,28 @@
+"""What is wrong with a collection's vector index."""
+
+from collections.abc import Iterator
+
+from retrieval.domain import Collection, Finding
+from retrieval.index.base import VectorIndex
+from retrieval.index.files import DamagedSegmentError, SegmentFiles
+from retrieval.index.segmented import SegmentedIndex
+from retrieval.store.reader import Reader
+
+
+def findings(
+    collection: Collection, index: VectorIndex | None, files: SegmentFiles | None, reader: Reader
+) -> Iterator[Finding]:
+    """Compare an index with the stored vectors, and its segments' files with the manifest."""
+    name = collection.spec.name
+    if index is None:
+        yield Finding(name, "VECTOR_INDEX_MISMATCH", "the vector index is missing")
+        return
+    if difference := index.mismatch(reader.vectors(collection.id)):
+        yield Finding(name, "VECTOR_INDEX_MISMATCH", f"the vector index {difference}")
+    if files is None or not isinstance(index, SegmentedIndex):
+        return
+    for segment in index.segments:
+        try:
+            files.check(segment.record, collection.spec)
+        except DamagedSegmentError as error:
+            yield Finding(name, "SEGMENT_DAMAGED", f"segment {segment.record.token}: {error}")
