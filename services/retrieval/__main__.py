@@ -10,6 +10,7 @@ from serving.log import configure_logging
 from serving.server import GrpcServer, run
 
 from retrieval import failpoints
+from retrieval.audit import RecallAudit
 from retrieval.config import RetrievalSettings
 from retrieval.engine import Engine
 from retrieval.index.builder import Builder
@@ -45,7 +46,12 @@ def build_engine(settings: RetrievalSettings, registry: CollectorRegistry) -> En
             store, indexes, segments, metrics, seal_at=settings.seal_at, threads=settings.build_threads
         )
 
-    return Engine(open_store, open_builder, indexes, metrics, reader_threads=settings.reader_threads)
+    def open_audit(store: Store) -> RecallAudit:
+        return RecallAudit(store, indexes, metrics, share=settings.audit_share)
+
+    return Engine(
+        open_store, open_builder, open_audit, indexes, metrics, reader_threads=settings.reader_threads
+    )
 
 
 async def serve(settings: RetrievalSettings) -> None:

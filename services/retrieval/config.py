@@ -32,6 +32,12 @@ class RetrievalSettings(ServiceSettings, service="retrieval"):
         description="Vectors of a collection that are searched flat before they are built into a segment.",
     )
     build_threads: int = Field(1, ge=1, le=256, description="Threads that build a segment, at low priority.")
+    audit_share: float = Field(
+        0.01,
+        ge=0.0,
+        le=1.0,
+        description="Share of the vector queries of approximate indexes that are offered to the audit of their recall.",
+    )
     failpoints: Failpoints = Field(
         (),
         description="For tests, on loopback: where the process dies or its disk fails, NAME=ACTION[@N] each.",

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from serving.errors import QuadrilleError
 
+from retrieval.audit import RecallAudit
 from retrieval.domain import Answer, Collection, Hit, Ids, Passage, Plan, Query, Ranked, Scores, SearchMode
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
-from retrieval.rescoring import stored_vectors
-from retrieval.searching import Target, check_target, describe, resolve_effort, resolve_mode
+from retrieval.searching import Target, check_target, resolve_mode
 from retrieval.store.base import Store
 from retrieval.validation import check_vector
+from retrieval.vector_search import VectorQuery, VectorSearch
 
 Found = tuple[Answer, Collection]
 
@@ -44,9 +45,12 @@ def shared_by(query: Query, field: str) -> str | None:
 class DensePass:
     """Searches for queries that share a key; any number of threads may."""
 
-    def __init__(self, store: Store, indexes: IndexSet, metrics: StoreMetrics) -> None:
+    def __init__(
+        self, store: Store, indexes: IndexSet, metrics: StoreMetrics, audit: RecallAudit | None = None
+    ) -> None:
         self._store = store
         self._indexes = indexes
+        self._vectors = VectorSearch(indexes, audit)
         self._metrics = metrics
         self._seconds = metrics.search_seconds.labels(SearchMode.DENSE.value)
 
@@ -76,10 +80,10 @@ class DensePass:
                 if not places:
                     return [outcomes[place] for place in range(len(queries))]
                 allowed = reader.matching_chunks(collection.id, first.filter)
-                index = self._indexes.get(collection.id)
-                effort = resolve_effort(first, allowed)
-                fetch = stored_vectors(reader, collection.spec.dimension)
-                found = index.search(np.stack(vectors), first.top_k, allowed, effort, fetch)
+                asked = VectorQuery(np.stack(vectors), first.top_k, allowed, first.effort)
+                found = self._vectors.search(reader, collection, asked)
+                explained = any(item.target.explain for item in queries)
+                how = self._vectors.explain(collection, asked) if explained else ""
             passages = reader.passages(np.unique(np.concatenate([ids for ids, _ in found])))
         seconds = time.perf_counter() - started
         count = None if allowed is None else len(allowed)
@@ -88,7 +92,7 @@ class DensePass:
             hits = _hits(*candidates, passages, query.top_k)
             plan = Plan(
                 SearchMode.DENSE,
-                dense=describe(collection, allowed),
+                dense=how,
                 filtered_chunk_count=count,
                 dense_candidate_count=len(hits),
             )

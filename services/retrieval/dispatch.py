@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 
+from retrieval.audit import RecallAudit
 from retrieval.coalescing import Coalescer
 from retrieval.dense import DensePass, DenseQuery, Found, shared_by
 from retrieval.domain import Answer, Query
@@ -24,11 +25,18 @@ _MANY = 32
 class Dispatcher:
     """Answers queries on `readers`, whose threads compute alone, and large batches on a thread of its own."""
 
-    def __init__(self, store: Store, indexes: IndexSet, metrics: StoreMetrics, readers: Executor) -> None:
+    def __init__(
+        self,
+        store: Store,
+        indexes: IndexSet,
+        metrics: StoreMetrics,
+        readers: Executor,
+        audit: RecallAudit | None = None,
+    ) -> None:
         self._readers = readers
         self._bulk = ThreadPoolExecutor(1, thread_name_prefix="retrieval-bulk")
-        self._searcher = Searcher(store, indexes, metrics)
-        run = DensePass(store, indexes, metrics).run
+        self._searcher = Searcher(store, indexes, metrics, audit)
+        run = DensePass(store, indexes, metrics, audit).run
         self._few = Coalescer[DenseQuery, Found](run, readers, _MOST)
         self._many = Coalescer[DenseQuery, Found](run, self._bulk, _MOST)
 

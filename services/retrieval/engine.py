@@ -9,6 +9,7 @@ from serving.call import current_call
 from serving.errors import Unavailable
 
 from retrieval import limits, validation
+from retrieval.audit import RecallAudit
 from retrieval.dispatch import Dispatcher
 from retrieval.domain import (
     EVERYTHING,
@@ -35,6 +36,7 @@ from retrieval.store.reader import Reader
 T = TypeVar("T")
 OpenStore = Callable[[CommitListener], Store]
 OpenBuilder = Callable[[Store], Builder]
+OpenAudit = Callable[[Store], RecallAudit]
 
 
 class Engine:
@@ -44,6 +46,7 @@ class Engine:
         self,
         open_store: OpenStore,
         open_builder: OpenBuilder,
+        open_audit: OpenAudit,
         indexes: IndexSet,
         metrics: StoreMetrics,
         *,
@@ -53,8 +56,10 @@ class Engine:
         self.indexes = indexes
         self._open_store = open_store
         self._open_builder = open_builder
+        self._open_audit = open_audit
         self._store: Store | None = None
         self._builder: Builder | None = None
+        self._audit: RecallAudit | None = None
         self._dispatcher: Dispatcher | None = None
         self._threads = ThreadPoolExecutor(
             reader_threads, thread_name_prefix="retrieval-reader", initializer=compute_alone
@@ -63,7 +68,8 @@ class Engine:
     async def start(self) -> None:
         """Open the store and derive the indexes; raises FailedPrecondition or DataLoss when it cannot."""
         self._store = store = await asyncio.to_thread(self._open_store, self.indexes)
-        self._dispatcher = Dispatcher(store, self.indexes, self.metrics, self._threads)
+        self._audit = self._open_audit(store)
+        self._dispatcher = Dispatcher(store, self.indexes, self.metrics, self._threads, self._audit)
         self._builder = self._open_builder(store)
         self.metrics.watch(self.measure)
 
@@ -71,6 +77,8 @@ class Engine:
         """Finish queued writes and close the store."""
         if self._builder is not None:
             await self.in_thread(self._builder.stop)
+        if self._audit is not None:
+            await self.in_thread(self._audit.stop)
         if self._store is not None:
             store, self._store = self._store, None
             await self.in_thread(store.close)

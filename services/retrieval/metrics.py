@@ -11,6 +11,7 @@ from serving.metrics import LATENCY_BUCKETS, SIZE_BUCKETS
 from retrieval.domain import Stats
 
 _PREFIX = "quadrille_retrieval_"
+_RECALL_BUCKETS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 1.0)
 _GAUGES = {
     "collections": "Collections of all tenants",
     "documents": "Documents stored",
@@ -42,6 +43,13 @@ class StoreMetrics:
             f"{_PREFIX}pass_size",
             "Dense queries that were answered together",
             buckets=SIZE_BUCKETS,
+            registry=registry,
+        )
+        self.recall = Histogram(
+            f"{_PREFIX}recall",
+            "Share of the true nearest that audited queries found, by kind of index and effort",
+            ["index", "effort"],
+            buckets=_RECALL_BUCKETS,
             registry=registry,
         )
         self.write_seconds = _seconds("write_seconds", "Time of one group commit", registry)

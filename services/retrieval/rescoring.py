@@ -8,7 +8,7 @@ from retrieval.index.base import Fetch
 from retrieval.store.reader import Reader
 
 
-def stored_vectors(reader: Reader, dimension: int) -> Fetch:
+def fetch_from(reader: Reader, dimension: int) -> Fetch:
     """Return a function from chunks to their vectors (n, dimension) in the reader's view; it raises DataLoss."""
 
     def fetch(chunks: Ids) -> Vector:

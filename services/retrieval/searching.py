@@ -8,12 +8,12 @@ import numpy as np
 from serving.errors import FailedPrecondition, InvalidInput, NotFound
 
 from retrieval import fusion, limits
+from retrieval.audit import RecallAudit
 from retrieval.domain import (
     Access,
     Answer,
     Collection,
     DistributionBased,
-    Effort,
     Hit,
     Ids,
     Plan,
@@ -26,11 +26,11 @@ from retrieval.domain import (
 from retrieval.index.set import IndexSet
 from retrieval.lexical import match_expression
 from retrieval.metrics import StoreMetrics
-from retrieval.rescoring import stored_vectors
 from retrieval.selecting import first_depth, lacks_documents, select
 from retrieval.store.base import Store
 from retrieval.store.reader import Reader
 from retrieval.validation import check_vector
+from retrieval.vector_search import VectorQuery, VectorSearch
 
 # Ties with the last candidate are followed this far, so that equal scores are cut by chunk id.
 _MAX_TIES = 4096
@@ -43,7 +43,10 @@ _NONE: _Candidates = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to search. `expected` pins a batch to the collection that its first query met."""
+    """What to search. `expected` pins a batch to the collection that its first query met.
+
+    Plans tell how vectors are searched when `explain` is set.
+    """
 
     tenant: str
     access: Access
@@ -51,14 +54,18 @@ class Target:
     embedding_model: str = ""
     min_lsn: int | None = None
     expected: int | None = None
+    explain: bool = False
 
 
 class Searcher:
     """Searches a store and its indexes; any number of threads may."""
 
-    def __init__(self, store: Store, indexes: IndexSet, metrics: StoreMetrics) -> None:
+    def __init__(
+        self, store: Store, indexes: IndexSet, metrics: StoreMetrics, audit: RecallAudit | None = None
+    ) -> None:
         self._store = store
         self._indexes = indexes
+        self._vectors = VectorSearch(indexes, audit)
         self._metrics = metrics
 
     def search(self, target: Target, query: Query, field: str) -> tuple[Answer, Collection]:
@@ -86,9 +93,13 @@ class Searcher:
                 collection = reader.collection(target.tenant, target.name)
                 check_target(collection, target, reader.lsn)
                 allowed = reader.matching_chunks(collection.id, query.filter)
-                dense = _NONE
+                dense, how = _NONE, ""
                 if mode is not SearchMode.LEXICAL:
-                    dense = self._dense(reader, collection, query, depth, allowed, f"{field}.vector")
+                    assert query.vector is not None
+                    vector = check_vector(query.vector, collection.spec, f"{field}.vector")
+                    asked = VectorQuery(vector[None, :], depth, allowed, query.effort)
+                    (dense,) = self._vectors.search(reader, collection, asked)
+                    how = self._vectors.explain(collection, asked) if target.explain else ""
             expression = match_expression(query.text) if mode is not SearchMode.DENSE else ""
             lexical = _lexical(reader, collection.id, expression, query, depth)
             names = reader.chunk_names(np.union1d(dense[0], lexical[0]))
@@ -106,33 +117,13 @@ class Searcher:
         )
         plan = Plan(
             mode=mode,
-            dense=describe(collection, allowed) if mode is not SearchMode.LEXICAL else "",
+            dense=how,
             lexical=expression,
             filtered_chunk_count=None if allowed is None else len(allowed),
             dense_candidate_count=len(dense_ranks),
             lexical_candidate_count=len(lexical_ranks),
         )
         return hits, plan, collection, reader.lsn
-
-    def _dense(
-        self,
-        reader: Reader,
-        collection: Collection,
-        query: Query,
-        depth: int,
-        allowed: Ids | None,
-        field: str,
-    ) -> _Candidates:
-        assert query.vector is not None
-        vector = check_vector(query.vector, collection.spec, field)
-        (found,) = self._indexes.get(collection.id).search(
-            vector[None, :],
-            depth,
-            allowed,
-            resolve_effort(query, allowed),
-            stored_vectors(reader, collection.spec.dimension),
-        )
-        return found
 
 
 def resolve_mode(query: Query, field: str) -> SearchMode:
@@ -149,11 +140,6 @@ def resolve_mode(query: Query, field: str) -> SearchMode:
     if mode is not SearchMode.DENSE and not query.text:
         raise InvalidInput(f"{field}.text", f"must be set for a {mode.value} search")
     return mode
-
-
-def resolve_effort(query: Query, allowed: Ids | None) -> Effort:
-    """Return how hard to look; a filter is never to cost results, so it asks for more."""
-    return query.effort or (Effort.DEFAULT if allowed is None else Effort.ACCURATE)
 
 
 def check_stamp_matches(collection: Collection, stamp: str) -> None:
@@ -210,9 +196,3 @@ def _fuse(
     if isinstance(query.fusion, DistributionBased):
         return fusion.distribution_based(scores)
     return fusion.weighted(scores, [query.fusion.dense, query.fusion.lexical])
-
-
-def describe(collection: Collection, allowed: Ids | None) -> str:
-    """Tell how vectors were searched."""
-    kind = collection.spec.index.value
-    return kind if allowed is None else f"{kind}, {len(allowed)} of {collection.chunk_count} by filter"

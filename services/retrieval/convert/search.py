@@ -47,7 +47,9 @@ def target_from_proto(request: AnyRequest, tenant: str, access: Access) -> Targe
     min_lsn = request.min_lsn if request.HasField("min_lsn") else None
     if min_lsn is not None and min_lsn < 0:
         raise InvalidInput("min_lsn", "must be 0 or more")
-    return Target(tenant, access, request.collection, request.embedding_model, min_lsn)
+    return Target(
+        tenant, access, request.collection, request.embedding_model, min_lsn, explain=request.explain
+    )
 
 
 def query_from_proto(request: search_pb2.SearchRequest) -> Query:

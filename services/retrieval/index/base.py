@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.domain import Bitmap, CollectionSpec, Effort, Ids, Scores, Vector
+from retrieval.index.planner import Step
 
 # Ids of stored vectors → the vectors (n, dimension), in this order.
 Fetch = Callable[[Ids], Vector]
@@ -43,6 +44,9 @@ class VectorIndex(Protocol):
         in the view that the search belongs to; indexes that keep no exact vectors need it.
         """
 
+    def explain(self, k: int, allowed: Ids | None, effort: Effort) -> list[str]:
+        """Tell how a search goes about it, part by part; nothing when it is a plain scan."""
+
     def mismatch(self, stored: Iterable[tuple[Ids, Vector]]) -> str | None:
         """Compare with the stored vectors, in blocks of ascending ids; return what differs, None when nothing."""
 
@@ -77,6 +81,9 @@ class Sealed(Protocol):
         `queries` is (n, dimension), `allowed` a set of slots. Slots are -1 only where fewer are allowed.
         Distances may be approximate: callers score the slots anew. Threads may search side by side.
         """
+
+    def plan(self, k: int, allowed: Bitmap | None, effort: Effort) -> Step:
+        """Return how a search would go about it."""
 
     def vectors(self, slots: Ids) -> Vector | None:
         """Return the very vectors it was built from (n, dimension), None from a kind that keeps none."""

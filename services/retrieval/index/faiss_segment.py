@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.domain import Bitmap, Effort, Ids, Vector
-from retrieval.index.planner import Costs, Step, Walk, choose
+from retrieval.index.planner import Costs, Scan, Step, Walk, choose
 
 Found = tuple[NDArray[np.float32], Ids]
 
@@ -45,6 +45,8 @@ class FaissSegment(ABC):
     def plan(self, k: int, allowed: Bitmap | None, effort: Effort) -> Step:
         """Return how a search would go about it."""
         count = self._count(allowed)
+        if self._scores_all(count, effort):
+            return Scan()
         return choose(self.ntotal, count, min(k, count), effort, self._costs)
 
     def search(self, queries: Vector, k: int, allowed: Bitmap | None, effort: Effort) -> Found:
@@ -59,14 +61,14 @@ class FaissSegment(ABC):
         if not fetch:
             return np.empty((len(queries), 0), dtype=np.float32), np.empty((len(queries), 0), dtype=np.int64)
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        step = self.plan(k, allowed, effort)
-        if self.oversampling > 1 and (effort is Effort.EXACT or count <= _FEW):
+        if self._scores_all(count, effort):
             slots = (
                 np.arange(self.ntotal)
                 if allowed is None
                 else np.flatnonzero(np.unpackbits(allowed, bitorder="little"))
             )
             return np.zeros((len(queries), count), dtype=np.float32), np.tile(slots, (len(queries), 1))
+        step = self.plan(k, allowed, effort)
         if not isinstance(step, Walk):
             return self._scan(queries, fetch, allowed)
         distances, slots = self._walk(queries, fetch, step.width, allowed)
@@ -82,6 +84,9 @@ class FaissSegment(ABC):
     def write(self, path: Path) -> None:
         """Write it to a new file; making that durable is the caller's part."""
         faiss.write_index(self._index, str(path))
+
+    def _scores_all(self, count: int, effort: Effort) -> bool:
+        return self.oversampling > 1 and (effort is Effort.EXACT or count <= _FEW)
 
     def _count(self, allowed: Bitmap | None) -> int:
         return self.ntotal if allowed is None else int(np.bitwise_count(allowed).sum())

@@ -97,6 +97,10 @@ class FlatIndex:
         """Return the vectors at these places of `ids()`, (n, dimension); valid until the next change."""
         return self._view()[places]
 
+    def explain(self, k: int, allowed: Ids | None, effort: Effort) -> list[str]:
+        """Tell nothing: it is a plain scan."""
+        return []
+
     def mismatch(self, stored: Iterable[tuple[Ids, Vector]]) -> str | None:
         """Compare with the stored vectors, bit by bit."""
         place = 0

@@ -13,6 +13,9 @@ _WIDTH_PER_RESULT = 2
 class Scan:
     """Compare the query with every allowed vector."""
 
+    def __str__(self) -> str:
+        return "scan"
+
 
 @dataclass(frozen=True, slots=True)
 class Walk:
@@ -25,6 +28,9 @@ class Walk:
     """
 
     width: int
+
+    def __str__(self) -> str:
+        return f"walk of width {self.width}"
 
 
 Step = Scan | Walk

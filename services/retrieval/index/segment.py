@@ -7,6 +7,7 @@ from retrieval.domain import Bitmap, Effort, Ids, Metric, Scores, SegmentRecord,
 from retrieval.index import exact
 from retrieval.index.base import Fetch, Sealed
 from retrieval.index.places import find
+from retrieval.index.planner import Step
 
 
 class Segment:
@@ -52,6 +53,10 @@ class Segment:
         return [
             (self.ids[row[row >= 0]], scored[row >= 0]) for row, scored in zip(found, scores, strict=True)
         ]
+
+    def plan(self, k: int, allowed: Ids | None, effort: Effort) -> Step:
+        """Return how a search would go about it."""
+        return self.sealed.plan(k, self._allowed(allowed)[0], effort)
 
     def held(self, ids: Ids) -> tuple[Ids, Vector | None]:
         """Return those of `ids` that live here, and their vectors where the segment keeps them."""

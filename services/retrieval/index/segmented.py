@@ -1,5 +1,6 @@
 """An index of sealed segments and a flat delta, which takes what was added since they were built."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
@@ -78,6 +79,12 @@ class SegmentedIndex:
             exact.best(np.concatenate([ids for ids, _ in found]), np.concatenate([s for _, s in found]), k)
             for found in zip(*parts, strict=True)
         ]
+
+    def explain(self, k: int, allowed: Ids | None, effort: Effort) -> list[str]:
+        """Tell how many segments are searched in which way, and how many vectors are in none."""
+        steps = Counter(str(segment.plan(k, allowed, effort)) for segment in self.segments)
+        parts = [f"{count} x {step}" for step, count in sorted(steps.items())]
+        return [*parts, f"{len(self._delta)} vectors in no segment"]
 
     def mismatch(self, stored: Iterable[tuple[Ids, Vector]]) -> str | None:
         """Compare ids, and vectors bit by bit where they are kept."""

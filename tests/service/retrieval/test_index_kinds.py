@@ -16,7 +16,7 @@ EFFORTS = ["SEARCH_EFFORT_DEFAULT", "SEARCH_EFFORT_ACCURATE", "SEARCH_EFFORT_EXA
 
 @pytest.fixture
 def service_options() -> dict[str, Any]:
-    return {"seal_at": 150}
+    return {"seal_at": 150, "audit_share": 1.0}
 
 
 def nearest(numbers: np.ndarray) -> list[str]:
@@ -41,7 +41,10 @@ async def test_hits_and_their_scores_are_exact_in_segments_and_beside_them(clien
     third = {"condition": {"field": "third", "equals": True}}
     for effort in EFFORTS:
         query = {"vector": QUERY.tolist(), "effort": effort}
-        response = await client.search(query)
+        response = await client.search(query, explain=True)
+        word = effort.removeprefix("SEARCH_EFFORT_").lower()
+        explained = f"{kind.removeprefix('INDEX_KIND_').lower()}, {word}: 1 x scan, 20 vectors in no segment"
+        assert response.plan.dense == explained
         assert [hit.chunk_id for hit in response.hits] == nearest(every)
         first = np.square(VECTORS.astype(np.float64) - QUERY).sum(axis=1).min()
         assert response.hits[0].score == pytest.approx(-first, rel=1e-12)

@@ -1,0 +1,153 @@
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+from retrieval.audit import RecallAudit, Sample
+from retrieval.domain import (
+    Chunk,
+    Collection,
+    CollectionSpec,
+    Document,
+    Effort,
+    Ids,
+    IndexKind,
+    Metric,
+    Scores,
+)
+from retrieval.index.flat import FlatIndex
+from retrieval.index.set import IndexSet
+from retrieval.metrics import StoreMetrics
+from retrieval.store.sqlite.store import SqliteStore
+from serving.errors import NotFound, Unavailable
+
+COUNT, DIMENSION = 100, 4
+VECTORS = np.random.default_rng(3).standard_normal((COUNT, DIMENSION)).astype(np.float32)
+QUERY = np.ones(DIMENSION, dtype=np.float32)
+
+
+class ForgetfulIndex(FlatIndex):
+    """Finds nothing under odd ids."""
+
+    def search(self, *args, **kwargs) -> list[tuple[Ids, Scores]]:
+        found = super().search(*args, **kwargs)
+        return [(ids[ids % 2 == 0], scores[ids % 2 == 0]) for ids, scores in found]
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def metrics(registry: CollectorRegistry) -> StoreMetrics:
+    return StoreMetrics(registry)
+
+
+@pytest.fixture
+def indexes(metrics: StoreMetrics) -> IndexSet:
+    return IndexSet(ForgetfulIndex, metrics)
+
+
+@pytest.fixture
+def open_audit(
+    store: SqliteStore, indexes: IndexSet, metrics: StoreMetrics
+) -> Iterator[Callable[..., RecallAudit]]:
+    opened: list[RecallAudit] = []
+
+    def make(share: float = 1.0, chance: Callable[[], float] = lambda: 0.5) -> RecallAudit:
+        opened.append(RecallAudit(store, indexes, metrics, share=share, chance=chance))
+        return opened[-1]
+
+    yield make
+    for audit in opened:
+        audit.stop()
+
+
+@pytest.fixture
+def books(store: SqliteStore) -> Collection:
+    spec = CollectionSpec("books", DIMENSION, Metric.INNER_PRODUCT, IndexKind.HNSW)
+    made = store.create_collection("t", spec).result(10)
+    documents = [Document(f"d{n}", chunks=(Chunk("x", vector=vector),)) for n, vector in enumerate(VECTORS)]
+    store.upsert(made, documents, None).result(10)
+    return made
+
+
+def true_ids(k: int, allowed: Ids) -> Ids:
+    scores = VECTORS[allowed - 1] @ QUERY
+    return allowed[np.argsort(-scores)][:k]
+
+
+@pytest.mark.parametrize("allowed", [None, np.arange(10, 60, dtype=np.int64)])
+def test_recall_is_the_share_of_the_true_nearest(
+    open_audit: Callable[..., RecallAudit], books: Collection, allowed: Ids | None
+) -> None:
+    nearest = true_ids(10, np.arange(1, COUNT + 1) if allowed is None else allowed)
+    found = open_audit().recall(Sample(books, QUERY, 10, allowed, Effort.DEFAULT))
+    assert found == np.count_nonzero(nearest % 2 == 0) / 10
+    assert 0 < found < 1
+
+
+def test_more_than_there_are_may_be_asked_for(
+    open_audit: Callable[..., RecallAudit], books: Collection
+) -> None:
+    audit = open_audit()
+    assert audit.recall(Sample(books, QUERY, 1000, None, Effort.DEFAULT)) == 0.5
+    nothing = np.empty(0, dtype=np.int64)
+    assert audit.recall(Sample(books, QUERY, 5, nothing, Effort.DEFAULT)) is None
+
+
+def test_equal_scores_are_as_good_as_each_other(
+    open_audit: Callable[..., RecallAudit], store: SqliteStore, books: Collection
+) -> None:
+    best = VECTORS[0] * 0 + 9
+    documents = [Document(f"e{n}", chunks=(Chunk("x", vector=best),)) for n in range(8)]
+    store.upsert(books, documents, None).result(10)
+    assert open_audit().recall(Sample(books, QUERY, 4, None, Effort.DEFAULT)) == 1.0
+
+
+def test_a_collection_made_anew_is_another(
+    open_audit: Callable[..., RecallAudit], store: SqliteStore, books: Collection
+) -> None:
+    sample = Sample(books, QUERY, 4, None, Effort.DEFAULT)
+    store.delete_collection("t", "books").result(10)
+    with pytest.raises(NotFound):
+        open_audit().recall(sample)
+    store.create_collection("t", CollectionSpec("books", 2)).result(10)
+    with pytest.raises(NotFound):
+        open_audit().recall(sample)
+
+
+def test_what_is_offered_is_observed_until_the_audit_stops(
+    open_audit: Callable[..., RecallAudit], books: Collection, registry: CollectorRegistry
+) -> None:
+    audit, labels = open_audit(), {"index": "hnsw", "effort": "accurate"}
+    audit.offer(books, QUERY[None, :], 10, None, Effort.ACCURATE)
+    while not (seen := registry.get_sample_value("quadrille_retrieval_recall_count", labels)):
+        audit._thread.join(0.01)
+        assert audit._thread.is_alive()
+    recall = audit.recall(Sample(books, QUERY, 10, None, Effort.ACCURATE))
+    audit.stop()
+    with pytest.raises(Unavailable):
+        audit.recall(Sample(books, QUERY, 10, None, Effort.ACCURATE))
+    assert (seen, registry.get_sample_value("quadrille_retrieval_recall_sum", labels)) == (1, recall)
+
+
+def test_only_the_share_of_what_may_be_inexact_is_taken(
+    open_audit: Callable[..., RecallAudit], books: Collection
+) -> None:
+    never, audit = open_audit(share=0.5), open_audit()
+    flat = replace(books, spec=replace(books.spec, index=IndexKind.FLAT))
+    for auditor, collection, effort in (
+        (never, books, Effort.DEFAULT),
+        (audit, flat, Effort.DEFAULT),
+        (audit, books, Effort.EXACT),
+    ):
+        auditor.stop()  # so that nobody takes what is waiting
+        while not auditor._waiting.empty():
+            auditor._waiting.get_nowait()
+        auditor.offer(collection, QUERY[None, :], 10, None, effort)
+        assert auditor._waiting.empty()
+    audit.offer(books, np.stack([QUERY, QUERY]), 10, None, Effort.DEFAULT)
+    assert audit._waiting.qsize() == 1
