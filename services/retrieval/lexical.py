@@ -17,6 +17,8 @@ def match_expression(text: str) -> str:
 
 
 def _is_word(char: str) -> bool:
-    category = unicodedata.category(char)
-    # Unassigned here may be a letter to SQLite's tables, which cut the quoted term again as they cut the text.
-    return category[0] in "LNM" or category in ("Co", "Cn")
+    if unicodedata.category(char)[0] in "LNM":
+        return True
+    # What Unicode 3.2 did not assign may be a letter to SQLite's tables, which are younger than these and older than
+    # Python's others. They cut the quoted term again as they cut the text.
+    return unicodedata.ucd_3_2_0.category(char) in ("Co", "Cn")

@@ -22,6 +22,7 @@ def test_a_flood_of_words_is_cut() -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=80))
 @example('"; DROP TABLE chunks; --')
 @example('a" OR rowid:1 NOT "')
+@example("0\U0001f900")  # a symbol to Python, a letter to SQLite
 @example(" ".join(f"w{i}" for i in range(2000)))
 @example("́́ ́")
 def test_fts5_takes_whatever_a_user_types(text: str) -> None:
