@@ -13,8 +13,8 @@ from retrieval.domain import Bitmap, Effort, Hnsw, Ids, Vector
 from retrieval.index.faiss_segment import FaissSegment, Found
 from retrieval.index.planner import Costs
 
-# A walk compares, here and there in memory, about this many vectors for each that it holds.
-_SCANNED = 64
+# What one more held vector costs a walk, in vectors scanned under a filter (measured at 100k vectors of 384 dimensions).
+_SCANNED = 16
 
 
 class GraphSegment(FaissSegment):
