@@ -22,6 +22,9 @@ from benchmarks.crashes.traffic import COLLECTION, Writer
 
 _REACH_S = 20.0  # for a failpoint; then it is killed all the same
 _TOO_MANY = 20  # problems to go on after
+# Small, so that segments are built, merged and built anew all the time.
+_SEAL_AT = 64
+_GRAPH = {"m": 8, "ef_construction": 32, "ef_search": 64}
 
 
 class Run:
@@ -37,7 +40,7 @@ class Run:
         self._source = random.Random(seed)
         self._longest_s = longest_s
         self._keys = [[f"w{writer}k{number}" for number in range(keys)] for writer in range(writers)]
-        self._server = Server(folder)
+        self._server = Server(folder, seal_at=_SEAL_AT)
         self._older: list[Ledger] = []  # what a restore that was killed may have brought back
         self._snapshots = 0
 
@@ -90,7 +93,9 @@ class Run:
         except NotFoundError:
             if self.ledger.alive():
                 self.wrong.append("the collection is gone")
-            await client.collections.create(COLLECTION, content.DIMENSION, metric="l2")
+            await client.collections.create(
+                COLLECTION, content.DIMENSION, metric="l2", index="hnsw", index_options=_GRAPH
+            )
         self.ledger, findings = await check(client, [self.ledger, *self._older], self._source)
         self._older = []
         self.wrong += findings.wrong
