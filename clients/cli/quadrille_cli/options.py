@@ -34,3 +34,10 @@ def parse_fields(pairs: list[str], option: str) -> dict[str, Any]:
 def given(**options: object) -> dict[str, object]:
     """Those of the options that were given."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def parse_where(pairs: list[str]) -> dict[str, Any] | None:
+    """A filter of documents whose metadata are all as `--where` says; None when it says nothing."""
+    fields = parse_fields(pairs, "--where")
+    conditions = [{"field": name, "equals": value} for name, value in fields.items()]
+    return {"all": conditions} if conditions else None

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from quadrille_cli.connection import Connection
-from quadrille_cli.options import DEFAULT_COLLECTION, AsJson, Collection, parse_fields
+from quadrille_cli.options import DEFAULT_COLLECTION, AsJson, Collection, parse_where
 from quadrille_cli.output import console, emit
 
 
@@ -27,15 +27,9 @@ def delete(
     """Delete documents by id, or by their metadata."""
     if bool(ids) == bool(where):
         raise typer.BadParameter("give ids, or --where, and not both")
-    conditions = [
-        {"field": name, "equals": value} for name, value in parse_fields(where or [], "--where").items()
-    ]
     connection: Connection = context.obj
     with connection.client() as client:
-        if ids:
-            count = client.documents.delete(collection, ids=ids)
-        else:
-            count = client.documents.delete(collection, filter={"all": conditions})
+        count = client.documents.delete(collection, ids=ids or (), filter=parse_where(where or []))
     if as_json:
         emit({"deleted_count": count})
     else:

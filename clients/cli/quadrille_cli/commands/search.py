@@ -9,7 +9,7 @@ from rich.text import Text
 
 from quadrille_cli.connection import Connection
 from quadrille_cli.failures import Failed
-from quadrille_cli.options import DEFAULT_COLLECTION, AsJson, Collection, given, parse_fields
+from quadrille_cli.options import DEFAULT_COLLECTION, AsJson, Collection, given, parse_where
 from quadrille_cli.output import console, emit
 
 
@@ -48,12 +48,10 @@ def search(
 ) -> None:
     """Search by meaning, by words, or by both."""
     connection: Connection = context.obj
-    conditions = [
-        {"field": name, "equals": value} for name, value in parse_fields(where or [], "--where").items()
-    ]
-    options: dict[str, Any] = given(min_score=min_score, mmr=mmr, group_size=group_size, rerank=rerank)
-    if conditions:
-        options["filter"] = {"all": conditions}
+    wanted = parse_where(where or [])
+    options: dict[str, Any] = given(
+        min_score=min_score, mmr=mmr, group_size=group_size, rerank=rerank, filter=wanted
+    )
     try:
         with connection.client() as client:
             found = client.search(
