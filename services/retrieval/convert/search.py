@@ -7,7 +7,7 @@ from quadrille.retrieval.v1 import search_pb2
 from serving.errors import InvalidInput
 
 from retrieval import limits
-from retrieval.convert.filters import dict_to_struct, filter_from_proto
+from retrieval.convert.filters import filter_from_proto
 from retrieval.domain import (
     Access,
     Answer,
@@ -153,17 +153,20 @@ def _fusion(message: search_pb2.Query, path: str) -> Fusion:
 
 def answer_to_proto(answer: Answer, request: AnyRequest) -> search_pb2.SearchResponse:
     """Write an answer, with its plan when the request asked for it."""
-    return search_pb2.SearchResponse(
-        hits=[_hit(hit) for hit in answer.hits],
+    response = search_pb2.SearchResponse(
         lsn=answer.lsn,
         plan=_plan(answer.plan) if request.explain else None,
         search_ms=answer.seconds * 1000,
     )
+    for hit in answer.hits:
+        _add_hit(response, hit)
+    return response
 
 
-def _hit(hit: Hit) -> search_pb2.Hit:
+def _add_hit(response: search_pb2.SearchResponse, hit: Hit) -> None:
     passage = hit.passage
-    return search_pb2.Hit(
+    # Written in place: a message that is made by itself is copied when it is put into another.
+    message = response.hits.add(
         chunk_id=passage.id,
         document_id=passage.document_id,
         ordinal=passage.ordinal,
@@ -172,7 +175,6 @@ def _hit(hit: Hit) -> search_pb2.Hit:
         source_uri=passage.source_uri,
         start_byte=passage.start_byte,
         end_byte=passage.end_byte,
-        metadata=dict_to_struct(passage.metadata),
         score=hit.score,
         dense_score=hit.dense.score if hit.dense else None,
         lexical_score=hit.lexical.score if hit.lexical else None,
@@ -180,6 +182,9 @@ def _hit(hit: Hit) -> search_pb2.Hit:
         lexical_rank=hit.lexical.rank if hit.lexical else None,
         content_sha256=passage.content_sha256,
     )
+    message.metadata.SetInParent()
+    if passage.metadata:
+        message.metadata.update(passage.metadata)
 
 
 def _plan(plan: Plan) -> search_pb2.SearchPlan:

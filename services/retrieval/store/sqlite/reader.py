@@ -31,7 +31,7 @@ from retrieval.store.sqlite.errors import translated
 from retrieval.store.sqlite.filters import Sql, compile_filter
 
 _VECTOR_BLOCK = 8192
-_ID_BLOCK = 500  # ids bound to one statement
+_ID_BLOCK = 512  # ids bound to one statement
 _ALL: Sql = ("1", [])
 
 
@@ -227,6 +227,8 @@ class SqliteReader:
         numbers = [int(chunk) for chunk in chunks]
         for start in range(0, len(numbers), _ID_BLOCK):
             block = numbers[start : start + _ID_BLOCK]
+            # Few lengths, so that the connection has the statement prepared; an id that is there twice is found once.
+            block += block[-1:] * ((1 << (len(block) - 1).bit_length()) - len(block))
             yield from self._connection.execute(
                 f"{query} IN ({', '.join('?' * len(block))})", (*parameters, *block)
             )
