@@ -22,7 +22,7 @@ class InvertedSegment(FaissSegment):
             Effort.DEFAULT: math.ceil(index.ntotal * options.probe_share),
             Effort.ACCURATE: math.ceil(index.ntotal * options.accurate_probe_share),
         }
-        super().__init__(index, Costs(widths, 1))
+        super().__init__(index, Costs(widths, index.ntotal, 1))
         self._lists = index
 
     @property

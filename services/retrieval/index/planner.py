@@ -40,11 +40,12 @@ Step = Scan | Walk
 class Costs:
     """What walks in a kind of structure need and cost.
 
-    `widths`: vectors that a walk holds to find the nearest 10, by effort. `scanned`: vectors that a scan
-    compares in the time in which a walk holds one more.
+    `widths`: vectors that a walk holds to find the nearest 10, by effort. `widest`: those that it may hold at
+    most. `scanned`: vectors that a scan compares in the time in which a walk holds one more.
     """
 
     widths: dict[Effort, int]
+    widest: int
     scanned: int
 
 
@@ -58,4 +59,4 @@ def choose(total: int, allowed: int, k: int, effort: Effort, costs: Costs) -> St
         return Scan()
     wanted = max(costs.widths[effort], _WIDTH_PER_RESULT * k)
     width = math.ceil(wanted * total / allowed)
-    return Walk(width) if width * costs.scanned < allowed else Scan()
+    return Walk(width) if width <= costs.widest and width * costs.scanned < allowed else Scan()

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 from retrieval.domain import Effort
 from retrieval.index.planner import Costs, Scan, Walk, choose
 
-COSTS = Costs({Effort.DEFAULT: 64, Effort.ACCURATE: 256}, scanned=64)
+COSTS = Costs({Effort.DEFAULT: 64, Effort.ACCURATE: 256}, widest=8192, scanned=64)
 sizes = st.integers(1, 10_000_000)
 depths = st.integers(1, 4000)
 efforts = st.sampled_from(Effort)
@@ -22,6 +22,7 @@ def test_a_walk_expects_as_many_allowed_ones_as_it_would_without_a_filter(
     step = choose(total, allowed, k, effort, COSTS)
     if isinstance(step, Walk):
         assert step.width * allowed / total >= max(COSTS.widths[effort], 2 * k)
+        assert step.width <= COSTS.widest
         assert step.width * COSTS.scanned < allowed  # else the scan, which misses nothing, costs no more
 
 
