@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from retrieval.domain import Chunk, Collection, CollectionSpec, Document, Metric
-from retrieval.filters import AnyOf, Exists, Not
+from retrieval.filters import AnyOf, Exists, Filter, Not
 from retrieval.index.set import IndexSet
 from retrieval.lexical import match_expression
 from retrieval.store.base import Store
@@ -235,6 +235,19 @@ def test_a_page_of_full_documents_ends_early(store: Store, books: Collection) ->
         assert len(reader.documents(books.id, None, "", 100, content=False).documents) == 4
 
 
+def test_words_under_filters_that_let_much_through(store: Store, books: Collection) -> None:
+    docs = [document(f"d{i:03}", "common", "common " * (i % 5), even=i % 2 == 0) for i in range(300)]
+    store.upsert(books, docs, None).result(10)
+    with store.reading() as reader:
+        every, scores = reader.lexical(books.id, match_expression("common"), None, 1000)
+        by_id = dict(zip(every.tolist(), scores.tolist(), strict=True))
+        ids, found = reader.lexical(books.id, match_expression("common"), AnyOf("even", (True,)), 1000)
+        allowed = reader.matching_chunks(books.id, AnyOf("even", (True,)))
+    assert allowed is not None
+    assert ids.tolist() == [number for number in every.tolist() if number in set(allowed.tolist())]
+    assert found.tolist() == [by_id[number] for number in ids.tolist()]
+
+
 def test_bm25_counts_over_one_collection_alone(store: Store, books: Collection) -> None:
     docs = [document("a", "common rare"), *(document(f"b{i}", "common words") for i in range(5))]
     store.upsert(books, docs, None).result(10)
@@ -298,6 +311,27 @@ def test_what_one_may_not_read_is_not_there(store: Store, shelves: Collection) -
         assert reader.matching_chunks(shelves.id, Exists("x", True)).tolist() == []  # type: ignore[union-attr]
         assert len(reader.matching_chunks(shelves.id, Not(Exists("x", True)))) == 2  # type: ignore[arg-type]
         assert reader.documents(shelves.id, Exists("x", True), "", 10, content=False).documents == ()
+
+
+def test_what_matches_is_told_anew_after_every_write(store: Store, books: Collection) -> None:
+    def count(where: Filter) -> int:
+        with store.reading() as reader:
+            found = reader.matching_chunks(books.id, where)
+        assert found is not None
+        return len(found)
+
+    one, true = AnyOf("x", (1.0,)), AnyOf("x", (True,))
+    store.upsert(books, [document("a", "w", x=1.0), document("b", "w", x=1.0)], None).result(10)
+    assert (count(one), count(true), count(one)) == (2, 0, 2)
+    store.snapshot("first")
+    store.upsert(books, [document("a", "w", x=True)], None).result(10)
+    assert (count(one), count(true)) == (1, 1)
+    store.delete(books, ["b"]).result(10)
+    assert count(one) == 0
+    store.restore("first").result(30)
+    assert count(one) == 2
+    store.upsert(books, [document("b", "w")], None).result(10)  # takes the number that the rewrite of a had
+    assert (count(one), count(true)) == (1, 0)
 
 
 def test_nothing_restricts_where_no_document_has_readers(store: Store, books: Collection) -> None:

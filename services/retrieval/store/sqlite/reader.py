@@ -26,6 +26,7 @@ from retrieval.filters import Filter
 from retrieval.limits import PAGE_CONTENT_BYTES
 from retrieval.store.reader import MAX_ID
 from retrieval.store.sqlite import readers, rows, schema, segments
+from retrieval.store.sqlite.chunk_sets import ChunkSets
 from retrieval.store.sqlite.documents import last_lsn
 from retrieval.store.sqlite.errors import translated
 from retrieval.store.sqlite.filters import Sql, compile_filter
@@ -38,8 +39,16 @@ _ALL: Sql = ("1", [])
 class SqliteReader:
     """Reads inside a transaction that its maker began and will end."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, access: Access = EVERYTHING) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        access: Access = EVERYTHING,
+        chunk_sets: ChunkSets | None = None,
+    ) -> None:
         self._connection = connection
+        self._chunk_sets = chunk_sets
+        self._epoch = 0 if chunk_sets is None else chunk_sets.epoch  # before the view is fixed
         self._access = access
         self._path = path
         self.lsn = last_lsn(connection)  # the first read fixes what the transaction sees
@@ -103,16 +112,13 @@ class SqliteReader:
 
     def matching_chunks(self, collection: int, where: Filter | None) -> Ids | None:
         """Return the chunks that may be found, ascending; None when all may."""
-        restriction = self._condition(collection, where)
-        if restriction is None:
+        if (restriction := self._condition(collection, where)) is None:
             return None
-        condition, parameters = restriction
-        found = self._connection.execute(
-            "SELECT k.id FROM documents d JOIN chunks k ON k.document = d.id"
-            f" WHERE d.collection = ? AND {condition} ORDER BY k.id",
-            (collection, *parameters),
-        )
-        return np.fromiter((chunk for (chunk,) in found), dtype=np.int64)
+        if self._chunk_sets is None:
+            return self._matching(collection, restriction)
+        # As text, because Python holds 1 and True for equal and filters do not. Every write has a number of its own.
+        key = (self._epoch, collection, self._last_lsn(collection), self._access, repr(where))
+        return self._chunk_sets.get(key, lambda: self._matching(collection, restriction))
 
     def lexical(
         self, collection: int, expression: str, where: Filter | None, limit: int
@@ -120,16 +126,17 @@ class SqliteReader:
         """Return chunks that match an FTS5 expression and their BM25 scores, best first."""
         if not expression:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
-        allowed, parameters = "", []
+        allowed, parameters = _ALL
         if restriction := self._condition(collection, where):
+            condition, parameters = restriction
+            # Looked up for each chunk with the words. As `rowid IN`, SQLite would search the words anew for each id.
             allowed = (
-                " AND rowid IN (SELECT k.id FROM documents d JOIN chunks k ON k.document = d.id"
-                f" WHERE d.collection = ? AND {restriction[0]})"
+                "EXISTS (SELECT 1 FROM chunks k JOIN documents d ON d.id = k.document"
+                f" WHERE k.id = w.rowid AND {condition})"
             )
-            parameters = [collection, *restriction[1]]
         table = f"words_{collection:d}"
         found = self._connection.execute(
-            f"SELECT rowid, -rank FROM {table} WHERE {table} MATCH ?{allowed} ORDER BY rank, rowid LIMIT ?",
+            f"SELECT rowid, -rank FROM {table} w WHERE {table} MATCH ? AND {allowed} ORDER BY rank, rowid LIMIT ?",
             (expression, *parameters, limit),
         ).fetchall()
         ids = np.array([chunk for chunk, _ in found], dtype=np.int64)
@@ -191,6 +198,21 @@ class SqliteReader:
             last_lsn=self.lsn,
             schema_version=schema.version_of(self._connection),
         )
+
+    def _matching(self, collection: int, restriction: Sql) -> Ids:
+        condition, parameters = restriction
+        found = self._connection.execute(
+            "SELECT k.id FROM documents d JOIN chunks k ON k.document = d.id"
+            f" WHERE d.collection = ? AND {condition} ORDER BY k.id",
+            (collection, *parameters),
+        )
+        return np.fromiter((chunk for (chunk,) in found), dtype=np.int64)
+
+    def _last_lsn(self, collection: int) -> int:
+        row = self._connection.execute(
+            "SELECT last_lsn FROM collections WHERE id = ?", (collection,)
+        ).fetchone()
+        return 0 if row is None else int(row[0])
 
     def _condition(self, collection: int, where: Filter | None) -> Sql | None:
         """Return what a document must satisfy, by the filter and for this view's caller; None when nothing."""

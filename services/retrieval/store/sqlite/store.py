@@ -30,6 +30,7 @@ from retrieval.metrics import StoreMetrics
 from retrieval.store.base import CommitListener
 from retrieval.store.reader import Reader
 from retrieval.store.sqlite import collections, derived, documents, schema, segments, words
+from retrieval.store.sqlite.chunk_sets import ChunkSets
 from retrieval.store.sqlite.connection import open_database
 from retrieval.store.sqlite.errors import translated
 from retrieval.store.sqlite.lock import ProcessLock
@@ -38,6 +39,7 @@ from retrieval.store.sqlite.snapshots import Snapshots
 from retrieval.store.sqlite.writer import GroupCommitWriter
 
 T = TypeVar("T")
+_CHUNK_SETS_BYTES = 64 * 1024 * 1024
 
 
 class SqliteStore:
@@ -62,6 +64,7 @@ class SqliteStore:
         self._idle: list[sqlite3.Connection] = []
         self._gate = SharedLock()  # shared by reads; a restore or a compaction has the store to itself
         self._copying = threading.Lock()
+        self._chunk_sets = ChunkSets(_CHUNK_SETS_BYTES)
         self._snapshots = Snapshots(directory / "snapshots")
         with contextlib.ExitStack() as stack:
             stack.callback(ProcessLock(directory / "lock").release)
@@ -84,7 +87,7 @@ class SqliteStore:
         with self._gate.shared(), self._borrowed() as connection, translated():
             connection.execute("BEGIN")
             try:
-                yield SqliteReader(connection, self._path, access)
+                yield SqliteReader(connection, self._path, access, self._chunk_sets)
             finally:
                 connection.execute("ROLLBACK")
 
@@ -144,7 +147,12 @@ class SqliteStore:
     def rebuild(self, broken: Sequence[Collection]) -> "Future[None]":
         """Derive anew what the database derives for these collections."""
         numbers = [collection.id for collection in broken]
-        return self._writer.alone(lambda connection: derived.rebuild(connection, numbers))
+
+        def run(connection: sqlite3.Connection) -> None:
+            derived.rebuild(connection, numbers)
+            self._chunk_sets.clear()
+
+        return self._writer.alone(run)
 
     def snapshot(self, name: str) -> SnapshotInfo:
         """Write a copy while serving; raises AlreadyExists."""
@@ -156,6 +164,7 @@ class SqliteStore:
 
         def run(connection: sqlite3.Connection) -> Totals:
             with contextlib.closing(self._snapshots.open_verified(name)) as source, self._gate.exclusive():
+                self._chunk_sets.clear()
                 failpoints.hit("restore.before_copy")
                 source.backup(connection)
                 failpoints.hit("restore.after_copy")

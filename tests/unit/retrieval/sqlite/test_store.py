@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from retrieval.domain import Chunk, Collection, CollectionSpec, Document
 from retrieval.durable import make_private_file
+from retrieval.filters import AnyOf, Not
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
 from retrieval.store.sqlite import schema
@@ -82,6 +83,18 @@ def test_rebuild_mends_what_is_derived(store: SqliteStore, indexes: IndexSet, bo
     assert len(kinds(store, indexes, books)) == 3
     store.rebuild([books]).result(10)
     assert kinds(store, indexes, books) == set()
+
+
+def test_what_matched_is_looked_up_anew_after_a_rebuild(store: SqliteStore, books: Collection) -> None:
+    tamper(store, "UPDATE documents SET metadata = '{\"x\":1.0}' WHERE name = 'a'")
+    where = AnyOf("x", (1.0,))
+    with store.reading() as before:
+        assert before.matching_chunks(books.id, where).tolist() == []  # type: ignore[union-attr]
+        store.rebuild([books]).result(10)
+        assert before.matching_chunks(books.id, Not(Not(where))).tolist() == []  # type: ignore[union-attr]
+    with store.reading() as after:
+        for mended in (where, Not(Not(where))):
+            assert len(after.matching_chunks(books.id, mended)) == 1  # type: ignore[arg-type]
 
 
 def test_files_are_private(store: SqliteStore, books: Collection, tmp_path: Path) -> None:
