@@ -22,7 +22,8 @@ class InvertedSegment(FaissSegment):
             Effort.DEFAULT: math.ceil(index.ntotal * options.probe_share),
             Effort.ACCURATE: math.ceil(index.ntotal * options.accurate_probe_share),
         }
-        super().__init__(index, Costs(widths, index.ntotal, 1))
+        # A scan is the walk through all lists, so no walk costs more.
+        super().__init__(index, Costs(widths, index.ntotal, 0))
         self._lists = index
 
     @property

@@ -41,7 +41,7 @@ class Costs:
     """What walks in a kind of structure need and cost.
 
     `widths`: vectors that a walk holds to find the nearest 10, by effort. `widest`: those that it may hold at
-    most. `scanned`: vectors that a scan compares in the time in which a walk holds one more.
+    most. `scanned`: vectors that a scan compares in the time in which a walk holds one more; 0 where it never pays.
     """
 
     widths: dict[Effort, int]

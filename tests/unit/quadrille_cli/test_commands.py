@@ -158,6 +158,8 @@ def test_search_passes_its_options_on(quadrille):
     assert "number_value: 2020" in told
     varied = quadrille("search", "grass", "--mode", "lexical", "--explain", "--mmr", "0.25").stdout
     assert "mmr { relevance_weight: 0.25 }" in varied
+    surely = quadrille("search", "grass", "--mode", "lexical", "--explain", "--effort", "exact").stdout
+    assert "effort: SEARCH_EFFORT_EXACT" in surely
     both = quadrille("search", "grass", "--mode", "lexical", "--rerank", "", "--group-size", "2")
     assert (both.exit_code, "group_size" in both.stderr) == (1, True)
     assert quadrille("search", "grass", "--where", "team").exit_code == 2

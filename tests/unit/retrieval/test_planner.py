@@ -52,3 +52,5 @@ def test_large_sets_are_walked_and_strict_filters_scanned() -> None:
     assert choose(million, million, 10, Effort.DEFAULT, COSTS) == Walk(64)
     assert choose(million, million // 2, 10, Effort.ACCURATE, COSTS) == Walk(512)
     assert choose(million, million // 100, 10, Effort.ACCURATE, COSTS) == Scan()
+    assert choose(10 * million, 8 * million, 3000, Effort.DEFAULT, COSTS) == Walk(7500)
+    assert choose(10 * million, 7 * million, 3000, Effort.DEFAULT, COSTS) == Scan(), "too wide a walk"

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import typer
-from quadrille_client.types.retrieval import SearchMode
+from quadrille_client.types.retrieval import SearchEffort, SearchMode
 from rich.table import Table
 from rich.text import Text
 
@@ -36,6 +36,10 @@ def search(
             min=1, max=100, help="Chunks of a document at most; -k counts documents.", show_default=False
         ),
     ] = None,
+    effort: Annotated[
+        SearchEffort | None,
+        typer.Option(help="How hard an approximate index looks.", show_default=False),
+    ] = None,
     rerank: Annotated[
         str | None,
         typer.Option(help='Model that orders what was found anew; "" for the default.', show_default=False),
@@ -50,7 +54,7 @@ def search(
     connection: Connection = context.obj
     wanted = parse_where(where or [])
     options: dict[str, Any] = given(
-        min_score=min_score, mmr=mmr, group_size=group_size, rerank=rerank, filter=wanted
+        min_score=min_score, mmr=mmr, group_size=group_size, effort=effort, rerank=rerank, filter=wanted
     )
     try:
         with connection.client() as client:
