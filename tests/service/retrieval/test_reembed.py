@@ -90,6 +90,21 @@ async def test_a_copy_takes_all_but_the_vectors_and_the_alias_moves(sdk: AsyncCl
             pass
 
 
+@pytest.mark.parametrize(
+    ("index", "options"), [("hnsw", {"m": 8}), ("ivf_pq", {"code_bytes": 2, "probe_share": 0.25})]
+)
+async def test_a_copy_is_indexed_as_its_source(sdk: AsyncClient, index: Any, options: dict[str, Any]) -> None:
+    await sdk.collections.create("graph", 2, index=index, index_options=options)
+    async for _ in sdk.reembed("graph", "graph-2", embed=Embedder()):
+        pass
+    copy = await sdk.collections.get("graph-2")
+    kept = set(options) - {"code_bytes"}
+    assert (copy.index, {name: copy.index_options[name] for name in kept}) == (
+        index,
+        {name: options[name] for name in kept},
+    )
+
+
 async def test_what_is_there_is_not_embedded_twice(sdk: AsyncClient) -> None:
     await sdk.documents.upsert("v1", [document(f"d{i}", f"text {i}") for i in range(10)])
     first, second = Embedder(), Embedder()

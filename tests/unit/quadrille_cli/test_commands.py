@@ -156,7 +156,10 @@ def test_search_passes_its_options_on(quadrille):
     assert "min_score: 0.5 group_by_document { group_size: 2 }" in told
     assert 'field: "team" equals { string_value: "blue" }' in told
     assert "number_value: 2020" in told
-    varied = quadrille("search", "grass", "--mode", "lexical", "--explain", "--mmr", "0.25").stdout
+    varied = quadrille(
+        "search", "grass", "--mode", "lexical", "--explain", "--mmr", "0.25", "--effort", "exact"
+    ).stdout
+    assert "effort: SEARCH_EFFORT_EXACT" in varied
     assert "mmr { relevance_weight: 0.25 }" in varied
     surely = quadrille("search", "grass", "--mode", "lexical", "--explain", "--effort", "exact").stdout
     assert "effort: SEARCH_EFFORT_EXACT" in surely
