@@ -1,7 +1,6 @@
 """What the database derives from its own documents: words, looked-up metadata, counters."""
 
 import itertools
-import json
 import sqlite3
 from collections.abc import Iterator
 
@@ -30,7 +29,7 @@ def rebuild(connection: sqlite3.Connection, collections: list[int]) -> None:
         ).fetchall():
             connection.executemany(
                 "INSERT INTO metadata_values VALUES (?, ?, ?, ?, ?)",
-                [(collection, *row, number) for row in metadata.rows(json.loads(encoded))],
+                [(collection, *row, number) for row in metadata.rows(rows.decode_metadata(encoded))],
             )
         connection.execute(
             f"UPDATE collections SET (document_count, chunk_count) = ({_COUNTS}) WHERE id = ?1", (collection,)
@@ -91,5 +90,5 @@ def _collection_findings(connection: sqlite3.Connection, collection: Collection)
                 "SELECT field, kind, value FROM metadata_values WHERE document = ?", (document,)
             )
         )
-        if stored != metadata.rows(json.loads(encoded)):
+        if stored != metadata.rows(rows.decode_metadata(encoded)):
             yield Finding(name, "METADATA_INDEX_MISMATCH", f"looked-up metadata of document {title!r} differ")

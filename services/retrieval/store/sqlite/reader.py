@@ -1,5 +1,6 @@
 """Reads, all of one view: a transaction that sees the store as it was when it began."""
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -161,13 +162,11 @@ class SqliteReader:
         (dimension,) = self._connection.execute(
             "SELECT dimension FROM collections WHERE id = ?", (collection,)
         ).fetchone()
-        with translated():
-            found = self._connection.execute(
-                "SELECT chunk, vector FROM vectors WHERE collection = ? AND chunk BETWEEN ? AND ? ORDER BY chunk",
-                (collection, first, last),
-            )
+        query = "SELECT chunk, vector FROM vectors WHERE collection = ? AND chunk BETWEEN ? AND ? ORDER BY chunk"
+        with translated(), contextlib.closing(self._connection.cursor()) as found:
+            found.execute(query, (collection, first, last))
             while block := found.fetchmany(_VECTOR_BLOCK):
-                if any(len(blob) != 4 * dimension for _, blob in block):
+                if any(type(blob) is not bytes or len(blob) != 4 * dimension for _, blob in block):
                     raise DataLoss("a stored vector has a wrong size: Restore the store from a snapshot")
                 ids = np.array([chunk for chunk, _ in block], dtype=np.int64)
                 joined = b"".join(blob for _, blob in block)
@@ -224,8 +223,8 @@ class SqliteReader:
         return " AND ".join(sql for sql, _ in held), [value for _, values in held for value in values]
 
     def _text(self, number: int) -> str:
-        (text,) = self._connection.execute("SELECT text FROM documents WHERE id = ?", (number,)).fetchone()
-        return str(text)
+        query = "SELECT text FROM documents WHERE id = ?"
+        return rows.text(self._connection.execute(query, (number,)).fetchone())
 
     def _chunks(self, number: int, *, vectors: bool) -> tuple[Chunk, ...]:
         column = "v.vector" if vectors else "NULL"
@@ -234,10 +233,7 @@ class SqliteReader:
             " LEFT JOIN vectors v ON v.chunk = k.id WHERE k.document = ? ORDER BY k.ordinal",
             (number,),
         )
-        return tuple(
-            Chunk(text, start, end, None if blob is None else rows.blob_to_vector(blob))
-            for text, start, end, blob in found
-        )
+        return tuple(rows.chunk(row) for row in found)
 
     def _by_chunk(self, columns: str, chunks: Ids) -> Iterator[rows.Row]:
         # Whoever ranked these has left out what the caller may not read; here nothing else could come back.

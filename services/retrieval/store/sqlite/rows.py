@@ -1,14 +1,18 @@
-"""Between rows of the database and the domain."""
+"""Between rows of the database and the domain. Reading raises DataLoss on what was never written."""
 
+import functools
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from retrieval.domain import Chunk, Collection, CollectionSpec, Document, IndexKind, Metric, Passage, Vector
 from retrieval.index_options import options_from_json
+from retrieval.limits import MAX_DIMENSION, MAX_TEXT_BYTES
+from retrieval.store.sqlite.errors import damaged
 
 COLLECTION_COLUMNS = (
     "c.id, c.tenant, c.name, c.dimension, c.metric, c.index_kind, c.index_options, c.embedding_model,"
@@ -24,12 +28,40 @@ PASSAGE_COLUMNS = (
     " d.content_sha256"
 )
 
+# Damage makes text of numbers and bytes of text: SQLite lets any column hold any type.
+_COLLECTION_TYPES = (int, str, str, int, str, str, str, str, int, int, int, int, str)
+_DOCUMENT_TYPES = (int, str, str, str, str, int, int, str, int, str, int)
+_PASSAGE_TYPES = (int, str, int, str, str, str, int, int, str, str)
+
 Row = tuple[Any, ...]
+T = TypeVar("T")
 
 
+def _decoder(read: Callable[..., T]) -> Callable[..., T]:
+    @functools.wraps(read)
+    def decode(*row: Any, **more: Any) -> T:
+        try:
+            return read(*row, **more)
+        except (TypeError, ValueError, KeyError, OverflowError, OSError):
+            raise damaged() from None
+
+    return decode
+
+
+def _typed(row: Row, types: tuple[type, ...]) -> Row:
+    if tuple(map(type, row)) != types:
+        raise TypeError
+    return row
+
+
+@_decoder
 def collection(row: Row) -> Collection:
     """Read COLLECTION_COLUMNS."""
-    number, tenant, name, dimension, metric, index, encoded, stamp, *counts, lsn, created, aliases = row
+    number, tenant, name, dimension, metric, index, encoded, stamp, *counts, lsn, created, aliases = _typed(
+        row, _COLLECTION_TYPES
+    )
+    if not 1 <= dimension <= MAX_DIMENSION:
+        raise ValueError
     kind = IndexKind(index)
     options = options_from_json(kind, json.loads(encoded))
     spec = CollectionSpec(name, dimension, Metric(metric), kind, stamp, options)
@@ -38,15 +70,18 @@ def collection(row: Row) -> Collection:
     return Collection(number, tenant, spec, documents, chunks, lsn, from_micros(created), names)
 
 
+@_decoder
 def document(row: Row, text: str = "", chunks: tuple[Chunk, ...] = ()) -> Document:
     """Read DOCUMENT_COLUMNS; text and chunks come from queries of their own."""
-    _, name, title, source_uri, metadata, version, lsn, sha256, updated, readers, source_lsn = row
+    _, name, title, source_uri, metadata, version, lsn, sha256, updated, readers, source_lsn = _typed(
+        row, _DOCUMENT_TYPES
+    )
     return Document(
         name,
         title,
         source_uri,
         text,
-        json.loads(metadata),
+        decode_metadata(metadata),
         chunks,
         version,
         lsn,
@@ -57,9 +92,10 @@ def document(row: Row, text: str = "", chunks: tuple[Chunk, ...] = ()) -> Docume
     )
 
 
+@_decoder
 def passage(row: Row) -> Passage:
     """Read PASSAGE_COLUMNS."""
-    _, name, ordinal, text, title, source_uri, start, end, metadata, sha256 = row
+    _, name, ordinal, text, title, source_uri, start, end, metadata, sha256 = _typed(row, _PASSAGE_TYPES)
     return Passage(
         chunk_name(name, ordinal),
         name,
@@ -67,11 +103,41 @@ def passage(row: Row) -> Passage:
         text,
         title,
         source_uri,
-        start,
-        end,
-        json.loads(metadata),
+        *span(start, end),
+        decode_metadata(metadata),
         sha256,
     )
+
+
+@_decoder
+def chunk(row: Row) -> Chunk:
+    """Read text, start, end and vector, None when it was not asked for or there is none."""
+    text, start, end, blob = row
+    vector = None if blob is None else blob_to_vector(*_typed((blob,), (bytes,)))
+    return Chunk(*_typed((text,), (str,)), *span(start, end), vector)
+
+
+@_decoder
+def text(row: Row | None) -> str:
+    """Read a document's text."""
+    (found,) = _typed(row or (), (str,))
+    return str(found)
+
+
+def span(start: int, end: int) -> tuple[int, int]:
+    """Return a chunk's place in its document's text."""
+    if not 0 <= start <= end <= MAX_TEXT_BYTES:
+        raise ValueError
+    return start, end
+
+
+@_decoder
+def decode_metadata(encoded: str) -> dict[str, Any]:
+    """Return a document's metadata."""
+    decoded = json.loads(encoded)
+    if not isinstance(decoded, dict):
+        raise TypeError
+    return decoded
 
 
 def chunk_name(document_name: str, ordinal: int) -> str:

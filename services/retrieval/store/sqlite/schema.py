@@ -122,7 +122,7 @@ def migrate(connection: sqlite3.Connection) -> None:
             "SCHEMA_TOO_NEW",
             f"the store has schema {found} and this program knows schemas up to {VERSION}: run a newer one",
         )
-    if found == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+    if found < 0 or (found == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]):
         raise DataLoss("the store's file is a database of something else")
     for number in range(found, VERSION):
         connection.execute("BEGIN IMMEDIATE")

@@ -32,7 +32,7 @@ from retrieval.store.reader import Reader
 from retrieval.store.sqlite import collections, derived, documents, schema, segments, words
 from retrieval.store.sqlite.chunk_sets import ChunkSets
 from retrieval.store.sqlite.connection import open_database
-from retrieval.store.sqlite.errors import translated
+from retrieval.store.sqlite.errors import let_go, translated
 from retrieval.store.sqlite.lock import ProcessLock
 from retrieval.store.sqlite.reader import SqliteReader, disk_bytes
 from retrieval.store.sqlite.snapshots import Snapshots
@@ -88,6 +88,9 @@ class SqliteStore:
             connection.execute("BEGIN")
             try:
                 yield SqliteReader(connection, self._path, access, self._chunk_sets)
+            except BaseException as error:
+                let_go(error)
+                raise
             finally:
                 connection.execute("ROLLBACK")
 

@@ -16,7 +16,7 @@ from serving.errors import Overloaded, Unavailable
 from retrieval import failpoints
 from retrieval.metrics import StoreMetrics
 from retrieval.store.base import Change, CommitListener
-from retrieval.store.sqlite.errors import translate
+from retrieval.store.sqlite.errors import let_go, translate
 
 log = structlog.get_logger(__name__)
 
@@ -147,6 +147,7 @@ class GroupCommitWriter:
         try:
             job.result, job.changes = job.write(self._connection)
         except BaseException as error:
+            let_go(error)
             if not self._connection.in_transaction:
                 raise  # SQLite gave the whole transaction up, e.g. on a full disk
             self._connection.execute("ROLLBACK TO one")
@@ -172,6 +173,7 @@ class GroupCommitWriter:
         try:
             result = work(self._connection)
         except BaseException as error:
+            let_go(error)
             self._roll_back()
             self._fail(job, error)
         else:

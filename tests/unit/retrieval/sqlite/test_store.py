@@ -12,6 +12,7 @@ from retrieval.durable import make_private_file
 from retrieval.filters import AnyOf, Not
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
+from retrieval.store.reader import Reader
 from retrieval.store.sqlite import schema
 from retrieval.store.sqlite.lock import ProcessLock
 from retrieval.store.sqlite.store import SqliteStore
@@ -221,3 +222,53 @@ def test_a_commit_is_flushed_before_it_is_acknowledged(store: SqliteStore) -> No
         return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
     assert store._writer.alone(pragmas).result(10) == ["wal", 2, 1]
+
+
+def test_an_error_that_is_kept_keeps_no_view_of_the_store(store: SqliteStore, books: Collection) -> None:
+    def stop_in_the_middle(reader: Reader) -> None:
+        found = reader._connection.execute("SELECT id FROM documents")  # type: ignore[attr-defined]
+        for _ in found:
+            raise ValueError("stopped")
+
+    with pytest.raises(ValueError, match="stopped") as caught, store.reading() as reader:
+        stop_in_the_middle(reader)
+    store.upsert(books, [chunked("c")], None).result(10)
+    emptied = store._writer.alone(lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()).result(
+        60
+    )
+    assert emptied == (0, 0, 0)
+    del caught
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE collections SET metric = 'nearness'",
+        "UPDATE collections SET dimension = 0",
+        "UPDATE collections SET embedding_model = x'00'",
+        "UPDATE collections SET created_at = 9000000000000000000",
+    ],
+)
+def test_a_damaged_collection_is_data_loss(store: SqliteStore, books: Collection, statement: str) -> None:
+    tamper(store, statement)
+    with pytest.raises(DataLoss), store.reading() as reader:
+        reader.collection("t", "books")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE documents SET metadata = '{'",
+        "UPDATE documents SET metadata = '[]'",
+        "UPDATE documents SET title = x'ff'",
+        "UPDATE documents SET text = CAST(x'ff' AS TEXT)",
+        "UPDATE documents SET updated_at = 'noon'",
+        "UPDATE chunks SET end_byte = 1 << 40",
+        "UPDATE chunks SET text = x'ff'",
+        "UPDATE vectors SET vector = 'text'",
+    ],
+)
+def test_a_damaged_document_is_data_loss(store: SqliteStore, books: Collection, statement: str) -> None:
+    tamper(store, statement)
+    with pytest.raises(DataLoss), store.reading() as reader:
+        reader.document(books.id, "a", vectors=True)

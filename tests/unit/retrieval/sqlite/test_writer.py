@@ -12,7 +12,7 @@ from retrieval.store.base import Change
 from retrieval.store.reader import Reader
 from retrieval.store.sqlite.connection import open_database
 from retrieval.store.sqlite.writer import GroupCommitWriter
-from serving.errors import InvalidInput, Overloaded, Unavailable
+from serving.errors import DataLoss, InvalidInput, Overloaded, Unavailable
 
 
 class Journal:
@@ -108,7 +108,7 @@ def test_a_bad_write_fails_alone(
     journal.go.set()
     assert (good.result(10), also_good.result(10)) == (1, 2)
     assert isinstance(bad.exception(10), InvalidInput)
-    assert isinstance(twice.exception(10), sqlite3.IntegrityError)
+    assert isinstance(twice.exception(10), DataLoss)
     writer.close()
     assert rows(connection) == [0, 1, 2]
 
