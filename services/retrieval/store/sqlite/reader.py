@@ -162,7 +162,9 @@ class SqliteReader:
         (dimension,) = self._connection.execute(
             "SELECT dimension FROM collections WHERE id = ?", (collection,)
         ).fetchone()
-        query = "SELECT chunk, vector FROM vectors WHERE collection = ? AND chunk BETWEEN ? AND ? ORDER BY chunk"
+        query = (
+            "SELECT chunk, vector FROM vectors WHERE collection = ? AND chunk BETWEEN ? AND ? ORDER BY chunk"
+        )
         with translated(), contextlib.closing(self._connection.cursor()) as found:
             found.execute(query, (collection, first, last))
             while block := found.fetchmany(_VECTOR_BLOCK):

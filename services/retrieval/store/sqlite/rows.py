@@ -37,7 +37,9 @@ Row = tuple[Any, ...]
 T = TypeVar("T")
 
 
-def _decoder(read: Callable[..., T]) -> Callable[..., T]:
+def decoder(read: Callable[..., T]) -> Callable[..., T]:
+    """Have a function that reads rows raise DataLoss where it stumbles."""
+
     @functools.wraps(read)
     def decode(*row: Any, **more: Any) -> T:
         try:
@@ -48,16 +50,17 @@ def _decoder(read: Callable[..., T]) -> Callable[..., T]:
     return decode
 
 
-def _typed(row: Row, types: tuple[type, ...]) -> Row:
+def typed(row: Row, types: tuple[type, ...]) -> Row:
+    """Return a row whose columns have these types; raises TypeError on any other."""
     if tuple(map(type, row)) != types:
         raise TypeError
     return row
 
 
-@_decoder
+@decoder
 def collection(row: Row) -> Collection:
     """Read COLLECTION_COLUMNS."""
-    number, tenant, name, dimension, metric, index, encoded, stamp, *counts, lsn, created, aliases = _typed(
+    number, tenant, name, dimension, metric, index, encoded, stamp, *counts, lsn, created, aliases = typed(
         row, _COLLECTION_TYPES
     )
     if not 1 <= dimension <= MAX_DIMENSION:
@@ -70,10 +73,10 @@ def collection(row: Row) -> Collection:
     return Collection(number, tenant, spec, documents, chunks, lsn, from_micros(created), names)
 
 
-@_decoder
+@decoder
 def document(row: Row, text: str = "", chunks: tuple[Chunk, ...] = ()) -> Document:
     """Read DOCUMENT_COLUMNS; text and chunks come from queries of their own."""
-    _, name, title, source_uri, metadata, version, lsn, sha256, updated, readers, source_lsn = _typed(
+    _, name, title, source_uri, metadata, version, lsn, sha256, updated, readers, source_lsn = typed(
         row, _DOCUMENT_TYPES
     )
     return Document(
@@ -92,10 +95,10 @@ def document(row: Row, text: str = "", chunks: tuple[Chunk, ...] = ()) -> Docume
     )
 
 
-@_decoder
+@decoder
 def passage(row: Row) -> Passage:
     """Read PASSAGE_COLUMNS."""
-    _, name, ordinal, text, title, source_uri, start, end, metadata, sha256 = _typed(row, _PASSAGE_TYPES)
+    _, name, ordinal, text, title, source_uri, start, end, metadata, sha256 = typed(row, _PASSAGE_TYPES)
     return Passage(
         chunk_name(name, ordinal),
         name,
@@ -109,18 +112,18 @@ def passage(row: Row) -> Passage:
     )
 
 
-@_decoder
+@decoder
 def chunk(row: Row) -> Chunk:
     """Read text, start, end and vector, None when it was not asked for or there is none."""
     text, start, end, blob = row
-    vector = None if blob is None else blob_to_vector(*_typed((blob,), (bytes,)))
-    return Chunk(*_typed((text,), (str,)), *span(start, end), vector)
+    vector = None if blob is None else blob_to_vector(*typed((blob,), (bytes,)))
+    return Chunk(*typed((text,), (str,)), *span(start, end), vector)
 
 
-@_decoder
+@decoder
 def text(row: Row | None) -> str:
     """Read a document's text."""
-    (found,) = _typed(row or (), (str,))
+    (found,) = typed(row or (), (str,))
     return str(found)
 
 
@@ -131,7 +134,7 @@ def span(start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-@_decoder
+@decoder
 def decode_metadata(encoded: str) -> dict[str, Any]:
     """Return a document's metadata."""
     decoded = json.loads(encoded)

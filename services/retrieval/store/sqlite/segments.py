@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 
 from retrieval.domain import IndexKind, SegmentRecord
 from retrieval.store.base import Change
+from retrieval.store.sqlite import rows
 
 _COLUMNS = "token, collection, kind, count, dimension, embedding_model, sha256, size_bytes"
+_TYPES = (str, int, str, int, int, str, str, int)
 
 
 def of(connection: sqlite3.Connection, collection: int) -> list[SegmentRecord]:
@@ -14,7 +16,7 @@ def of(connection: sqlite3.Connection, collection: int) -> list[SegmentRecord]:
     found = connection.execute(
         f"SELECT {_COLUMNS} FROM segments WHERE collection = ? ORDER BY id", (collection,)
     )
-    return [SegmentRecord(row[0], row[1], IndexKind(row[2]), *row[3:]) for row in found]
+    return [_record(row) for row in found]
 
 
 def swap(
@@ -43,6 +45,12 @@ def swap(
         ),
     )
     return written.rowcount == 1, []
+
+
+@rows.decoder
+def _record(row: rows.Row) -> SegmentRecord:
+    token, owner, kind, *rest = rows.typed(row, _TYPES)
+    return SegmentRecord(token, owner, IndexKind(kind), *rest)
 
 
 def forget_all(connection: sqlite3.Connection) -> None:
