@@ -55,5 +55,6 @@ def kills(names: frozenset[str], count: int, longest_s: float, source: random.Ra
 
 
 def _passes(name: str, source: random.Random) -> int:
-    # Commits come by the hundred; everything else once in a while.
-    return source.randint(1, 120) if name.startswith("write.") else source.randint(1, 2)
+    """Commits come by the hundred, a restore and a start once; everything else once in a while."""
+    part = name.partition(".")[0]
+    return source.randint(1, {"write": 120, "restore": 1, "directory": 1}.get(part, 2))

@@ -115,9 +115,9 @@ def passage(row: Row) -> Passage:
 @decoder
 def chunk(row: Row) -> Chunk:
     """Read text, start, end and vector, None when it was not asked for or there is none."""
-    text, start, end, blob = row
-    vector = None if blob is None else blob_to_vector(*typed((blob,), (bytes,)))
-    return Chunk(*typed((text,), (str,)), *span(start, end), vector)
+    text, start, end, blob = typed(row, (str, int, int, type(None) if row[3] is None else bytes))
+    start_byte, end_byte = span(start, end)
+    return Chunk(text, start_byte, end_byte, None if blob is None else blob_to_vector(blob))
 
 
 @decoder
