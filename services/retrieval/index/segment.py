@@ -50,9 +50,10 @@ class Segment:
         else:
             found = self.sealed.search(queries, k, bitmap, effort)[1]
         scores = exact.score(self._metric, queries, found, lambda slots: self._vectors(slots, fetch))
-        return [
-            (self.ids[row[row >= 0]], scored[row >= 0]) for row, scored in zip(found, scores, strict=True)
-        ]
+        ids, there = self.ids[found], found >= 0
+        if there.all():
+            return list(zip(ids, scores, strict=True))
+        return [(row[some], line[some]) for row, line, some in zip(ids, scores, there, strict=True)]
 
     def plan(self, k: int, allowed: Ids | None, effort: Effort) -> Step:
         """Return how a search would go about it."""

@@ -60,7 +60,10 @@ class IndexSet:
         return index
 
     def publish(self, commit: Callable[[], None], changes: Sequence[Change]) -> None:
-        """Commit and take the changes in while nobody searches."""
+        """Commit and take the changes in while nobody searches; what changes no vector disturbs nobody."""
+        if not changes:
+            commit()
+            return
         with self.lock.exclusive():
             commit()
             for change in changes:

@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -207,3 +208,33 @@ def test_a_build_that_runs_does_not_keep_the_service_from_stopping(
     assert np.array_equal(
         reopen().indexes.get(books.id).mismatch([]) or "", "holds 8 vectors, the database 0"
     )
+
+
+def test_every_search_sees_index_and_store_agree_while_both_change(stack: Stack) -> None:
+    books = stack.make()
+    done = threading.Event()
+    query = document(1000).chunks[0].vector
+    assert query is not None
+
+    def look() -> int:
+        looks = 0
+        while not done.is_set() or not looks:
+            with stack.indexes.lock.shared(), stack.store.reading() as reader:
+                index = stack.index(books)
+                stored = reader.vector_ids(books.id)
+                assert len(index) == len(stored)
+                ((ids, _),) = index.search(query[None, :], len(stored) + 1, None, Effort.EXACT)
+                assert sorted(ids.tolist()) == stored.tolist()
+            looks += 1
+        return looks
+
+    with ThreadPoolExecutor(2) as threads:
+        looking = [threads.submit(look) for _ in range(2)]
+        for step in range(30):
+            stack.put(books, 6 * step, 10)  # four of them for the second time
+            stack.delete(books, range(3 * step, 3 * step + 3))
+        stack.settle()
+        done.set()
+        assert all(looks.result(60) for looks in looking)
+    assert stack.verify(books) == []
+    assert stack.value("segment_build_seconds_count") > 1
