@@ -78,6 +78,7 @@ class IndexSet:
     def reload(self, reader: Reader) -> None:
         """Load or derive all indexes, while nobody has a view of the store."""
         started = time.perf_counter()
+        self._indexes = {}  # an old one would be astray, were this to fail
         fresh: dict[int, VectorIndex] = {}
         damaged: set[int] = set()
         retired: list[str] = []

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,13 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from prometheus_client import CollectorRegistry
 from quadrille.retrieval.v1 import collection_pb2, collection_pb2_grpc
+from retrieval.domain import CollectionSpec
+from retrieval.index.flat import FlatIndex
+from retrieval.index.set import IndexSet
+from retrieval.metrics import StoreMetrics
+from retrieval.store.sqlite.store import SqliteStore
 
 
 def launch(tmp_path: Path, **options: str) -> "subprocess.Popen[str]":
@@ -60,3 +67,36 @@ def _port(process: "subprocess.Popen[str]") -> int:
         if event["event"] == "listening":
             return int(event["port"])
     raise AssertionError("the service ended")
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        ("PRAGMA user_version = 99", "schema 99 and this program knows"),
+        ("PRAGMA user_version = -1", "a database of something else"),
+        ("UPDATE collections SET metric = 'nearness'", "database is damaged"),
+        (None, "database is damaged"),
+    ],
+)
+def test_a_store_that_it_cannot_read_is_left_alone(
+    tmp_path: Path, damage: str | None, complaint: str
+) -> None:
+    folder = tmp_path / "retrieval"
+    metrics = StoreMetrics(CollectorRegistry())
+    store = SqliteStore(folder, IndexSet(FlatIndex, metrics), metrics)
+    store.create_collection("t", CollectionSpec("c", 2)).result(30)
+    store.close()
+    path = folder / "store.sqlite3"
+    if damage is None:
+        path.write_bytes(b"no database at all " * 500)
+    else:
+        with sqlite3.connect(path) as database:
+            database.execute(damage)
+        database.close()
+    before = path.read_bytes()
+    with launch(tmp_path, PORT="0") as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "retrieval cannot start: " in said.splitlines()[-1]
+    assert complaint in said.splitlines()[-1]
+    assert path.read_bytes() == before

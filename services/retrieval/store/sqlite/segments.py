@@ -1,13 +1,20 @@
 """The manifest: which sealed segments there are. A row is written last, so its files are whole and durable."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Sequence
+
+import structlog
+from serving.errors import DataLoss
 
 from retrieval.domain import IndexKind, SegmentRecord
 from retrieval.store.base import Change
 from retrieval.store.sqlite import rows
 
+log = structlog.get_logger(__name__)
+
 _COLUMNS = "token, collection, kind, count, dimension, embedding_model, sha256, size_bytes"
+_TOKEN = re.compile("[0-9a-f]{32}")
 _TYPES = (str, int, str, int, int, str, str, int)
 
 
@@ -16,7 +23,13 @@ def of(connection: sqlite3.Connection, collection: int) -> list[SegmentRecord]:
     found = connection.execute(
         f"SELECT {_COLUMNS} FROM segments WHERE collection = ? ORDER BY id", (collection,)
     )
-    return [_record(row) for row in found]
+    records = []
+    for row in found:
+        try:
+            records.append(_record(row))
+        except DataLoss:  # derived, like what it names: built anew
+            log.warning("segment_row_damaged", collection=collection)
+    return records
 
 
 def swap(
@@ -50,6 +63,8 @@ def swap(
 @rows.decoder
 def _record(row: rows.Row) -> SegmentRecord:
     token, owner, kind, *rest = rows.typed(row, _TYPES)
+    if not _TOKEN.fullmatch(token):  # it names files
+        raise ValueError
     return SegmentRecord(token, owner, IndexKind(kind), *rest)
 
 

@@ -113,6 +113,16 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.close()
         self.open()
 
+    @rule()
+    def crash(self) -> None:
+        """What is on disk at this moment is all that there is: what a killed process leaves."""
+        killed = Path(tempfile.mkdtemp()) / "store"
+        shutil.copytree(self.directory, killed)
+        self.store.close()
+        shutil.rmtree(self.directory)
+        self.directory = killed
+        self.open()
+
     @rule(name=st.sampled_from(["s1", "s2"]))
     def save_or_restore(self, name: str) -> None:
         if name in self.saved:
