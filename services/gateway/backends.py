@@ -38,6 +38,10 @@ class TextBackend(Protocol):
         """One unit vector a text."""
         ...
 
+    async def rerank(self, model: str, query: str, documents: Sequence[str]) -> Sequence[float]:
+        """Relevance of each document, higher being better; an empty model is the default that can."""
+        ...
+
     async def token_ends(self, model: str, text: str) -> Sequence[int]:
         """The byte after each token of a text, in order, without special tokens; its length is the token count."""
         ...

@@ -12,6 +12,8 @@ from gateway.domain.text import FinishReason, Usage
 _MAX_QUESTION_BYTES = 16 * 1024
 _MAX_HISTORY = 64
 _MAX_TOP_K = 32
+_RERANK_DEPTH = 32
+_MAX_RERANK_DEPTH = 256
 _MAX_REQUEST_ID_BYTES = 128
 _FINISH = {
     FinishReason.STOP: text_pb2.FINISH_REASON_STOP,
@@ -52,7 +54,17 @@ def ask_from_proto(message: rag_pb2.AskRequest) -> domain.AskRequest:
         mode=mode,
         min_lsn=message.min_lsn if message.HasField("min_lsn") else None,
         request_id=message.request_id,
+        rerank=_reranking(message, top_k),
     )
+
+
+def _reranking(message: rag_pb2.AskRequest, top_k: int) -> domain.Reranking | None:
+    if not message.HasField("rerank"):
+        return None
+    depth = message.rerank.depth if message.rerank.HasField("depth") else _RERANK_DEPTH
+    if not top_k <= depth <= _MAX_RERANK_DEPTH:
+        raise InvalidInput("rerank.depth", f"must be top_k to {_MAX_RERANK_DEPTH}")
+    return domain.Reranking(message.rerank.model, depth)
 
 
 def event_to_proto(event: domain.AskEvent) -> rag_pb2.AskResponse:

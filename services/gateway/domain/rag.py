@@ -8,6 +8,14 @@ from gateway.domain.text import ChatMessage, FinishReason, Sampling, Usage
 
 
 @dataclass(frozen=True, slots=True)
+class Reranking:
+    """The best `depth` passages are ordered anew; an empty model is the default that can."""
+
+    model: str
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
 class AskRequest:
     """A question; `filter` is the client's filter in its wire form."""
 
@@ -21,6 +29,7 @@ class AskRequest:
     mode: SearchMode = SearchMode.HYBRID
     min_lsn: int | None = None
     request_id: str = ""
+    rerank: Reranking | None = None
 
 
 @dataclass(frozen=True, slots=True)

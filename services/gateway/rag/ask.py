@@ -9,7 +9,7 @@ from serving.errors import InvalidInput
 
 from gateway.backends import RetrievalBackend, TextBackend
 from gateway.domain import rag
-from gateway.domain.retrieval import SearchMode, SearchRequest
+from gateway.domain.retrieval import Hit, SearchMode, SearchRequest
 from gateway.domain.text import (
     ChatDocument,
     ChatMessage,
@@ -48,6 +48,7 @@ _SEARCH_FIELDS = {
     "query.mode": "mode",
     "name": "collection",
 }
+_RERANK_FIELDS = {"query": "question", "model": "rerank.model"}
 
 
 class Asker:
@@ -69,6 +70,7 @@ class Asker:
         searched = time.monotonic()
         with renamed(_SEARCH_FIELDS):
             hits = await self._retrieval.search(search)
+        hits = await self._reranked(request, hits)
         search_ms = _ms(searched)
         passages = tuple(rag.Passage(number, hit) for number, hit in enumerate(hits, start=1))
         if not passages:
@@ -104,7 +106,7 @@ class Asker:
             collection=request.collection,
             mode=request.mode,
             text=_beginning(request.question, _MAX_SEARCH_BYTES),
-            top_k=request.top_k,
+            top_k=request.rerank.depth if request.rerank else request.top_k,
             filter=request.filter,
             min_lsn=request.min_lsn,
         )
@@ -117,6 +119,18 @@ class Asker:
         embedded = await self._text.embed(EmbedRequest(embedder, (request.question,), truncate=True))
         search = replace(search, vector=embedded.vectors[0], embedding_model=embedded.model_stamp)
         return search, _ms(begun)
+
+    async def _reranked(self, request: rag.AskRequest, hits: Sequence[Hit]) -> Sequence[Hit]:
+        if request.rerank is None or not hits:
+            return hits
+        with renamed(_RERANK_FIELDS):
+            scores = await self._text.rerank(
+                request.rerank.model, request.question, [hit.text for hit in hits]
+            )
+        order = sorted(
+            range(len(hits)), key=lambda place: -scores[place]
+        )  # stable: ties stay as they were found
+        return [hits[place] for place in order[: request.top_k]]
 
     async def _fit(
         self, request: rag.AskRequest, passages: tuple[rag.Passage, ...]

@@ -75,6 +75,10 @@ class Service(text_pb2_grpc.TextServiceServicer):
             usage={"prompt_token_count": 3},
         )
 
+    async def Rerank(self, request, context):
+        self.asked.append(request)
+        return text_pb2.RerankResponse(results=[{"index": 1, "score": 0.75}, {"index": 0, "score": 0.25}])
+
     async def Tokenize(self, request, context):
         self.asked.append(request)
         return text_pb2.TokenizeResponse(tokens=[{"end_byte": 2}, {"end_byte": 5}])
@@ -175,6 +179,12 @@ async def test_embeddings_and_tokens(backend, service):
     assert (result.model_stamp, result.prompt_token_count) == ("m@sha256:00", 3)
     assert list(await backend.token_ends("m", "hello")) == [2, 5]
     assert service.asked[-1].add_special_tokens is False
+
+
+async def test_relevance_comes_in_the_order_of_the_documents(backend, service):
+    assert list(await backend.rerank("m", "why?", ["a", "b"])) == [0.25, 0.75]
+    asked = service.asked[-1]
+    assert (asked.model, asked.query, list(asked.documents)) == ("m", "why?", ["a", "b"])
 
 
 async def test_nobody_there_is_unavailable():

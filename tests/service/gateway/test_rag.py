@@ -1,5 +1,11 @@
 import pytest
-from quadrille_client import AsyncClient, FailedPreconditionError, InvalidArgumentError, NotFoundError
+from quadrille_client import (
+    AsyncClient,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    NotFoundError,
+    OverloadedError,
+)
 from quadrille_client.types.rag import AnswerDelta, AskFinished, Citation, FileRefused, FileStored, Retrieved
 
 NOTES = {
@@ -51,6 +57,25 @@ async def test_an_answer_cites_a_span_of_the_document(doors, notes):
         assert doors.gateway.server.registry.get_sample_value(
             "quadrille_gateway_rag_asks_total", {"outcome": "answered"}
         )
+
+
+async def test_a_model_picks_the_passages_out_of_more(doors, notes):
+    (notes / "long.txt").write_text("The store keeps its truth. " * 5)
+    (notes / "short.txt").write_text("Its truth.")
+    async with AsyncClient(doors.grpc) as client:
+        await fates(client, notes)
+        question = "Where does the store keep its truth?"
+        ranked = [p.hit.text for p in (await client.ask("notes", question, passages=4)).passages]
+        judged = await client.ask("notes", question, passages=1, rerank="judge")
+        assert [p.hit.text for p in judged.passages] == [min(ranked, key=len)] != ranked[:1]
+        assert judged.passages[0].number == 1
+        with pytest.raises(OverloadedError):
+            await client.ask("notes", question, rerank="other")
+        for depth in (3, 257):
+            with pytest.raises(InvalidArgumentError) as caught:
+                await client.ask("notes", question, passages=4, rerank="judge", rerank_depth=depth)
+            assert caught.value.field == "rerank.depth"
+        assert (await client.ask("notes", "zyzzyva", rerank="judge")).text == "The documents don't say."
 
 
 async def test_without_passages_no_model_is_asked(doors, notes):

@@ -32,6 +32,12 @@ def ask(
     mode: Annotated[
         SearchMode | None, typer.Option(help="What ranks the passages.", show_default=False)
     ] = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option(
+            help='Model that picks the passages out of more; "" for the default.', show_default=False
+        ),
+    ] = None,
     model: Model = "",
     temperature: Temperature = None,
     max_tokens: MaxTokens = None,
@@ -44,7 +50,7 @@ def ask(
     with (
         connection.client() as client,
         client.stream_ask(
-            collection, question, model=model, passages=passages, mode=mode, **sampling
+            collection, question, model=model, passages=passages, mode=mode, rerank=rerank, **sampling
         ) as stream,
     ):
         printer = AnswerPrinter(console())

@@ -31,9 +31,14 @@ class AsyncRagCalls(AsyncSearchCalls):
         filter: retrieval_types.Filter | None = None,
         mode: retrieval_types.SearchMode | None = None,
         min_lsn: int | None = None,
+        rerank: str | None = None,
+        rerank_depth: int | None = None,
         **sampling: Unpack[text_types.Sampling],
     ) -> AsyncAnswerStream:
-        """Answer a question from documents, event by event; `passages` is how many the model is given."""
+        """Answer a question from documents, event by event; `passages` is how many the model is given.
+
+        With `rerank`, a model that judges relevance ("" for the default) picks these out of `rerank_depth`.
+        """
         request = rag_pb2.AskRequest(
             collection=collection,
             question=question,
@@ -44,6 +49,7 @@ class AsyncRagCalls(AsyncSearchCalls):
             filter=retrieval.filter_to_pb(filter),
             mode=retrieval.mode(mode),
             min_lsn=min_lsn,
+            rerank=None if rerank is None else rag_pb2.Reranking(model=rerank, depth=rerank_depth),
         )
         stub: Any = rag_pb2_grpc.RagServiceStub(self._transport.channel)
         return AsyncAnswerStream(self._transport, stub.Ask, request)
@@ -59,6 +65,8 @@ class AsyncRagCalls(AsyncSearchCalls):
         filter: retrieval_types.Filter | None = None,
         mode: retrieval_types.SearchMode | None = None,
         min_lsn: int | None = None,
+        rerank: str | None = None,
+        rerank_depth: int | None = None,
         **sampling: Unpack[text_types.Sampling],
     ) -> types.Answer:
         """Answer a question from documents; `passages` is how many the model is given."""
@@ -71,6 +79,8 @@ class AsyncRagCalls(AsyncSearchCalls):
             filter=filter,
             mode=mode,
             min_lsn=min_lsn,
+            rerank=rerank,
+            rerank_depth=rerank_depth,
             **sampling,
         )
         return await stream.collect()

@@ -30,9 +30,14 @@ class RagCalls(SearchCalls):
         filter: retrieval_types.Filter | None = None,
         mode: retrieval_types.SearchMode | None = None,
         min_lsn: int | None = None,
+        rerank: str | None = None,
+        rerank_depth: int | None = None,
         **sampling: Unpack[text_types.Sampling],
     ) -> AnswerStream:
-        """Answer a question from documents, event by event; `passages` is how many the model is given."""
+        """Answer a question from documents, event by event; `passages` is how many the model is given.
+
+        With `rerank`, a model that judges relevance ("" for the default) picks these out of `rerank_depth`.
+        """
         request = rag_pb2.AskRequest(
             collection=collection,
             question=question,
@@ -43,6 +48,7 @@ class RagCalls(SearchCalls):
             filter=retrieval.filter_to_pb(filter),
             mode=retrieval.mode(mode),
             min_lsn=min_lsn,
+            rerank=None if rerank is None else rag_pb2.Reranking(model=rerank, depth=rerank_depth),
         )
         stub: Any = rag_pb2_grpc.RagServiceStub(self._transport.channel)
         return AnswerStream(self._transport, stub.Ask, request)
@@ -58,6 +64,8 @@ class RagCalls(SearchCalls):
         filter: retrieval_types.Filter | None = None,
         mode: retrieval_types.SearchMode | None = None,
         min_lsn: int | None = None,
+        rerank: str | None = None,
+        rerank_depth: int | None = None,
         **sampling: Unpack[text_types.Sampling],
     ) -> types.Answer:
         """Answer a question from documents; `passages` is how many the model is given."""
@@ -70,6 +78,8 @@ class RagCalls(SearchCalls):
             filter=filter,
             mode=mode,
             min_lsn=min_lsn,
+            rerank=rerank,
+            rerank_depth=rerank_depth,
             **sampling,
         )
         return stream.collect()

@@ -28,47 +28,49 @@ from quadrille.retrieval.v1 import search_pb2 as quadrille_dot_retrieval_dot_v1_
 from quadrille.text.v1 import text_pb2 as quadrille_dot_text_dot_v1_dot_text__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1equadrille/gateway/v1/rag.proto\x12\x14quadrille.gateway.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a#quadrille/retrieval/v1/filter.proto\x1a#quadrille/retrieval/v1/search.proto\x1a\x1cquadrille/text/v1/text.proto\"\xe1\x02\n\nAskRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\x12/\n\x07history\x18\x03 \x03(\x0b\x32\x1e.quadrille.text.v1.ChatMessage\x12\r\n\x05model\x18\x04 \x01(\t\x12\x37\n\x08sampling\x18\x05 \x01(\x0b\x32%.quadrille.text.v1.SamplingParameters\x12\x12\n\x05top_k\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12.\n\x06\x66ilter\x18\x07 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.Filter\x12\x30\n\x04mode\x18\x08 \x01(\x0e\x32\".quadrille.retrieval.v1.SearchMode\x12\x14\n\x07min_lsn\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\n \x01(\tB\x08\n\x06_top_kB\n\n\x08_min_lsn\"\xeb\x01\n\x0b\x41skResponse\x12\x34\n\tretrieved\x18\x01 \x01(\x0b\x32\x1f.quadrille.gateway.v1.RetrievedH\x00\x12\x32\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32!.quadrille.gateway.v1.AnswerDeltaH\x00\x12\x32\n\x08\x63itation\x18\x03 \x01(\x0b\x32\x1e.quadrille.gateway.v1.CitationH\x00\x12\x35\n\x08\x66inished\x18\x04 \x01(\x0b\x32!.quadrille.gateway.v1.AskFinishedH\x00\x42\x07\n\x05\x65vent\"P\n\tRetrieved\x12/\n\x08passages\x18\x01 \x03(\x0b\x32\x1d.quadrille.gateway.v1.Passage\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"C\n\x07Passage\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12(\n\x03hit\x18\x02 \x01(\x0b\x32\x1b.quadrille.retrieval.v1.Hit\"\x1b\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xb3\x01\n\x08\x43itation\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x10\n\x08\x63hunk_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x12\n\nstart_byte\x18\x04 \x01(\x05\x12\x10\n\x08\x65nd_byte\x18\x05 \x01(\x05\x12\x19\n\x11\x61nswer_start_byte\x18\x06 \x01(\x05\x12\x17\n\x0f\x61nswer_end_byte\x18\x07 \x01(\x05\x12\x16\n\x0e\x63ontent_sha256\x18\x08 \x01(\t\"\xea\x01\n\x0b\x41skFinished\x12\x38\n\x0cgroundedness\x18\x01 \x01(\x0b\x32\".quadrille.gateway.v1.Groundedness\x12\x36\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x1f.quadrille.text.v1.FinishReason\x12\'\n\x05usage\x18\x03 \x01(\x0b\x32\x18.quadrille.text.v1.Usage\x12\x31\n\x07timings\x18\x04 \x01(\x0b\x32 .quadrille.gateway.v1.AskTimings\x12\r\n\x05model\x18\x05 \x01(\t\"\x87\x01\n\x0cGroundedness\x12\r\n\x05score\x18\x01 \x01(\x01\x12\x16\n\x0esentence_count\x18\x02 \x01(\x05\x12 \n\x18supported_sentence_count\x18\x03 \x01(\x05\x12\x1e\n\x16invalid_citation_count\x18\x04 \x01(\x05\x12\x0e\n\x06method\x18\x05 \x01(\t\"^\n\nAskTimings\x12\x10\n\x08\x65mbed_ms\x18\x01 \x01(\x01\x12\x11\n\tsearch_ms\x18\x02 \x01(\x01\x12\x16\n\x0e\x66irst_token_ms\x18\x03 \x01(\x01\x12\x13\n\x0bgenerate_ms\x18\x04 \x01(\x01\"\x89\x01\n\x16IngestDocumentsRequest\x12;\n\x05start\x18\x01 \x01(\x0b\x32*.quadrille.gateway.v1.IngestDocumentsStartH\x00\x12*\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x1a.quadrille.gateway.v1.FileH\x00\x42\x06\n\x04item\"\xce\x01\n\x14IngestDocumentsStart\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x17\n\x0f\x65mbedding_model\x18\x02 \x01(\t\x12\x17\n\nchunk_size\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x1a\n\rchunk_overlap\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x33\n\nchunk_unit\x18\x05 \x01(\x0e\x32\x1f.quadrille.gateway.v1.ChunkUnitB\r\n\x0b_chunk_sizeB\x10\n\x0e_chunk_overlap\"\x93\x01\n\x04\x46ile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\r\n\x05title\x18\x04 \x01(\t\x12\x12\n\nsource_uri\x18\x05 \x01(\t\x12)\n\x08metadata\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07readers\x18\x07 \x03(\t\"\xcf\x01\n\x17IngestDocumentsResponse\x12\x32\n\x06stored\x18\x01 \x01(\x0b\x32 .quadrille.gateway.v1.FileStoredH\x00\x12\x34\n\x07refused\x18\x02 \x01(\x0b\x32!.quadrille.gateway.v1.FileRefusedH\x00\x12\x41\n\x08\x66inished\x18\x03 \x01(\x0b\x32-.quadrille.gateway.v1.IngestDocumentsFinishedH\x00\x42\x07\n\x05\x65vent\"M\n\nFileStored\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x63hunk_count\x18\x02 \x01(\x05\x12\x0b\n\x03lsn\x18\x03 \x01(\x03\x12\x11\n\tunchanged\x18\x04 \x01(\x08\"M\n\x0b\x46ileRefused\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"\x81\x01\n\x17IngestDocumentsFinished\x12\x14\n\x0cstored_count\x18\x01 \x01(\x05\x12\x15\n\rrefused_count\x18\x02 \x01(\x05\x12\x13\n\x0b\x63hunk_count\x18\x03 \x01(\x05\x12\x10\n\x08last_lsn\x18\x04 \x01(\x03\x12\x12\n\ncollection\x18\x05 \x01(\t*Y\n\tChunkUnit\x12\x1a\n\x16\x43HUNK_UNIT_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43HUNK_UNIT_CHARACTERS\x10\x01\x12\x15\n\x11\x43HUNK_UNIT_TOKENS\x10\x02\x32\xce\x01\n\nRagService\x12L\n\x03\x41sk\x12 .quadrille.gateway.v1.AskRequest\x1a!.quadrille.gateway.v1.AskResponse0\x01\x12r\n\x0fIngestDocuments\x12,.quadrille.gateway.v1.IngestDocumentsRequest\x1a-.quadrille.gateway.v1.IngestDocumentsResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1equadrille/gateway/v1/rag.proto\x12\x14quadrille.gateway.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a#quadrille/retrieval/v1/filter.proto\x1a#quadrille/retrieval/v1/search.proto\x1a\x1cquadrille/text/v1/text.proto\"\x92\x03\n\nAskRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\x12/\n\x07history\x18\x03 \x03(\x0b\x32\x1e.quadrille.text.v1.ChatMessage\x12\r\n\x05model\x18\x04 \x01(\t\x12\x37\n\x08sampling\x18\x05 \x01(\x0b\x32%.quadrille.text.v1.SamplingParameters\x12\x12\n\x05top_k\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12.\n\x06\x66ilter\x18\x07 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.Filter\x12\x30\n\x04mode\x18\x08 \x01(\x0e\x32\".quadrille.retrieval.v1.SearchMode\x12\x14\n\x07min_lsn\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\n \x01(\t\x12/\n\x06rerank\x18\x0b \x01(\x0b\x32\x1f.quadrille.gateway.v1.RerankingB\x08\n\x06_top_kB\n\n\x08_min_lsn\"8\n\tReranking\x12\r\n\x05model\x18\x01 \x01(\t\x12\x12\n\x05\x64\x65pth\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x08\n\x06_depth\"\xeb\x01\n\x0b\x41skResponse\x12\x34\n\tretrieved\x18\x01 \x01(\x0b\x32\x1f.quadrille.gateway.v1.RetrievedH\x00\x12\x32\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32!.quadrille.gateway.v1.AnswerDeltaH\x00\x12\x32\n\x08\x63itation\x18\x03 \x01(\x0b\x32\x1e.quadrille.gateway.v1.CitationH\x00\x12\x35\n\x08\x66inished\x18\x04 \x01(\x0b\x32!.quadrille.gateway.v1.AskFinishedH\x00\x42\x07\n\x05\x65vent\"P\n\tRetrieved\x12/\n\x08passages\x18\x01 \x03(\x0b\x32\x1d.quadrille.gateway.v1.Passage\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"C\n\x07Passage\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12(\n\x03hit\x18\x02 \x01(\x0b\x32\x1b.quadrille.retrieval.v1.Hit\"\x1b\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xb3\x01\n\x08\x43itation\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x10\n\x08\x63hunk_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x12\n\nstart_byte\x18\x04 \x01(\x05\x12\x10\n\x08\x65nd_byte\x18\x05 \x01(\x05\x12\x19\n\x11\x61nswer_start_byte\x18\x06 \x01(\x05\x12\x17\n\x0f\x61nswer_end_byte\x18\x07 \x01(\x05\x12\x16\n\x0e\x63ontent_sha256\x18\x08 \x01(\t\"\xea\x01\n\x0b\x41skFinished\x12\x38\n\x0cgroundedness\x18\x01 \x01(\x0b\x32\".quadrille.gateway.v1.Groundedness\x12\x36\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x1f.quadrille.text.v1.FinishReason\x12\'\n\x05usage\x18\x03 \x01(\x0b\x32\x18.quadrille.text.v1.Usage\x12\x31\n\x07timings\x18\x04 \x01(\x0b\x32 .quadrille.gateway.v1.AskTimings\x12\r\n\x05model\x18\x05 \x01(\t\"\x87\x01\n\x0cGroundedness\x12\r\n\x05score\x18\x01 \x01(\x01\x12\x16\n\x0esentence_count\x18\x02 \x01(\x05\x12 \n\x18supported_sentence_count\x18\x03 \x01(\x05\x12\x1e\n\x16invalid_citation_count\x18\x04 \x01(\x05\x12\x0e\n\x06method\x18\x05 \x01(\t\"^\n\nAskTimings\x12\x10\n\x08\x65mbed_ms\x18\x01 \x01(\x01\x12\x11\n\tsearch_ms\x18\x02 \x01(\x01\x12\x16\n\x0e\x66irst_token_ms\x18\x03 \x01(\x01\x12\x13\n\x0bgenerate_ms\x18\x04 \x01(\x01\"\x89\x01\n\x16IngestDocumentsRequest\x12;\n\x05start\x18\x01 \x01(\x0b\x32*.quadrille.gateway.v1.IngestDocumentsStartH\x00\x12*\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x1a.quadrille.gateway.v1.FileH\x00\x42\x06\n\x04item\"\xce\x01\n\x14IngestDocumentsStart\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x17\n\x0f\x65mbedding_model\x18\x02 \x01(\t\x12\x17\n\nchunk_size\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x1a\n\rchunk_overlap\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x33\n\nchunk_unit\x18\x05 \x01(\x0e\x32\x1f.quadrille.gateway.v1.ChunkUnitB\r\n\x0b_chunk_sizeB\x10\n\x0e_chunk_overlap\"\x93\x01\n\x04\x46ile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\r\n\x05title\x18\x04 \x01(\t\x12\x12\n\nsource_uri\x18\x05 \x01(\t\x12)\n\x08metadata\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07readers\x18\x07 \x03(\t\"\xcf\x01\n\x17IngestDocumentsResponse\x12\x32\n\x06stored\x18\x01 \x01(\x0b\x32 .quadrille.gateway.v1.FileStoredH\x00\x12\x34\n\x07refused\x18\x02 \x01(\x0b\x32!.quadrille.gateway.v1.FileRefusedH\x00\x12\x41\n\x08\x66inished\x18\x03 \x01(\x0b\x32-.quadrille.gateway.v1.IngestDocumentsFinishedH\x00\x42\x07\n\x05\x65vent\"M\n\nFileStored\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x63hunk_count\x18\x02 \x01(\x05\x12\x0b\n\x03lsn\x18\x03 \x01(\x03\x12\x11\n\tunchanged\x18\x04 \x01(\x08\"M\n\x0b\x46ileRefused\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"\x81\x01\n\x17IngestDocumentsFinished\x12\x14\n\x0cstored_count\x18\x01 \x01(\x05\x12\x15\n\rrefused_count\x18\x02 \x01(\x05\x12\x13\n\x0b\x63hunk_count\x18\x03 \x01(\x05\x12\x10\n\x08last_lsn\x18\x04 \x01(\x03\x12\x12\n\ncollection\x18\x05 \x01(\t*Y\n\tChunkUnit\x12\x1a\n\x16\x43HUNK_UNIT_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43HUNK_UNIT_CHARACTERS\x10\x01\x12\x15\n\x11\x43HUNK_UNIT_TOKENS\x10\x02\x32\xce\x01\n\nRagService\x12L\n\x03\x41sk\x12 .quadrille.gateway.v1.AskRequest\x1a!.quadrille.gateway.v1.AskResponse0\x01\x12r\n\x0fIngestDocuments\x12,.quadrille.gateway.v1.IngestDocumentsRequest\x1a-.quadrille.gateway.v1.IngestDocumentsResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quadrille.gateway.v1.rag_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHUNKUNIT']._serialized_start=2616
-  _globals['_CHUNKUNIT']._serialized_end=2705
+  _globals['_CHUNKUNIT']._serialized_start=2723
+  _globals['_CHUNKUNIT']._serialized_end=2812
   _globals['_ASKREQUEST']._serialized_start=191
-  _globals['_ASKREQUEST']._serialized_end=544
-  _globals['_ASKRESPONSE']._serialized_start=547
-  _globals['_ASKRESPONSE']._serialized_end=782
-  _globals['_RETRIEVED']._serialized_start=784
-  _globals['_RETRIEVED']._serialized_end=864
-  _globals['_PASSAGE']._serialized_start=866
-  _globals['_PASSAGE']._serialized_end=933
-  _globals['_ANSWERDELTA']._serialized_start=935
-  _globals['_ANSWERDELTA']._serialized_end=962
-  _globals['_CITATION']._serialized_start=965
-  _globals['_CITATION']._serialized_end=1144
-  _globals['_ASKFINISHED']._serialized_start=1147
-  _globals['_ASKFINISHED']._serialized_end=1381
-  _globals['_GROUNDEDNESS']._serialized_start=1384
-  _globals['_GROUNDEDNESS']._serialized_end=1519
-  _globals['_ASKTIMINGS']._serialized_start=1521
-  _globals['_ASKTIMINGS']._serialized_end=1615
-  _globals['_INGESTDOCUMENTSREQUEST']._serialized_start=1618
-  _globals['_INGESTDOCUMENTSREQUEST']._serialized_end=1755
-  _globals['_INGESTDOCUMENTSSTART']._serialized_start=1758
-  _globals['_INGESTDOCUMENTSSTART']._serialized_end=1964
-  _globals['_FILE']._serialized_start=1967
-  _globals['_FILE']._serialized_end=2114
-  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_start=2117
-  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_end=2324
-  _globals['_FILESTORED']._serialized_start=2326
-  _globals['_FILESTORED']._serialized_end=2403
-  _globals['_FILEREFUSED']._serialized_start=2405
-  _globals['_FILEREFUSED']._serialized_end=2482
-  _globals['_INGESTDOCUMENTSFINISHED']._serialized_start=2485
-  _globals['_INGESTDOCUMENTSFINISHED']._serialized_end=2614
-  _globals['_RAGSERVICE']._serialized_start=2708
-  _globals['_RAGSERVICE']._serialized_end=2914
+  _globals['_ASKREQUEST']._serialized_end=593
+  _globals['_RERANKING']._serialized_start=595
+  _globals['_RERANKING']._serialized_end=651
+  _globals['_ASKRESPONSE']._serialized_start=654
+  _globals['_ASKRESPONSE']._serialized_end=889
+  _globals['_RETRIEVED']._serialized_start=891
+  _globals['_RETRIEVED']._serialized_end=971
+  _globals['_PASSAGE']._serialized_start=973
+  _globals['_PASSAGE']._serialized_end=1040
+  _globals['_ANSWERDELTA']._serialized_start=1042
+  _globals['_ANSWERDELTA']._serialized_end=1069
+  _globals['_CITATION']._serialized_start=1072
+  _globals['_CITATION']._serialized_end=1251
+  _globals['_ASKFINISHED']._serialized_start=1254
+  _globals['_ASKFINISHED']._serialized_end=1488
+  _globals['_GROUNDEDNESS']._serialized_start=1491
+  _globals['_GROUNDEDNESS']._serialized_end=1626
+  _globals['_ASKTIMINGS']._serialized_start=1628
+  _globals['_ASKTIMINGS']._serialized_end=1722
+  _globals['_INGESTDOCUMENTSREQUEST']._serialized_start=1725
+  _globals['_INGESTDOCUMENTSREQUEST']._serialized_end=1862
+  _globals['_INGESTDOCUMENTSSTART']._serialized_start=1865
+  _globals['_INGESTDOCUMENTSSTART']._serialized_end=2071
+  _globals['_FILE']._serialized_start=2074
+  _globals['_FILE']._serialized_end=2221
+  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_start=2224
+  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_end=2431
+  _globals['_FILESTORED']._serialized_start=2433
+  _globals['_FILESTORED']._serialized_end=2510
+  _globals['_FILEREFUSED']._serialized_start=2512
+  _globals['_FILEREFUSED']._serialized_end=2589
+  _globals['_INGESTDOCUMENTSFINISHED']._serialized_start=2592
+  _globals['_INGESTDOCUMENTSFINISHED']._serialized_end=2721
+  _globals['_RAGSERVICE']._serialized_start=2815
+  _globals['_RAGSERVICE']._serialized_end=3021
 # @@protoc_insertion_point(module_scope)

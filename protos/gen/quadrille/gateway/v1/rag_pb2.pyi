@@ -63,6 +63,7 @@ class AskRequest(_message.Message):
     MODE_FIELD_NUMBER: _builtins.int
     MIN_LSN_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RERANK_FIELD_NUMBER: _builtins.int
     collection: _builtins.str
     """Name or alias of the collection to answer from."""
     question: _builtins.str
@@ -89,6 +90,10 @@ class AskRequest(_message.Message):
     def filter(self) -> _filter_pb2.Filter:
         """Only documents whose metadata match. Absent: all."""
 
+    @_builtins.property
+    def rerank(self) -> Global___Reranking:
+        """Fetch more passages and have a model that judges relevance pick the top_k among them. Absent: the store's ranking holds."""
+
     def __init__(
         self,
         *,
@@ -102,10 +107,11 @@ class AskRequest(_message.Message):
         mode: _search_pb2.SearchMode.ValueType = ...,
         min_lsn: _builtins.int | None = ...,
         request_id: _builtins.str = ...,
+        rerank: Global___Reranking | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_lsn", b"_min_lsn", "_top_k", b"_top_k", "filter", b"filter", "min_lsn", b"min_lsn", "sampling", b"sampling", "top_k", b"top_k"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_lsn", b"_min_lsn", "_top_k", b"_top_k", "filter", b"filter", "min_lsn", b"min_lsn", "rerank", b"rerank", "sampling", b"sampling", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_lsn", b"_min_lsn", "_top_k", b"_top_k", "collection", b"collection", "filter", b"filter", "history", b"history", "min_lsn", b"min_lsn", "mode", b"mode", "model", b"model", "question", b"question", "request_id", b"request_id", "sampling", b"sampling", "top_k", b"top_k"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_lsn", b"_min_lsn", "_top_k", b"_top_k", "collection", b"collection", "filter", b"filter", "history", b"history", "min_lsn", b"min_lsn", "mode", b"mode", "model", b"model", "question", b"question", "request_id", b"request_id", "rerank", b"rerank", "sampling", b"sampling", "top_k", b"top_k"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__min_lsn: _TypeAlias = _typing.Literal["min_lsn"]  # noqa: Y015
     _WhichOneofArgType__min_lsn: _TypeAlias = _typing.Literal["_min_lsn", b"_min_lsn"]  # noqa: Y015
@@ -117,6 +123,34 @@ class AskRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_k) -> _WhichOneofReturnType__top_k | None: ...
 
 Global___AskRequest: _TypeAlias = AskRequest  # noqa: Y015
+
+@_typing.final
+class Reranking(_message.Message):
+    """Reranking orders found passages anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    DEPTH_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Model that reranks. Empty: the default model that can."""
+    depth: _builtins.int
+    """Passages to pick from, top_k to 256. Default 32."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        depth: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_depth", b"_depth", "depth", b"depth"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_depth", b"_depth", "depth", b"depth", "model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__depth: _TypeAlias = _typing.Literal["depth"]  # noqa: Y015
+    _WhichOneofArgType__depth: _TypeAlias = _typing.Literal["_depth", b"_depth"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__depth) -> _WhichOneofReturnType__depth | None: ...
+
+Global___Reranking: _TypeAlias = Reranking  # noqa: Y015
 
 @_typing.final
 class AskResponse(_message.Message):
@@ -385,7 +419,7 @@ class AskTimings(_message.Message):
     embed_ms: _builtins.float
     """Embedding the question."""
     search_ms: _builtins.float
-    """Searching."""
+    """Searching, and reranking where it was asked for."""
     first_token_ms: _builtins.float
     """From the prompt to the first token."""
     generate_ms: _builtins.float
