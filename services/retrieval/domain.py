@@ -61,7 +61,7 @@ class Hnsw:
 
     m: int = 32
     ef_construction: int = 200
-    ef_search: int = 64
+    ef_search: int = 80
     accurate_ef_search: int = 256
 
 

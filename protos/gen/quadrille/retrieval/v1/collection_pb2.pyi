@@ -103,7 +103,7 @@ class HnswOptions(_message.Message):
     ef_construction: _builtins.int
     """Vectors that are held while a new one's neighbours are looked for, m to 1000. Default 200."""
     ef_search: _builtins.int
-    """Vectors that a search of default effort holds, 8 to 4096. Default 64."""
+    """Vectors that a search of default effort holds, 8 to 4096. Default 80."""
     accurate_ef_search: _builtins.int
     """Vectors that an accurate search holds, ef_search to 4096. Default 256, or ef_search when that is more."""
     def __init__(

@@ -520,7 +520,7 @@ class SearchPlan(_message.Message):
     """What ranked the chunks."""
     dense: _builtins.str
     """How the search of vectors was planned, e.g. "flat", "flat, 120 of 5000 by filter", "hnsw, default: 2 x walk of width
-    64, 310 vectors in no segment". A walk that finds too few is followed by a scan.
+    80, 310 vectors in no segment". A walk that finds too few is followed by a scan.
     """
     lexical: _builtins.str
     """The expression given to the lexical index."""
