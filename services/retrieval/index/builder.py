@@ -1,6 +1,7 @@
 """The thread that builds segments, off the serving path."""
 
 import contextlib
+import functools
 import os
 import threading
 import time
@@ -31,6 +32,7 @@ _STOP_TIMEOUT_S = 5.0
 # Commits may come faster than their sum needs looking at.
 _PAUSE_S = 0.05
 _NICENESS = 10
+_RETIRED = 0  # no collection has this number
 
 
 class Builder:
@@ -54,6 +56,7 @@ class Builder:
         self._threads = threads
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        self._resting: dict[int, float] = {}  # collections whose build failed, and when it is tried again
         self._idle = threading.Condition()
         self._busy = True
         indexes.changed = self._wake.set
@@ -68,43 +71,58 @@ class Builder:
         self._thread.join(_STOP_TIMEOUT_S)
 
     def wait_until_idle(self, timeout: float) -> bool:
-        """Wait until there is nothing to build; False when that takes longer."""
+        """Wait until there is nothing to build, nor to try again; False when that takes longer."""
         with self._idle:
             return self._idle.wait_for(lambda: not self._busy and not self._wake.is_set(), timeout)
 
     def _run(self) -> None:
-        os.setpriority(
-            os.PRIO_PROCESS, threading.get_native_id(), _NICENESS
-        )  # of this thread alone, on Linux
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)  # of this thread, on Linux
         faiss.omp_set_num_threads(self._threads)  # of this thread's calls
         while not self._stopping.is_set():
-            self._set_busy(False)
-            self._wake.wait()
+            self._set_busy(bool(self._resting))
+            self._wake.wait(self._until_next_try())
             self._set_busy(True)
             self._stopping.wait(_PAUSE_S)
             self._wake.clear()
-            try:
-                while not self._stopping.is_set() and self._step():
-                    pass
-            except Exception:  # a full disk, say: searches go on without the segment
-                if self._stopping.is_set():
-                    return
-                log.exception("segment_build_failed")
-                self._metrics.failed_builds.inc()
-                self._stopping.wait(_RETRY_S)
-                self._wake.set()
+            while not self._stopping.is_set() and self._step():
+                pass
 
     def _step(self) -> bool:
         """Do one piece of work; tells whether there was any."""
-        self._remove_retired()
+        if not self._rests(_RETIRED):
+            self._attempt(_RETIRED, self._remove_retired)
         for collection, index in self._indexes.segmented().items():
+            if self._rests(collection):
+                continue
             most = max(self._seal_at, _MAX_SEGMENT_BYTES // (4 * index.spec.dimension))
             with self._indexes.lock.shared():
                 job = plan(*index.state(), seal_at=self._seal_at, most=most)
             if job is not None:
-                self._do(collection, index, job)
+                self._attempt(collection, functools.partial(self._do, collection, index, job))
                 return True
+            self._resting.pop(collection, None)
+        self._resting = {key: at for key, at in self._resting.items() if self._rests(key)}
         return False
+
+    def _rests(self, key: int) -> bool:
+        return self._resting.get(key, 0.0) > time.monotonic()
+
+    def _attempt(self, key: int, work: Callable[[], None]) -> None:
+        """Do work, or put it off: searches go on without, and others' work must not wait for it."""
+        try:
+            work()
+            self._resting.pop(key, None)
+        except Exception:  # a full disk, say
+            if not self._stopping.is_set():
+                log.exception("segment_build_failed", collection=key)
+                self._metrics.failed_builds.inc()
+            self._resting[key] = time.monotonic() + _RETRY_S
+
+    def _until_next_try(self) -> float | None:
+        if not self._resting:
+            return None
+        return max(0.0, min(self._resting.values()) - time.monotonic())
 
     def _remove_retired(self) -> None:
         tokens = self._indexes.take_retired()

@@ -167,6 +167,7 @@ def test_a_restore_forgets_segments_even_one_that_is_being_built(stack: Stack, p
     assert stack.verify(books) == []
     assert found(stack, books.id, 201) == [1]
     stack.store.restore("sealed").result(10)
+    assert stack.value("damaged_segments_total") == 0  # what is gone on purpose is no damage
     stack.settle()
     assert len(stack.files) == 2
     assert stack.verify(books) == []
@@ -185,6 +186,29 @@ def test_a_full_disk_leaves_no_files_and_is_tried_again(
     assert stack.value("segment_build_failures_total") == 1
     assert len(stack.files) == 2
     assert stack.verify(books) == []
+
+
+def test_a_collection_that_cannot_be_built_keeps_no_other_waiting(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = FaissKind.build
+
+    def build(kind: FaissKind, vectors: Vector) -> Sealed:
+        if len(vectors) == SEAL_AT:
+            raise MemoryError
+        return built(kind, vectors)
+
+    monkeypatch.setattr(FaissKind, "build", build)
+    books, more = stack.make(), stack.make(CollectionSpec("more", SPEC.dimension, index=SPEC.index))
+    stack.put(books, 1, SEAL_AT)
+    stack.put(more, 1, SEAL_AT + 1)
+    for _ in range(600):
+        if stack.index(more).delta_count == 0 and stack.value("segment_build_failures_total"):
+            break
+        threading.Event().wait(0.05)
+    assert (stack.index(books).delta_count, stack.index(more).delta_count) == (SEAL_AT, 0)
+    assert not stack.builder.wait_until_idle(0)
+    assert found(stack, books.id, 3) == [3]
 
 
 def test_a_build_that_runs_does_not_keep_the_service_from_stopping(

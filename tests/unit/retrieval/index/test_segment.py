@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from retrieval.domain import CollectionSpec, Effort, Hnsw, Ids, IndexKind, Metric, SegmentRecord, Vector
+from retrieval.index.kinds import FaissKind
+from retrieval.index.segment import Segment
+
+COUNT, DIMENSION = 40, 4
+VECTORS: Vector = np.random.default_rng(3).standard_normal((COUNT, DIMENSION)).astype(np.float32)
+IDS: Ids = np.arange(COUNT, dtype=np.int64) * 3 + 100
+
+
+def segment(kind: IndexKind = IndexKind.HNSW) -> Segment:
+    spec = CollectionSpec("c", DIMENSION, Metric.L2, kind, options=Hnsw(m=4))
+    record = SegmentRecord("t", 1, kind, COUNT, DIMENSION, "", "", 0)
+    return Segment(record, IDS, FaissKind(spec).build(VECTORS), Metric.L2)
+
+
+def found(made: Segment, place: int, k: int, allowed: Ids | None = None) -> list[int]:
+    ((ids, scores),) = made.search(VECTORS[[place]], k, allowed, Effort.DEFAULT, fetch)
+    return [int(ids[i]) for i in np.argsort(-scores)][:k]
+
+
+def fetch(ids: Ids) -> Vector:
+    return VECTORS[(ids - 100) // 3]
+
+
+def test_what_has_a_tombstone_is_not_found_even_where_it_is_allowed() -> None:
+    made = segment()
+    assert found(made, 7, 1) == [121]
+    made.bury(np.array([121, 122, 5], dtype=np.int64))
+    assert made.live_count == COUNT - 1
+    assert 121 not in found(made, 7, COUNT)
+    assert len(found(made, 7, COUNT)) == COUNT - 1
+    assert found(made, 7, 5, np.array([118, 121, 122], dtype=np.int64)) == [118]
+    assert made.live_ids().tolist() == [number for number in IDS.tolist() if number != 121]
+    assert made.held(np.array([118, 121], dtype=np.int64))[0].tolist() == [118]
+
+
+def test_a_segment_all_of_tombstones_finds_nothing() -> None:
+    made = segment()
+    made.bury(IDS)
+    assert (made.live_count, found(made, 1, 3)) == (0, [])
+
+
+def test_a_kind_without_vectors_has_them_fetched_and_scores_exactly() -> None:
+    made = segment(IndexKind.SCALAR_QUANTIZED)
+    ((ids, scores),) = made.search(VECTORS[[3]], 2, None, Effort.DEFAULT, fetch)
+    assert dict(zip(ids.tolist(), scores.tolist(), strict=True))[109] == 0.0
+    assert made.held(IDS[:2])[1] is None
+    with pytest.raises(ValueError, match="fetch"):
+        made.search(VECTORS[[3]], 2, None, Effort.DEFAULT, None)
