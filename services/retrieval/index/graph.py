@@ -13,7 +13,7 @@ from retrieval.domain import Bitmap, Effort, Hnsw, Ids, Vector
 from retrieval.index.faiss_segment import FaissSegment, Found
 from retrieval.index.planner import Costs
 
-# What one more held vector costs a walk, in vectors scanned: from about 20, under a filter and beyond the caches, to 150.
+# What one more held vector costs a walk, in vectors scanned: from about 20, filtered and beyond the caches, to 150.
 _SCANNED = 64
 # FAISS goes through all that a walk holds at each of its steps.
 _WIDEST = 8192

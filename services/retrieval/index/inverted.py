@@ -11,6 +11,9 @@ from retrieval.domain import Bitmap, Effort, IvfPq, Vector
 from retrieval.index.faiss_segment import FaissSegment, Found
 from retrieval.index.planner import Costs
 
+# A share of few lists misses too much, and few lists are looked through in no time: so many vectors at least.
+_LEAST = {Effort.DEFAULT: 5000, Effort.ACCURATE: 20_000}
+
 
 class InvertedSegment(FaissSegment):
     """Inverted lists; the width of a walk is the number of vectors in the lists that it probes."""
@@ -18,9 +21,10 @@ class InvertedSegment(FaissSegment):
     oversampling = 10
 
     def __init__(self, index: faiss.IndexIVF, options: IvfPq) -> None:
+        shares = {Effort.DEFAULT: options.probe_share, Effort.ACCURATE: options.accurate_probe_share}
         widths = {
-            Effort.DEFAULT: math.ceil(index.ntotal * options.probe_share),
-            Effort.ACCURATE: math.ceil(index.ntotal * options.accurate_probe_share),
+            effort: min(max(math.ceil(index.ntotal * share), _LEAST[effort]), index.ntotal)
+            for effort, share in shares.items()
         }
         # A scan is the walk through all lists, so no walk costs more.
         super().__init__(index, Costs(widths, index.ntotal, 0))
