@@ -29,7 +29,7 @@ from retrieval.store.reader import MAX_ID
 from retrieval.store.sqlite import readers, rows, schema, segments
 from retrieval.store.sqlite.chunk_sets import ChunkSets
 from retrieval.store.sqlite.documents import last_lsn
-from retrieval.store.sqlite.errors import translated
+from retrieval.store.sqlite.errors import damaged, translated
 from retrieval.store.sqlite.filters import Sql, compile_filter
 
 _VECTOR_BLOCK = 8192
@@ -170,7 +170,8 @@ class SqliteReader:
             while block := found.fetchmany(_VECTOR_BLOCK):
                 if any(type(blob) is not bytes or len(blob) != 4 * dimension for _, blob in block):
                     raise DataLoss("a stored vector has a wrong size: Restore the store from a snapshot")
-                ids = np.array([chunk for chunk, _ in block], dtype=np.int64)
+                ids = _ascending([chunk for chunk, _ in block], first)
+                first = int(ids[-1]) + 1
                 joined = b"".join(blob for _, blob in block)
                 yield ids, rows.blob_to_vector(joined).reshape(len(block), dimension)
 
@@ -179,7 +180,7 @@ class SqliteReader:
         found = self._connection.execute(
             "SELECT chunk FROM vectors WHERE collection = ? ORDER BY chunk", (collection,)
         )
-        return np.fromiter((chunk for (chunk,) in found), dtype=np.int64)
+        return _ascending([chunk for (chunk,) in found], 0)
 
     def segments(self, collection: int) -> list[SegmentRecord]:
         """Return the manifest of a collection's sealed segments."""
@@ -252,6 +253,14 @@ class SqliteReader:
             yield from self._connection.execute(
                 f"{query} IN ({', '.join('?' * len(block))})", (*parameters, *block)
             )
+
+
+def _ascending(chunks: list[int], first: int) -> Ids:
+    """Return ids that ascend from `first` or above; raises DataLoss when a damaged index gave them otherwise."""
+    ids = np.array(chunks, dtype=np.int64)
+    if len(ids) and (ids[0] < first or (np.diff(ids) <= 0).any()):
+        raise damaged()
+    return ids
 
 
 def disk_bytes(path: Path) -> int:

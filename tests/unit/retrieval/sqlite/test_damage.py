@@ -13,7 +13,7 @@ def use_damaged(folder: Path, first: int, count: int) -> dict[str, int]:
     """How often what came of calls into so many damaged stores; fails when anything ended the process."""
     command = [sys.executable, str(READER), str(folder), str(first), str(count)]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.returncode == 0, done.stderr[-2000:]
     return {name: int(number) for name, number in map(str.split, done.stdout.splitlines())}
 
 
@@ -26,4 +26,4 @@ def test_damaged_stores_are_data_loss_at_worst(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_thousands_of_damaged_stores_are_data_loss_at_worst(tmp_path: Path) -> None:
-    assert use_damaged(tmp_path, 1000, 10_000)["DataLoss"] > 5000
+    assert use_damaged(tmp_path, 1000, 3000)["DataLoss"] > 1500
