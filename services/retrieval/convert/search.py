@@ -1,6 +1,7 @@
 """Queries and answers."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from quadrille.retrieval.v1 import search_pb2
@@ -153,11 +154,27 @@ def _fusion(message: search_pb2.Query, path: str) -> Fusion:
 
 def answer_to_proto(answer: Answer, request: AnyRequest) -> search_pb2.SearchResponse:
     """Write an answer, with its plan when the request asked for it."""
-    response = search_pb2.SearchResponse(
-        lsn=answer.lsn,
-        plan=_plan(answer.plan) if request.explain else None,
-        search_ms=answer.seconds * 1000,
-    )
+    return _write(search_pb2.SearchResponse(), answer, request)
+
+
+def batch_to_proto(
+    answers: Sequence[Answer], request: search_pb2.BatchSearchRequest
+) -> search_pb2.BatchSearchResponse:
+    """Write the answers of a batch."""
+    batch = search_pb2.BatchSearchResponse()
+    for answer in answers:
+        _write(batch.responses.add(), answer, request)
+    return batch
+
+
+def _write(
+    response: search_pb2.SearchResponse, answer: Answer, request: AnyRequest
+) -> search_pb2.SearchResponse:
+    # In place: a message that is made by itself is copied when it is put into another.
+    response.lsn = answer.lsn
+    response.search_ms = answer.seconds * 1000
+    if request.explain:
+        response.plan.CopyFrom(_plan(answer.plan))
     for hit in answer.hits:
         _add_hit(response, hit)
     return response
@@ -165,7 +182,6 @@ def answer_to_proto(answer: Answer, request: AnyRequest) -> search_pb2.SearchRes
 
 def _add_hit(response: search_pb2.SearchResponse, hit: Hit) -> None:
     passage = hit.passage
-    # Written in place: a message that is made by itself is copied when it is put into another.
     message = response.hits.add(
         chunk_id=passage.id,
         document_id=passage.document_id,

@@ -1,10 +1,17 @@
 """SearchService."""
 
+import asyncio
 from typing import Any
 
 from quadrille.retrieval.v1 import search_pb2, search_pb2_grpc
 
-from retrieval.convert.search import answer_to_proto, queries_from_proto, query_from_proto, target_from_proto
+from retrieval.convert.search import (
+    answer_to_proto,
+    batch_to_proto,
+    queries_from_proto,
+    query_from_proto,
+    target_from_proto,
+)
 from retrieval.engine import Engine
 from retrieval.servicers.caller import access, tenant
 
@@ -30,5 +37,5 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         queries = queries_from_proto(request)
         fields = [f"queries[{i}]" for i in range(len(queries))]
         answers = await self._engine.search(target_from_proto(request, tenant(), access()), queries, fields)
-        responses = [answer_to_proto(answer, request) for answer in answers]
-        return search_pb2.BatchSearchResponse(responses=responses)
+        # Some thousand hits are written beside the event loop, which others wait for.
+        return await asyncio.to_thread(batch_to_proto, answers, request)
