@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shutil
 import sys
 import tempfile
 import time
@@ -17,13 +18,14 @@ WRITES_GOAL = 500_000
 def measure(arguments: Sequence[str]) -> Report:
     """Rows by failpoint and of the whole; `arguments` are those of `--help`. What is wrong goes to stderr, too."""
     asked = options(arguments)
-    # Not deleted when something is wrong: it is the evidence.
     scratch = Path(tempfile.mkdtemp(prefix="quadrille-crashes-"))
     run = Run(scratch, writers=asked.writers, keys=asked.keys, longest_s=asked.longest_s, seed=asked.seed)
     begun = time.perf_counter()
     asyncio.run(run.run(asked.kills))
     if run.wrong:
         print(*run.wrong, f"The store is left in {scratch}", sep="\n", file=sys.stderr)
+    else:
+        shutil.rmtree(scratch)
     return report(run, asked, time.perf_counter() - begun)
 
 
@@ -33,7 +35,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--writers", type=int, default=4, help="clients that write at once")
     parser.add_argument("--keys", type=int, default=250, help="documents of each client")
-    parser.add_argument("--longest-s", type=float, default=2.5, help="longest time from the checks to a kill")
+    parser.add_argument("--longest-s", type=float, default=4.0, help="longest time from the checks to a kill")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)
 
