@@ -32,10 +32,14 @@ _INACCESSIBLE = {
 }
 
 
-def translate(error: sqlite3.Error | OSError) -> QuadrilleError | None:
+def translate(error: BaseException) -> QuadrilleError | None:
     """Return the domain error for trouble with the disk or the file; None for what must be a defect here."""
     if isinstance(error, OSError):
         return _full() if error.errno in _NO_SPACE else _inaccessible()
+    if isinstance(error, UnicodeDecodeError):  # of SQLite's message, which quotes a damaged schema
+        return damaged()
+    if not isinstance(error, sqlite3.Error):
+        return None
     code = getattr(error, "sqlite_errorcode", None) or 0
     if code in _FULL:
         return _full()
@@ -55,7 +59,7 @@ def translated() -> Iterator[None]:
     """Raise domain errors in place of SQLite's and the system's."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         if (known := translate(error)) is None:
             raise
         raise known from error

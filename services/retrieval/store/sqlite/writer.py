@@ -184,5 +184,4 @@ class GroupCommitWriter:
             self._connection.execute("ROLLBACK")
 
     def _fail(self, job: _Job, error: BaseException) -> None:
-        known = translate(error) if isinstance(error, sqlite3.Error | OSError) else None
-        job.future.set_exception(known or error)
+        job.future.set_exception(translate(error) or error)
