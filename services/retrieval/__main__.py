@@ -23,6 +23,9 @@ from retrieval.servicers import SERVICES, register
 from retrieval.store.base import CommitListener, Store
 from retrieval.store.sqlite.store import SqliteStore
 
+# Reads and searches ask for the interpreter's lock again and again: each time the event loop may hold it for this long.
+_SWITCH_S = 0.0005
+
 
 def build_engine(settings: RetrievalSettings, registry: CollectorRegistry) -> Engine:
     """An engine that will open the store that the settings name."""
@@ -67,6 +70,7 @@ def main() -> None:
     """Run the service."""
     settings = load_settings(RetrievalSettings)
     configure_logging(settings.service, settings.log_level)
+    sys.setswitchinterval(_SWITCH_S)
     try:
         uvloop.run(serve(settings))
     except (QuadrilleError, OSError) as error:

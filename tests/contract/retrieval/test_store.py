@@ -490,3 +490,27 @@ def test_a_damaged_snapshot_is_refused(store: Store, books: Collection, tmp_path
     with pytest.raises(DataLoss, match="damaged"):
         store.restore("first").result(10)
     assert names(store, books) == ["a"]
+
+
+def test_passages_are_as_they_were_written(store: Store, books: Collection) -> None:
+    texts = ["plain", 'quo"ted \\ back', "nul \0 and \u2028 line", "é 漢 😀", "\x7f\x1b\t\r\n"]
+    metadata = {"deep": {"list": [1, 2.5, None, True, "\0"]}, "big": 1e300, "text": "\\\"'"}
+    written = replace(document("d\"'\\é", *texts), metadata=metadata, title="T\0", source_uri="a\\b")
+    store.upsert(books, [written, document("other", *("word " * 9 for _ in range(70)))], None).result(10)
+    with store.reading() as reader:
+        numbers = np.arange(1, 90, dtype=np.int64)
+        passages = reader.passages(numbers)
+        known = reader.chunk_names(numbers)
+        assert {number: passage.id for number, passage in passages.items()} == known
+        assert len(known) == 75
+        assert reader.passages(numbers[:0]) == {}
+        stored = reader.document(books.id, written.id, vectors=False)
+    mine = sorted((p for p in passages.values() if p.document_id == written.id), key=lambda p: p.ordinal)
+    assert [(p.text, p.start_byte, p.end_byte) for p in mine] == [
+        (c.text, c.start_byte, c.end_byte) for c in stored.chunks
+    ]
+    assert [p.text for p in mine] == texts
+    for passage in mine:
+        assert passage.metadata == stored.metadata == metadata
+        assert (passage.title, passage.source_uri) == ("T\0", "a\\b")
+        assert passage.content_sha256 == stored.content_sha256

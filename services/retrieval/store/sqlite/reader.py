@@ -150,7 +150,10 @@ class SqliteReader:
 
     def passages(self, chunks: Ids) -> dict[int, Passage]:
         """Return what is stored about chunks; unknown ones are absent."""
-        return {row[0]: rows.passage(row) for row in self._by_chunk(rows.PASSAGE_COLUMNS, chunks)}
+        found: dict[int, Passage] = {}
+        for row in self._by_chunk(rows.PASSAGES, chunks):
+            found |= rows.passages(row)
+        return found
 
     def chunk_vectors(self, chunks: Ids) -> dict[int, Vector]:
         """Return the vectors of chunks; those without one are absent."""

@@ -27,6 +27,8 @@ PASSAGE_COLUMNS = (
     "k.id, d.name, k.ordinal, k.text, d.title, d.source_uri, k.start_byte, k.end_byte, d.metadata,"
     " d.content_sha256"
 )
+# One row for all of them: sqlite3 gives the interpreter's lock away at every row, and others hold it for long.
+PASSAGES = f"json_group_array(json_array({PASSAGE_COLUMNS}))"
 
 # Damage makes text of numbers and bytes of text: SQLite lets any column hold any type.
 _COLLECTION_TYPES = (int, str, str, int, str, str, str, str, int, int, int, int, str)
@@ -110,6 +112,12 @@ def passage(row: Row) -> Passage:
         decode_metadata(metadata),
         sha256,
     )
+
+
+@decoder
+def passages(row: Row) -> dict[int, Passage]:
+    """Read PASSAGES, by number."""
+    return {found[0]: passage(tuple(found)) for found in json.loads(row[0])}
 
 
 @decoder
