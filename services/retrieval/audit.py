@@ -15,6 +15,7 @@ from serving.errors import NotFound, QuadrilleError, Unavailable
 from retrieval.domain import EVERYTHING, Collection, Effort, Ids, IndexKind, Scores, Vector
 from retrieval.index import exact
 from retrieval.index.set import IndexSet
+from retrieval.index.threads import compute_alone, stand_back
 from retrieval.metrics import StoreMetrics
 from retrieval.rescoring import fetch_from
 from retrieval.store.base import Store
@@ -101,6 +102,8 @@ class RecallAudit:
         self._thread.join()
 
     def _run(self) -> None:
+        stand_back()
+        compute_alone()
         while (sample := self._waiting.get()) is not None and not self._stopping.is_set():
             started = time.perf_counter()
             try:

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from retrieval.index.policy import Job, plan
 from retrieval.index.segment import Segment
 from retrieval.index.segmented import SegmentedIndex
 from retrieval.index.set import IndexSet, Segments
+from retrieval.index.threads import stand_back
 from retrieval.metrics import StoreMetrics
 from retrieval.store.base import Store
 
@@ -31,7 +31,6 @@ _BUSY_RETRY_S = 0.2
 _STOP_TIMEOUT_S = 5.0
 # Commits may come faster than their sum needs looking at.
 _PAUSE_S = 0.05
-_NICENESS = 10
 _RETIRED = 0  # no collection has this number
 
 
@@ -76,8 +75,7 @@ class Builder:
             return self._idle.wait_for(lambda: not self._busy and not self._wake.is_set(), timeout)
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)  # of this thread, on Linux
+        stand_back()
         faiss.omp_set_num_threads(self._threads)  # of this thread's calls
         while not self._stopping.is_set():
             self._set_busy(bool(self._resting))

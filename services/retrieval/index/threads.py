@@ -1,8 +1,20 @@
-"""OpenMP's threads, which FAISS counts for each thread that calls it."""
+"""What a thread does to the cores: its priority, and OpenMP's threads, which FAISS counts for each that calls it."""
+
+import contextlib
+import os
+import threading
 
 import faiss
+
+_NICENESS = 10
 
 
 def compute_alone() -> None:
     """Have FAISS compute in the calling thread alone: several callers' threads would crowd the cores."""
     faiss.omp_set_num_threads(1)
+
+
+def stand_back() -> None:
+    """Let other threads go before the calling one, where the system can, as Linux does."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
