@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-compose test-vllm check check-prometheus format protos docs bench bench-peers bench-page soak load starter evaluate-starter clean
+.PHONY: help setup demo up test test-all test-compose test-triton test-vllm check check-prometheus format protos docs bench bench-peers bench-page soak load starter evaluate-starter clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,15 @@ test-all: setup  ## the slow tests too
 
 test-compose: setup  ## the compose stack, on the engine that DOCKER_HOST names
 	$(BIN)/python -m pytest -m compose tests/e2e/compose
+
+test-triton: setup .venv-triton/.ready  ## kernels in Triton, on a GPU or else by Triton's interpreter
+	PYTHONPATH=.venv-triton TRITON_INTERPRET=$(TRITON_INTERPRET) $(BIN)/python -m pytest tests/triton
+
+TRITON_INTERPRET ?= 1
+
+.venv-triton/.ready:
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --target .venv-triton triton==3.9.0
+	@touch $@
 
 test-vllm: .venv-vllm/.ready  ## the engine vLLM, on the CPU, in an environment of its own
 	.venv-vllm/bin/python -m pytest -o filterwarnings=default tests/vllm tests/contract/textgen/test_generator*.py
@@ -131,4 +140,4 @@ $(BUF): protos/package.json protos/package-lock.json
 	@touch $@
 
 clean:  ## remove environments and caches
-	rm -rf .venv .venv-load .venv-vllm .venv-bench-* protos/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis out
+	rm -rf .venv .venv-load .venv-triton .venv-vllm .venv-bench-* protos/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis out

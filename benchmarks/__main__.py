@@ -16,6 +16,7 @@ from benchmarks.image import measure as image
 from benchmarks.load import measure as load
 from benchmarks.quality import measure as quality
 from benchmarks.report import Report
+from benchmarks.text import gpu as text_gpu
 from benchmarks.text import measure as text
 
 BENCHMARKS: dict[str, Callable[[Ports], Coroutine[Any, Any, Report]]] = {
@@ -28,7 +29,11 @@ ALONE: dict[str, Callable[[], Report]] = {
     "decoder": decoder.measure,
     "quality": quality.measure,
 }
-OPTIONED: dict[str, Callable[[Sequence[str]], Report]] = {"image": image.measure, "crashes": crashes.measure}
+OPTIONED: dict[str, Callable[[Sequence[str]], Report]] = {
+    "image": image.measure,
+    "crashes": crashes.measure,
+    "text-gpu": text_gpu.measure,
+}
 
 
 def main() -> None:

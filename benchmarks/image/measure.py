@@ -21,7 +21,7 @@ from benchmarks.image import models
 from benchmarks.image.batches import POLICIES
 from benchmarks.image.engines import Engine, piped, served
 from benchmarks.image.load import alternated, closed, opened
-from benchmarks.image.plan import VARIANTS, Case, cases, options
+from benchmarks.image.plan import VARIANTS, Case, cases, equal_steps, options
 from benchmarks.image.ratios import BARE, CLOSED, OURS, PADDED, SERIAL, STATIC, STRICT, ratios
 from benchmarks.image.requests import arriving, drawn
 from benchmarks.image.summary import Outcome, by_steps, summary
@@ -46,8 +46,9 @@ class _Run:
 
     def __init__(self, asked: argparse.Namespace, report: Report, scratch: Path) -> None:
         self._asked, self._report, self._scratch = asked, report, scratch
-        self._requests = 8 if asked.quick else asked.requests
-        self._cases = cases(0.2 if asked.quick else asked.scale, quick=asked.quick)
+        self._requests = asked.requests
+        self._cases = cases(asked)
+        self._steps = equal_steps(asked.scale)
         self._folder = models.ensure(asked.model)
         self._guidance_scale = read_defaults(str(self._folder)).guidance_scale or 7.5
         self._alone: dict[int, float] = {}
@@ -82,7 +83,7 @@ class _Run:
         asked, folder = self._asked, self._folder
         told: tuple[str, ...] = ("--model", str(folder), "--device", asked.device)
         told += ("--threads", str(asked.threads), "--guidance-scale", str(self._guidance_scale))
-        told += ("--steps", str(self._cases[1].steps[0]))
+        told += ("--steps", str(self._steps))
 
         async def peer(name: str, policy: str, variants: tuple[str, ...]) -> Engine:
             engine = await stack.enter_async_context(piped(name, policy, variants, *told))
@@ -99,7 +100,7 @@ class _Run:
                 served(name, scratch, folder, self._guidance_scale, **options)
             )
 
-        variants = VARIANTS[asked.device][: 2 if asked.quick else None]
+        variants = tuple(asked.variants or VARIANTS[asked.device][: 2 if asked.quick else None])
         engines = [await peer(SERIAL, "serial", variants), await peer(STATIC, "by-steps", variants)]
         variant = self._report.rows[-1]["variant"]
         dtype = variant.partition(" ")[0]
@@ -115,7 +116,7 @@ class _Run:
             await closed(engine.ask, drawn(rows, (2,), seed=-rows), rows)
 
     async def _one_at_a_time(self, engines: Sequence[Engine]) -> None:
-        requests = drawn(self._requests, self._cases[1].steps, seed=0)
+        requests = drawn(self._requests, (self._steps,), seed=0)
         _tell("one request at a time")
         outcomes = await alternated([engine.ask for engine in engines], requests)
         for engine, found in zip(engines, outcomes, strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MIXED, UNIFORM = (10, 20, 50), 20  # steps, before they are scaled
+CLIENTS, PARTS, UNIFORM_PART = (1, 2, 4, 8, 16), (0.5, 0.8, 1.2), 0.8
 VARIANTS = {
     "cpu": ("float32", "float32 channels_last", "bfloat16", "bfloat16 channels_last"),
     "cuda": ("float16", "float16 channels_last", "bfloat16", "bfloat16 channels_last"),
@@ -18,8 +19,8 @@ class Case:
 
     name: str
     steps: tuple[int, ...]
-    clients: tuple[int, ...] = (1, 2, 4, 8, 16)
-    parts: tuple[float, ...] = (0.5, 0.8, 1.2)
+    clients: tuple[int, ...]
+    parts: tuple[float, ...]
 
 
 def options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -34,17 +35,33 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
         "--scale", type=float, default=0.5, help="of the steps: {10, 20, 50}, and 20 where equal"
     )
     parser.add_argument(
+        "--clients", type=int, nargs="+", default=CLIENTS, help="of closed loops; 8 is compared"
+    )
+    parser.add_argument("--parts", type=float, nargs="*", default=PARTS, help="of capacity, in open loops")
+    parser.add_argument(
+        "--variants", nargs="+", help="number types and layouts that peers may try; all unless named"
+    )
+    parser.add_argument("--only-mixed", action="store_true", help="leave out the case of equal steps")
+    parser.add_argument(
         "--quick", action="store_true", help="few of all, to see that it runs: figures mean nothing"
     )
-    return parser.parse_args(
-        arguments, argparse.Namespace(threads=int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
-    )
+    asked = parser.parse_args(arguments)
+    asked.threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    if asked.quick:
+        asked.scale, asked.requests, asked.clients, asked.parts = 0.2, 8, (1, 8), (UNIFORM_PART,)
+    return asked
 
 
-def cases(scale: float, *, quick: bool = False) -> tuple[Case, Case]:
+def cases(asked: argparse.Namespace) -> tuple[Case, ...]:
     """Steps that differ, and steps that are equal."""
-    mixed = tuple(max(1, round(steps * scale)) for steps in MIXED)
-    uniform = (max(1, round(UNIFORM * scale)),)
-    if quick:
-        return Case("mixed", mixed, (1, 8), (0.8,)), Case("uniform", uniform, (1, 8), (0.8,))
-    return Case("mixed", mixed), Case("uniform", uniform, parts=(0.8,))
+    clients, parts = tuple(asked.clients), tuple(asked.parts)
+    mixed = Case("mixed", tuple(max(1, round(steps * asked.scale)) for steps in MIXED), clients, parts)
+    if asked.only_mixed:
+        return (mixed,)
+    equal = tuple(part for part in parts if part == UNIFORM_PART)
+    return mixed, Case("uniform", (equal_steps(asked.scale),), clients, equal)
+
+
+def equal_steps(scale: float) -> int:
+    """Steps where all take as many."""
+    return max(1, round(UNIFORM * scale))

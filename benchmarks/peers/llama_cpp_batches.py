@@ -2,6 +2,7 @@
 
 import os
 import time
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,12 @@ def prepare(folder: Path, dtype: str) -> None:
         write(folder, _file(folder, dtype), int8=dtype == "int8")
 
 
-def build(folder: Path, dtype: str) -> Batch:
+def build(asked: Namespace) -> Batch:
     """Model and context for the most sequences at once. RuntimeError where llama.cpp refuses them."""
     llama.llama_backend_init()
     llama.llama_log_set(QUIET, None)
     model = llama.llama_model_load_from_file(
-        str(_file(folder, dtype)).encode(), llama.llama_model_default_params()
+        str(_file(asked.model, asked.dtype)).encode(), llama.llama_model_default_params()
     )
     wanted = llama.llama_context_default_params()
     wanted.n_seq_max = max(STREAMS)
@@ -34,7 +35,7 @@ def build(folder: Path, dtype: str) -> Batch:
     wanted.n_threads = wanted.n_threads_batch = os.cpu_count()
     context = llama.llama_init_from_model(model, wanted)
     if context is None:
-        raise RuntimeError(f"llama.cpp does not take {_file(folder, dtype)}")
+        raise RuntimeError(f"llama.cpp does not take {_file(asked.model, asked.dtype)}")
     batch = llama.llama_batch_init(PART, 0, 1)
 
     def compute(rows: list[tuple[int, int, int, bool]]) -> dict[int, int]:

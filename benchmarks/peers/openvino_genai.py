@@ -1,6 +1,7 @@
 """OpenVINO GenAI's ContinuousBatchingPipeline, in bfloat16 or with its weights in int8 (NNCF)."""
 
 import time
+from argparse import Namespace
 from collections import defaultdict
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def prepare(folder: Path, dtype: str) -> None:
     save_model(tokenizer, target / "openvino_tokenizer.xml")
 
 
-def build(folder: Path, dtype: str) -> Batch:
+def build(asked: Namespace) -> Batch:
     """The pipeline, with the products in bfloat16 and all else as it comes."""
     scheduler = SchedulerConfig()
     scheduler.cache_size = CACHE_GB
@@ -40,7 +41,7 @@ def build(folder: Path, dtype: str) -> Batch:
     scheduler.max_num_seqs = max(STREAMS)
     scheduler.enable_prefix_caching = False
     pipeline = ContinuousBatchingPipeline(
-        str(_converted(folder, dtype)), scheduler, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"}
+        str(_converted(asked.model, asked.dtype)), scheduler, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"}
     )
 
     def batch(prompts: list[list[int]], tokens: int) -> list[Answer]:

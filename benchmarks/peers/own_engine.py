@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from argparse import Namespace
+from collections.abc import Sequence
 from contextlib import aclosing
 from functools import partial
-from pathlib import Path
 
 import torch
 import uvloop
@@ -21,23 +22,39 @@ from textgen.registry import ModelRegistry
 from textgen.scheduler import Limits
 from textgen.worker import DeviceWorker
 
-from benchmarks.peers.protocol import ANSWER, PROMPT, STREAMS, Answer, Batch, main
+from benchmarks.peers.protocol import ANSWER, PARTS, PROMPT, STREAMS, Answer, Batch, main
 
 MODEL = "llama"
-# As many sequences as ask at once, and what they hold. All else as it comes.
-LIMITS = {"max_batch_size": max(STREAMS), "max_batch_tokens": max(STREAMS) * (PROMPT + ANSWER)}
 
 
-def build(folder: Path, dtype: str) -> Batch:
+def limits_of(streams: Sequence[int], device: str) -> dict[str, int]:
+    """As many sequences as ask at once, and what they hold; on a GPU, prompts in large parts. All else as it comes."""
+    most = max(streams)
+    limits = {"max_batch_size": most, "max_batch_tokens": most * (PROMPT + ANSWER)}
+    return limits if device == "cpu" else {**limits, "max_prefill_tokens": PARTS[device]}
+
+
+LIMITS = limits_of(STREAMS, "cpu")
+
+
+def build(asked: Namespace) -> Batch:
     """The engine over bfloat16 weights, or those in int8."""
-    settings = TextgenSettings(models=(f"{MODEL}={folder}",), dtype="bfloat16")
-    limits = Limits(**LIMITS, max_prefill_tokens=settings.max_prefill_tokens)
+    settings = TextgenSettings(models=(f"{MODEL}={asked.model}",), dtype="bfloat16")
+    limits = Limits(
+        **{"max_prefill_tokens": settings.max_prefill_tokens, **limits_of(asked.streams, asked.device)}
+    )
     worker, metrics = DeviceWorker(), TextMetrics(CollectorRegistry())
     assembler = Assembler(
-        worker, limits, settings.max_waiting, settings.max_waiting_tokens, metrics, meter=None
+        worker,
+        limits,
+        settings.max_waiting,
+        settings.max_waiting_tokens,
+        metrics,
+        meter=None,
+        compiles=settings.compile,
     )
-    options = LoadOptions(torch.bfloat16, torch.device("cpu"), int8=dtype == "int8")
-    load = partial(load_checkpoint, MODEL, str(folder), options)
+    options = LoadOptions(torch.bfloat16, torch.device(asked.device), int8=asked.dtype == "int8")
+    load = partial(load_checkpoint, MODEL, str(asked.model), options)
     model = asyncio.run(in_passing_thread(lambda: assembler.assemble(load())))  # as the server does
     engine = Engine(ModelRegistry([model]), Idempotency(settings.replay_seconds))
     worker.start()

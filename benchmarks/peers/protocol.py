@@ -21,7 +21,8 @@ from typing import Any
 MARK = "measured: "
 PROMPT, ANSWER = 128, 128  # tokens
 STREAMS = (1, 8, 32)
-PART = 512  # tokens of prompts in a step, our own default; larger parts delay first tokens and hasten nothing
+PART = 512  # tokens of prompts in a step; on a CPU larger parts delay first tokens and hasten nothing
+PARTS = {"cpu": PART, "cuda": 8192}
 REPEATS = 3
 WARM = 8  # tokens of each answer before anything is counted
 PREFIX = 512  # tokens that prompts share where the prefix cache is measured
@@ -89,6 +90,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", type=Path, required=True, help="folder: safetensors, config and tokenizer")
     parser.add_argument("--dtype", choices=("bfloat16", "int8"), default="bfloat16")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--prepare", action="store_true", help="convert the model, and no more")
     parser.add_argument("--streams", type=int, nargs="+", default=STREAMS)
     parser.add_argument("--repeats", type=int, default=REPEATS)
@@ -98,16 +100,16 @@ def options() -> argparse.Namespace:
 
 def main(
     packages: Sequence[str],
-    build: Callable[[Path, str], Batch],
+    build: Callable[[argparse.Namespace], Batch],
     prepare: Callable[[Path, str], None] = lambda model, dtype: None,
 ) -> None:
-    """Be a peer: `build` and `prepare` are given the model's folder and the number type."""
+    """Be a peer: `build` is given what was asked, `prepare` the model's folder and the number type."""
     asked = options()
     if asked.prepare:
         prepare(asked.model, asked.dtype)
         return
     say(versions=" ".join(f"{name} {version(name)}" for name in packages))
-    batch = build(asked.model, asked.dtype)
+    batch = build(asked)
     for streams in asked.streams:
         found = measure(batch, streams, repeats=asked.repeats, tokens=asked.tokens)
         say(**found, peak_mb=peak_mb())

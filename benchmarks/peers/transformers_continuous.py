@@ -1,26 +1,31 @@
 """transformers' continuous batching."""
 
 import time
-from pathlib import Path
+from argparse import Namespace
 
 import torch
 from transformers import AutoModelForCausalLM, ContinuousBatchingConfig, GenerationConfig
 
-from benchmarks.peers.protocol import ANSWER, PART, PROMPT, STREAMS, Answer, Batch, main
+from benchmarks.peers.protocol import ANSWER, PARTS, PROMPT, Answer, Batch, main
 
 PAGE = 256  # tokens of a block: its default
-BLOCKS = 2 * max(STREAMS) * (PROMPT + ANSWER) // PAGE  # by itself it would take all memory
 
 
-def build(folder: Path, dtype: str) -> Batch:
+def build(asked: Namespace) -> Batch:
     """The model in bfloat16, and a manager that runs until the process ends."""
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.bfloat16, attn_implementation="sdpa"
-    ).eval()
+        asked.model, dtype=torch.bfloat16, attn_implementation="sdpa"
+    )
+    model = model.to(asked.device).eval()
     manager = model.init_continuous_batching(
         generation_config=GenerationConfig(do_sample=False, eos_token_id=-1, pad_token_id=0),
         continuous_batching_config=ContinuousBatchingConfig(
-            num_blocks=BLOCKS, max_batch_tokens=PART, allow_block_sharing=False
+            num_blocks=2
+            * max(asked.streams)
+            * (PROMPT + ANSWER)
+            // PAGE,  # by itself it would take all memory
+            max_batch_tokens=PARTS[asked.device],
+            allow_block_sharing=False,
         ),
     )
     manager.start()

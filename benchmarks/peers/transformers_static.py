@@ -1,7 +1,7 @@
 """transformers' `generate`: one batch that begins and ends together."""
 
 import time
-from pathlib import Path
+from argparse import Namespace
 from typing import Any
 
 import torch
@@ -24,13 +24,13 @@ class _Clock(BaseStreamer):  # type: ignore[misc]
         pass
 
 
-def build(folder: Path, dtype: str) -> Batch:
+def build(asked: Namespace) -> Batch:
     """The model in bfloat16."""
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+    model = AutoModelForCausalLM.from_pretrained(asked.model, dtype=torch.bfloat16).to(asked.device).eval()
 
     def batch(prompts: list[list[int]], tokens: int) -> list[Answer]:
         begun, clock = time.perf_counter(), _Clock()
-        ids = torch.tensor(prompts)
+        ids = torch.tensor(prompts, device=asked.device)
         found = model.generate(
             ids,
             attention_mask=torch.ones_like(ids),

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from pathlib import Path
+from argparse import Namespace
 
 from vllm import SamplingParams
 from vllm.engine.arg_utils import AsyncEngineArgs
@@ -12,12 +12,12 @@ from vllm.v1.engine.async_llm import AsyncLLM
 from benchmarks.peers.protocol import ANSWER, PART, PROMPT, STREAMS, Answer, Batch, main
 
 
-def build(folder: Path, dtype: str) -> Batch:
+def build(asked: Namespace) -> Batch:
     """The engine in bfloat16; its variables (cache, threads) come from who starts this."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     arguments = AsyncEngineArgs(
-        model=str(folder),
+        model=str(asked.model),
         dtype="bfloat16",
         max_model_len=PROMPT + ANSWER,
         max_num_seqs=max(STREAMS),

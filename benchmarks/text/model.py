@@ -2,7 +2,9 @@
 
 import itertools
 import string
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -16,15 +18,20 @@ SPREAD = 0.05
 SPECIALS = ("<s>", "</s>")
 
 
-def ensure(folder: Path) -> Path:
+def ensure(folder: Path, shape: Mapping[str, Any] = SHAPE) -> Path:
     """The model's folder; it is made where it is missing."""
     if not (folder / "tokenizer.json").exists():
         torch.manual_seed(0)
         begin, end = range(len(SPECIALS))
-        config = LlamaConfig(**SHAPE, initializer_range=SPREAD, bos_token_id=begin, eos_token_id=end)
-        LlamaForCausalLM(config).bfloat16().save_pretrained(folder)
-        tokenizer(SHAPE["vocab_size"]).save_pretrained(folder)
+        config = LlamaConfig(**shape, initializer_range=SPREAD, bos_token_id=begin, eos_token_id=end)
+        _random(config).save_pretrained(folder)
+        tokenizer(shape["vocab_size"]).save_pretrained(folder)
     return folder
+
+
+def _random(config: LlamaConfig) -> LlamaForCausalLM:
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        return LlamaForCausalLM(config).bfloat16()
 
 
 def tokenizer(size: int) -> PreTrainedTokenizerFast:

@@ -3,11 +3,14 @@
 Meters measure all that runs on the device meanwhile. What can't be read is absent, and never estimated.
 """
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 _POWERCAP = Path("/sys/class/powercap")
+_PERIOD_S = 0.1
 
 
 class EnergyMeter(Protocol):
@@ -68,6 +71,41 @@ class NvmlMeter:
         return None if before is None or self._last < before else (self._last - before) / 1e3
 
 
+class SampledMeter:
+    """A meter that takes milliseconds to read, read now and then by `sample`: between, its power is as it was last.
+
+    So a pass is not held up, and passes that are shorter than the counter's own period have their share.
+    """
+
+    def __init__(self, meter: EnergyMeter, clock: Callable[[], float] = time.monotonic) -> None:
+        self._meter, self._clock = meter, clock
+        self._watts: float | None = None
+        self._sampled = self._asked = clock()
+        meter.joules()
+
+    def sample(self) -> None:
+        """Read the meter. From one thread, which may be another than that of `joules`."""
+        now, joules = self._clock(), self._meter.joules()
+        self._watts = None if joules is None or now <= self._sampled else joules / (now - self._sampled)
+        self._sampled = now
+
+    def joules(self) -> float | None:
+        """Joules since the last call, at the latest power; None when that is not known."""
+        now, watts = self._clock(), self._watts
+        seconds, self._asked = now - self._asked, now
+        return None if watts is None else watts * seconds
+
+    def keep_sampling(self, period_s: float) -> None:
+        """Sample for as long as the process lives, in a thread."""
+
+        def run() -> None:
+            while True:
+                time.sleep(period_s)
+                self.sample()
+
+        threading.Thread(target=run, name="energy", daemon=True).start()
+
+
 def open_rapl(root: Path = _POWERCAP) -> RaplMeter | None:
     """The processor's meter, or None where there is none that may be read."""
     domains = sorted(path for path in root.glob("intel-rapl:*") if path.name.count(":") == 1)
@@ -77,16 +115,21 @@ def open_rapl(root: Path = _POWERCAP) -> RaplMeter | None:
         return None
 
 
-def open_nvml(uuid: str) -> NvmlMeter | None:
-    """The meter of a GPU by its UUID, or None: without pynvml, without a driver, for old GPUs and parts of one."""
+def open_nvml(uuid: str) -> SampledMeter | None:
+    """The meter of a GPU by its UUID, read ten times a second.
+
+    None without pynvml, without a driver, for old GPUs and parts of one.
+    """
     try:
         import pynvml
     except ImportError:
         return None
     try:
-        return NvmlMeter(pynvml, uuid)
+        meter = SampledMeter(NvmlMeter(pynvml, uuid))
     except pynvml.NVMLError:
         return None
+    meter.keep_sampling(_PERIOD_S)
+    return meter
 
 
 def added(so_far: float | None, joules: float | None, share: float) -> float | None:

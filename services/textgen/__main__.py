@@ -91,7 +91,14 @@ async def serve(settings: TextgenSettings) -> None:
     metrics = TextMetrics(registry, has_meter=meter is not None)
     waiting = settings.max_waiting, settings.max_waiting_tokens
     assembler = Assembler(
-        worker, limits, *waiting, metrics, meter, settings.tool_format, settings.lora_options
+        worker,
+        limits,
+        *waiting,
+        metrics,
+        meter,
+        settings.tool_format,
+        settings.lora_options,
+        compiles=settings.compile,
     )
     vllm = VllmAssembler(
         limits,

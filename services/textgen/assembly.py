@@ -50,6 +50,7 @@ class Assembler:
     meter: EnergyMeter | None
     tool_format: str = "auto"
     loras: LoraOptions | None = None  # None: no adapters are served
+    compiles: bool = False  # what a GPU computes again and again
 
     def assemble(self, checkpoint: Checkpoint) -> ServedModel:
         """A served model; its lanes are given to the worker, which must not have started."""
@@ -76,8 +77,10 @@ class Assembler:
                     info.id,
                     checkpoint.model,
                     blocks=self.limits.blocks,
+                    rows=self.limits.max_batch_size,
                     int8=checkpoint.int8,
                     adapters=self.loras is not None,
+                    compiles=self.compiles,
                 )
                 served["loras"] = _loras(network, checkpoint.model.dtype, self.loras or _NO_LORAS)
                 runner = Decoder(network, start_token=checkpoint.files.start_token)

@@ -61,7 +61,7 @@ def attention_of(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, rules:
     """Attention of rows of sequences; mask True where a query may look.
 
     query (rows, queries, heads, width), key and value (rows, keys, key-value heads, width), mask (rows, queries,
-    keys); returns (rows, queries, heads, width).
+    keys); returns (rows, queries, heads, width of values).
     """
     rows, queries, heads, width = query.shape
     shared = key.shape[2]
@@ -79,7 +79,7 @@ def attention_of(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, rules:
     else:
         scores = scores.softmax(-1)
     mixed = scores.to(value.dtype).flatten(2, 3) @ value.permute(0, 2, 1, 3)
-    return mixed.view(rows, shared, heads // shared, queries, width).permute(0, 3, 1, 2, 4).flatten(2, 3)
+    return mixed.view(rows, shared, heads // shared, queries, -1).permute(0, 3, 1, 2, 4).flatten(2, 3)
 
 
 def causal_mask(starts: Tensor, queries: int, keys: int, window: int | None) -> Tensor:

@@ -44,14 +44,16 @@ class TorchNetwork:
         """Logits after the wanted places of the spans' tokens."""
         lengths = [len(span.tokens) for span in spans]
         starts = [span.start for span in spans]
-        cached = Cached(self._cache, [span.blocks for span in spans], starts, lengths, self._device)
+        attention = self._attention([span.blocks for span in spans], starts, lengths)
         places = [
             place
             for start, length in zip(starts, lengths, strict=True)
             for place in range(start, start + length)
         ]
         with adapters_of(spans, self._device):
-            return self._forward([token for span in spans for token in span.tokens], places, cached, wanted)
+            return self._forward(
+                [token for span in spans for token in span.tokens], places, attention, wanted
+            )
 
     def compute_alone(self, rows: Sequence[Sequence[int]], wanted: Sequence[int]) -> Tensor:
         """Logits after the wanted places of the rows' tokens, without the cache."""
@@ -74,6 +76,11 @@ class TorchNetwork:
     def renewed(self) -> "TorchNetwork":
         """The same weights, another cache."""
         return TorchNetwork(self._model, blocks=self._cache.blocks, linears=self.linears)
+
+    def _attention(
+        self, tables: Sequence[Sequence[int]], starts: Sequence[int], lengths: Sequence[int]
+    ) -> Attention:
+        return Cached(self._cache, tables, starts, lengths, self._device)
 
     @torch.inference_mode()
     def _forward(

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from textgen.domain import Sampling
 from textgen.models.decoder import Decoder
+from textgen.models.graphed_network import GraphedNetwork
 from textgen.models.int8 import quantise
 from textgen.models.lora import install
 from textgen.models.native_network import NativeNetwork, unfit
@@ -19,6 +20,7 @@ from textgen.scheduler import Limits, Span
 
 from .adapters import adapter, matrices, merged
 from .batch import Batch, row
+from .tile_kernel import attend_tiles, fixed_result
 
 VOCABULARY = 67  # of no panel's width
 SHAPE = {
@@ -51,9 +53,18 @@ FAMILIES = {
     "qwen2": (t.Qwen2ForCausalLM, t.Qwen2Config, {}),
     "qwen3": (t.Qwen3ForCausalLM, t.Qwen3Config, {}),
 }
-KINDS = ("torch", "torch-bfloat16", "torch-int8") + (() if why_not() else ("native", "native-int8"))
+KINDS = ("torch", "torch-bfloat16", "torch-int8", "graphed") + (
+    () if why_not() else ("native", "native-int8")
+)
 # Of the logits' deviation.
-TOLERANCE = {"torch": 1e-4, "torch-bfloat16": 0.08, "torch-int8": 0.08, "native": 0.03, "native-int8": 0.12}
+TOLERANCE = {
+    "torch": 1e-4,
+    "graphed": 1e-4,
+    "torch-bfloat16": 0.08,
+    "torch-int8": 0.08,
+    "native": 0.03,
+    "native-int8": 0.12,
+}
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -74,6 +85,17 @@ def network(request, model):
         quantise(mine)
     if request.param == "torch-bfloat16":
         mine = mine.bfloat16()
+    if request.param == "graphed":
+        linears = install(mine)
+        return GraphedNetwork(
+            mine,
+            blocks=48,
+            rows=48,
+            kernel=attend_tiles,
+            capture=fixed_result,
+            compiles=False,
+            linears=linears,
+        )
     if request.param.startswith("torch"):
         return TorchNetwork(mine, blocks=48, linears=install(mine))
     assert unfit(mine.bfloat16()) is None

@@ -2,15 +2,15 @@ import pytest
 from imagegen.testing import save_tiny_pipeline
 
 from benchmarks.image.measure import measure
-from benchmarks.image.plan import cases
+from benchmarks.image.plan import cases, options
 from benchmarks.image.ratios import BARE, OURS, PADDED, SERIAL, STATIC
 from benchmarks.image.table import engines, measured
 
 
 def test_steps_are_scaled_and_never_none():
-    mixed, uniform = cases(0.5)
+    mixed, uniform = cases(options([]))
     assert (mixed.steps, uniform.steps) == ((5, 10, 25), (10,))
-    assert cases(0.01)[0].steps == (1, 1, 1)
+    assert cases(options(["--scale", "0.01"]))[0].steps == (1, 1, 1)
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 import sys
 
 import pytest
-from serving.energy import added, open_nvml, open_rapl
+from serving.energy import SampledMeter, added, open_nvml, open_rapl
 
 
 def domain(root, name, joules, span=1000):
@@ -52,7 +52,9 @@ def test_a_gpu_is_measured_where_its_library_and_its_driver_are(tmp_path, monkey
     meter = open_nvml("GPU-1")
     del sys.modules["pynvml"]
     assert (meter is not None) is driver
-    assert meter is None or meter.joules() == 0
+    if meter is not None:
+        meter.sample()
+        assert meter.joules() == 0
 
 
 def test_without_its_library_a_gpu_is_not_measured(monkeypatch) -> None:
@@ -64,3 +66,29 @@ def test_a_sum_is_known_when_all_of_it_is() -> None:
     assert added(added(0.0, 1.5, 1.0), 2.0, 0.5) == 2.5
     assert added(added(0.0, None, 1.0), 2.0, 0.5) is None
     assert added(0.0, 0.0, 1.0) == 0.0
+
+
+class Turned:
+    """A counter and a clock that are turned by hand."""
+
+    def __init__(self) -> None:
+        self.now, self.used = 0.0, 0.0
+
+    def joules(self) -> float | None:
+        used, self.used = self.used, 0.0
+        return None if used < 0 else used
+
+
+def test_a_sampled_meter_is_not_read_between_samples() -> None:
+    turned = Turned()
+    meter = SampledMeter(turned, clock=lambda: turned.now)
+    assert meter.joules() is None  # its power is not known yet
+    turned.now, turned.used = 2.0, 600.0
+    meter.sample()
+    assert meter.joules() == 600
+    turned.now, turned.used = 2.25, 1e6
+    assert meter.joules() == 75  # at 300 W
+    assert meter.joules() == 0
+    turned.now, turned.used = 3.0, -1.0
+    meter.sample()
+    assert meter.joules() is None
