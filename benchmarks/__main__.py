@@ -15,6 +15,7 @@ from benchmarks.crashes import measure as crashes
 from benchmarks.image import measure as image
 from benchmarks.load import measure as load
 from benchmarks.quality import measure as quality
+from benchmarks.relevance import measure as relevance
 from benchmarks.report import Report
 from benchmarks.text import gpu as text_gpu
 from benchmarks.text import measure as text
@@ -33,6 +34,7 @@ OPTIONED: dict[str, Callable[[Sequence[str]], Report]] = {
     "image": image.measure,
     "crashes": crashes.measure,
     "text-gpu": text_gpu.measure,
+    "relevance": relevance.measure,
 }
 
 

@@ -11,6 +11,7 @@ from benchmarks.image import table as image
 from benchmarks.load import table as load
 from benchmarks.markdown import Result, inserted
 from benchmarks.quality import table as quality
+from benchmarks.relevance import table as relevance
 from benchmarks.text import picture as text_picture
 from benchmarks.text import table as text
 from benchmarks.text.engines import ROOT
@@ -31,6 +32,7 @@ PLACES = {
     "text": Place("docs/performance.md", text.markdown, text_picture.draw),
     "text-load": Place("docs/performance.md", load.markdown),
     "quality": Place("docs/performance.md", quality.markdown),
+    "relevance": Place("docs/performance.md", relevance.markdown),
     "crashes": Place("docs/durability.md", crashes.markdown),
     "image": Place("docs/step-level-batching.md", image.markdown, image_picture.draw),
 }

@@ -1,0 +1,1 @@
+"""How relevant what retrieval finds is: by words, by vectors and by both, and how well chunks fit the evidence."""
