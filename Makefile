@@ -98,7 +98,7 @@ protos: setup  ## regenerate the stubs in protos/gen
 docs: setup  ## regenerate docs/configuration.md
 	$(BIN)/python scripts/config_reference.py
 
-bench: setup  ## NAME=text|text-load|quality|decoder|image|retrieval|gateway|relevance OUT=file.json OPTIONS=…; text and text-load beside what bench-peers made
+bench: setup  ## NAME=text|text-load|text-gpu|quality|decoder|image|retrieval|gateway|relevance OUT=file.json OPTIONS=…; some beside what bench-peers made
 	$(BIN)/python -m benchmarks $(NAME) $(if $(OUT),--out $(OUT)) $(OPTIONS)
 
 soak: setup  ## kill the retrieval service 1,000 times while clients write; some two hours
@@ -107,9 +107,9 @@ soak: setup  ## kill the retrieval service 1,000 times while clients write; some
 bench-page: setup  ## draw results/*.json, and write their figures into the pages that speak of them
 	$(BIN)/python -m benchmarks.pages
 
-BENCH_PEERS = openvino llama embed
+BENCH_PEERS = openvino llama embed vectors chroma milvus
 
-bench-peers: .venv-vllm/.ready $(BENCH_PEERS:%=.venv-bench-%/.ready)  ## what NAME=text measures itself beside; needs cmake and g++
+bench-peers: .venv-vllm/.ready $(BENCH_PEERS:%=.venv-bench-%/.ready)  ## what NAME=text|retrieval measures itself beside; needs cmake and g++
 
 # Each in an environment of its own, from a list that is complete: nothing is resolved, so nothing else comes along.
 .venv-bench-%/.ready: benchmarks/peers/constraints-%.txt

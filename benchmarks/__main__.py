@@ -10,18 +10,18 @@ from typing import Any
 from quadrille_cli.stack import Ports, local_stack
 from rich.console import Console
 
-from benchmarks import decoder, gateway, retrieval
+from benchmarks import decoder, gateway
 from benchmarks.crashes import measure as crashes
 from benchmarks.image import measure as image
 from benchmarks.load import measure as load
 from benchmarks.quality import measure as quality
 from benchmarks.relevance import measure as relevance
 from benchmarks.report import Report
+from benchmarks.retrieval import measure as retrieval
 from benchmarks.text import gpu as text_gpu
 from benchmarks.text import measure as text
 
 BENCHMARKS: dict[str, Callable[[Ports], Coroutine[Any, Any, Report]]] = {
-    "retrieval": retrieval.measure,
     "gateway": gateway.measure,
 }
 ALONE: dict[str, Callable[[], Report]] = {
@@ -35,6 +35,7 @@ OPTIONED: dict[str, Callable[[Sequence[str]], Report]] = {
     "crashes": crashes.measure,
     "text-gpu": text_gpu.measure,
     "relevance": relevance.measure,
+    "retrieval": retrieval.measure,
 }
 
 

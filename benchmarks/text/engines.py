@@ -37,7 +37,7 @@ class Peer:
 
     name: str
     script: str
-    dtype: str = "bfloat16"
+    dtype: str | None = "bfloat16"  # none where there is nothing to choose
     environment: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     # Libraries, where they are found: patterns, from the environment's folder.
@@ -107,7 +107,8 @@ def started(peer: Peer, arguments: Sequence[str], output: IO[Any]) -> Iterator[s
 
 
 def _lines(peer: Peer, *asked: str) -> Iterator[dict[str, Any]]:
-    arguments = ("-m", f"benchmarks.peers.{peer.script}", "--dtype", peer.dtype, *asked)
+    dtype = () if peer.dtype is None else ("--dtype", peer.dtype)
+    arguments = ("-m", f"benchmarks.peers.{peer.script}", *dtype, *asked)
     with tempfile.TemporaryFile("w+") as said:  # not a pipe: what an engine leaves running would hold it open
         with started(peer, arguments, said) as process:
             try:

@@ -1,0 +1,90 @@
+"""Ours beside the echo in turns, then the other stores, each alone on the machine."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uvloop
+
+from benchmarks.report import Report
+from benchmarks.retrieval.engines import ECHO, OURS, STORES
+from benchmarks.retrieval.load import closed
+from benchmarks.retrieval.options import options
+from benchmarks.retrieval.ratios import ratios
+from benchmarks.retrieval.served import BATCHES, Served, echoed, served
+from benchmarks.retrieval.texts import passages
+from benchmarks.retrieval.vectors import Workload, workload
+from benchmarks.text import engines
+
+CALLS = {1: 2000, 16: 12_000}  # by clients
+
+
+def measure(arguments: Sequence[str]) -> Report:
+    """Rows by engine and operation, ratios; `arguments` are those of `--help`."""
+    asked = options(arguments)
+    report = Report("retrieval")
+    work = workload(passages(asked.texts), asked.vectors, asked.queries)
+    report.rows.append(
+        {
+            "engine": OURS,
+            "operation": "setting",
+            "vectors": len(work.vectors),
+            "texts": len(set(work.sources.tolist())),
+            "queries": len(work.queries),
+            "index": asked.index,
+        }
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        uvloop.run(_own(report.rows, asked, work, Path(scratch)))
+        report.rows += _stores(work, Path(scratch), peers=not asked.no_peers)
+    report.ratios = ratios(report.rows)
+    return report
+
+
+async def _own(rows: list[dict[str, Any]], asked: argparse.Namespace, work: Workload, scratch: Path) -> None:
+    async with served(scratch, work, asked.index) as ours:
+        _tell(f"writing {len(work.vectors)} vectors")
+        rows.append(await ours.fill())
+        _tell("recall")
+        rows += await ours.recalls()
+        await _beside_echo(rows, ours, asked.rounds, scratch)
+        _tell("batches and filters")
+        rows += [await ours.batches(size) for size in BATCHES]
+        rows += await ours.filtered()
+
+
+async def _beside_echo(rows: list[dict[str, Any]], ours: Served, rounds: int, scratch: Path) -> None:
+    first = (await ours.search(1, 1)).answers[0]
+    request = ours.requests()[0]
+    async with echoed(first, scratch) as echo:
+        await closed(echo, [request] * 500, 16)
+        for clients in CALLS:
+            for round_ in range(rounds):
+                _tell(f"{clients} clients, round {round_ + 1}")
+                load = await closed(echo, [request] * CALLS[clients], clients)
+                rows.append({"engine": ECHO, "operation": "echo", "clients": clients, **load.figures()})
+                load = await ours.search(clients, CALLS[clients])
+                rows.append({"engine": OURS, "operation": "search", "clients": clients, **load.figures()})
+
+
+def _stores(work: Workload, scratch: Path, *, peers: bool) -> Iterator[dict[str, Any]]:
+    for name, array in (("vectors", work.vectors), ("queries", work.queries), ("nearest", work.nearest())):
+        np.save(scratch / f"{name}.npy", array)
+    for peer in STORES if peers else STORES[:1]:
+        _tell(peer.name)
+        try:
+            versions, *found = engines.run(peer, "--data", str(scratch))
+        except engines.Absent as absent:
+            _tell(f"{peer.name} is absent: {absent}")
+            yield {"engine": peer.name, "operation": "search", "absent": str(absent)}
+            continue
+        for facts in found:
+            yield {"engine": peer.name, **facts, **versions}
+
+
+def _tell(what: str) -> None:
+    sys.stderr.write(f"retrieval: {what}\n")
