@@ -12,6 +12,7 @@ from benchmarks.load import table as load
 from benchmarks.markdown import Result, inserted
 from benchmarks.quality import table as quality
 from benchmarks.relevance import table as relevance
+from benchmarks.text import gpu_table as text_gpu
 from benchmarks.text import picture as text_picture
 from benchmarks.text import table as text
 from benchmarks.text.engines import ROOT
@@ -31,6 +32,7 @@ class Place:
 PLACES = {
     "text": Place("docs/performance.md", text.markdown, text_picture.draw),
     "text-load": Place("docs/performance.md", load.markdown),
+    "text-gpu": Place("docs/performance.md", text_gpu.markdown),
     "quality": Place("docs/performance.md", quality.markdown),
     "relevance": Place("docs/performance.md", relevance.markdown),
     "crashes": Place("docs/durability.md", crashes.markdown),

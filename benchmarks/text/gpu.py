@@ -82,9 +82,10 @@ def ratios(rows: Sequence[Mapping[str, Any]]) -> dict[str, Ratio]:
     rates = {(row["engine"], row["streams"]): row["tokens_per_s"] for row in rows if "streams" in row}
     found = {}
     for (engine, streams), rate in rates.items():
-        if engine in TRANSFORMERS and (OURS, streams) in rates:
-            name = f"{streams}_to_{engine.replace(' ', '_')}"
-            found[name] = Ratio(round(rates[OURS, streams] / rate, 2), 1.0, "higher")
+        for ours, label in ((OURS, "grpc"), (IN_PROCESS, "in_process")) if engine in TRANSFORMERS else ():
+            if (ours, streams) in rates:
+                name = f"{label}_{streams}_to_{engine.replace(' ', '_')}"
+                found[name] = Ratio(round(rates[ours, streams] / rate, 2), 1.0, "higher")
         if engine == IN_PROCESS and (OURS + WHOLE, streams) in rates:
             value = rates[OURS + WHOLE, streams] / rate
             found[f"grpc_whole_{streams}_to_in_process"] = Ratio(round(value, 2), 0.97, "higher")
