@@ -3,11 +3,14 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
+from retrieval.domain import Collection
 from retrieval.index.flat import FlatIndex
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
 from retrieval.store.base import Store
 from retrieval.store.sqlite.store import SqliteStore
+
+from .stored import SPEC
 
 ADAPTERS = [SqliteStore]
 
@@ -38,3 +41,8 @@ def reopen(
 @pytest.fixture
 def store(reopen: Callable[[], Store]) -> Store:
     return reopen()
+
+
+@pytest.fixture
+def books(store: Store) -> Collection:
+    return store.create_collection("acme", SPEC).result(10)

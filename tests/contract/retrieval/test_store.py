@@ -5,49 +5,23 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import wait
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from retrieval.domain import Chunk, Collection, CollectionSpec, Document, Metric
+from retrieval.domain import Chunk, Collection, CollectionSpec, Document
 from retrieval.filters import AnyOf, Exists, Filter, Not
 from retrieval.index.set import IndexSet
 from retrieval.lexical import match_expression
 from retrieval.store.base import Store
 from serving.errors import (
     AlreadyExists,
-    DataLoss,
     InvalidInput,
     NotFound,
-    PermissionDenied,
     Unavailable,
     VersionConflict,
 )
 
-SPEC = CollectionSpec("books", 2, Metric.L2, embedding_model="m")
-
-
-def document(name: str, *texts: str, **metadata: object) -> Document:
-    chunks = tuple(
-        Chunk(text, 0, len(text), np.array([i, len(text)], dtype=np.float32)) for i, text in enumerate(texts)
-    )
-    return Document(name, "Title", "file:x", " ".join(texts), dict(metadata), chunks)
-
-
-@pytest.fixture
-def books(store: Store) -> Collection:
-    return store.create_collection("acme", SPEC).result(10)
-
-
-def found(store: Store, collection: Collection, words: str) -> list[str]:
-    with store.reading() as reader:
-        ids, _ = reader.lexical(collection.id, match_expression(words), None, 100)
-        return sorted(reader.chunk_names(ids).values())
-
-
-def names(store: Store, collection: Collection) -> list[str]:
-    with store.reading() as reader:
-        return [d.id for d in reader.documents(collection.id, None, "", 1000, content=False).documents]
+from .stored import SPEC, document, found, names
 
 
 def test_a_new_collection_is_empty(store: Store, books: Collection) -> None:
@@ -274,45 +248,6 @@ def test_vectors_of_chunks(store: Store, books: Collection) -> None:
     }
 
 
-ALICE, BOB = frozenset({"principal:alice", "group:staff"}), frozenset({"principal:bob"})
-
-
-@pytest.fixture
-def shelves(store: Store, books: Collection) -> Collection:
-    """One document for all, one for staff, one for bob."""
-    docs = [document("all", "word all"), document("staff", "word staff", x=1.0), document("bob", "word bob")]
-    readers: list[tuple[str, ...]] = [(), ("group:staff", "principal:carol"), ("principal:bob",)]
-    restricted = [replace(d, readers=r) for d, r in zip(docs, readers, strict=True)]
-    store.upsert(books, restricted, None).result(10)
-    return books
-
-
-def test_what_one_may_not_read_is_not_there(store: Store, shelves: Collection) -> None:
-    with store.reading() as everything:
-        every, _ = everything.lexical(shelves.id, match_expression("word"), None, 10)
-        by_name = {name: number for number, name in everything.chunk_names(every).items()}
-    for access, seen in ((ALICE, ["all", "staff"]), (BOB, ["all", "bob"]), (frozenset[str](), ["all"])):
-        with store.reading(access) as reader:
-            page = reader.documents(shelves.id, None, "", 10, content=True)
-            assert [d.id for d in page.documents] == seen
-            chunks = sorted(by_name[f"{name}#0"] for name in seen)
-            assert sorted(reader.lexical(shelves.id, match_expression("word"), None, 10)[0]) == chunks
-            allowed = reader.matching_chunks(shelves.id, None)
-            assert allowed is not None
-            assert allowed.tolist() == chunks
-            assert sorted(reader.chunk_names(every)) == sorted(reader.passages(every)) == chunks
-            for name in ("all", "staff", "bob"):
-                if name in seen:
-                    assert reader.document(shelves.id, name, vectors=True).id == name
-                else:
-                    with pytest.raises(NotFound):
-                        reader.document(shelves.id, name, vectors=True)
-    with store.reading(BOB) as reader:
-        assert reader.matching_chunks(shelves.id, Exists("x", True)).tolist() == []  # type: ignore[union-attr]
-        assert len(reader.matching_chunks(shelves.id, Not(Exists("x", True)))) == 2  # type: ignore[arg-type]
-        assert reader.documents(shelves.id, Exists("x", True), "", 10, content=False).documents == ()
-
-
 def test_what_matches_is_told_anew_after_every_write(store: Store, books: Collection) -> None:
     def count(where: Filter) -> int:
         with store.reading() as reader:
@@ -332,45 +267,6 @@ def test_what_matches_is_told_anew_after_every_write(store: Store, books: Collec
     assert count(one) == 2
     store.upsert(books, [document("b", "w")], None).result(10)  # takes the number that the rewrite of a had
     assert (count(one), count(true)) == (1, 0)
-
-
-def test_nothing_restricts_where_no_document_has_readers(store: Store, books: Collection) -> None:
-    store.upsert(books, [document("a", "one")], None).result(10)
-    with store.reading(BOB) as reader:
-        assert reader.matching_chunks(books.id, None) is None
-    with store.reading() as reader:
-        assert reader.document(books.id, "a", vectors=False).readers == ()
-
-
-def test_readers_come_back_and_are_replaced(store: Store, shelves: Collection) -> None:
-    with store.reading() as reader:
-        kept = reader.document(shelves.id, "staff", vectors=False).readers
-    assert kept == ("group:staff", "principal:carol")
-    store.upsert(shelves, [document("staff", "word"), document("bob", "word")], None).result(10)
-    with store.reading(frozenset()) as reader:
-        assert len(reader.documents(shelves.id, None, "", 10, content=False).documents) == 3
-        assert reader.matching_chunks(shelves.id, None) is None
-
-
-def test_nobody_writes_over_what_they_may_not_read(store: Store, shelves: Collection) -> None:
-    with pytest.raises(PermissionDenied):
-        store.upsert(shelves, [document("new", "x"), document("bob", "x")], None, ALICE).result(10)
-    with pytest.raises(PermissionDenied):  # not even its version is told
-        store.upsert(shelves, [document("bob", "x")], 7, ALICE).result(10)
-    assert store.delete(shelves, ["bob", "staff"], ALICE).result(10).count == 1
-    assert store.delete(shelves, Not(Exists("x", True)), frozenset()).result(10).count == 1
-    assert names(store, shelves) == ["bob"]
-    assert store.upsert(shelves, [document("bob", "x")], 1, BOB).result(10).versions == (2,)
-    assert store.verify([shelves]).result(10) == []
-
-
-def test_readers_survive_a_snapshot_and_go_with_their_collection(store: Store, shelves: Collection) -> None:
-    store.snapshot("first")
-    store.delete_collection("acme", "books").result(10)
-    assert store.verify([]).result(10) == []
-    store.restore("first").result(30)
-    with store.reading(BOB) as reader:
-        assert len(reader.documents(shelves.id, None, "", 10, content=False).documents) == 2
 
 
 def test_a_reader_sees_one_point_in_time(store: Store, books: Collection) -> None:
@@ -398,38 +294,6 @@ def test_what_was_acknowledged_survives_reopening(reopen: Callable[[], Store], i
     assert indexes.get(books.id).ids().tolist() == before
     assert store.upsert(seen[0], [document("c", "four")], None).result(10).lsn == 4
     assert store.verify([books]).result(10) == []
-
-
-def test_snapshot_and_restore(store: Store, books: Collection, indexes: IndexSet) -> None:
-    store.upsert(books, [document("a", "one")], None).result(10)
-    info = store.snapshot("first")
-    assert info.lsn == 2
-    with pytest.raises(AlreadyExists):
-        store.snapshot("first")
-    store.upsert(books, [document("b", "two")], None).result(10)
-    store.create_collection("acme", CollectionSpec("late", 2)).result(10)
-    totals = store.restore("first").result(30)
-    assert (totals.last_lsn, totals.collection_count, totals.document_count) == (2, 1, 1)
-    assert names(store, books) == ["a"]
-    assert len(indexes.get(books.id)) == 1
-    assert found(store, books, "one two") == ["a#0"]
-    assert store.verify([books]).result(10) == []
-    store.upsert(books, [document("c", "three")], None).result(10)
-    with pytest.raises(NotFound):
-        store.restore("missing").result(10)
-
-
-def test_a_number_used_again_after_a_restore_is_not_the_same_collection(
-    store: Store, books: Collection
-) -> None:
-    store.snapshot("first")
-    stale = store.create_collection("acme", CollectionSpec("late", 2)).result(10)
-    store.restore("first").result(30)
-    fresh = store.create_collection("other", CollectionSpec("late", 2)).result(10)
-    assert fresh.id == stale.id
-    with pytest.raises(NotFound):
-        store.upsert(stale, [document("a", "one")], None).result(10)
-    assert names(store, fresh) == []
 
 
 def test_rebuilding_changes_nothing_that_is_right(store: Store, books: Collection) -> None:
@@ -478,18 +342,6 @@ def test_a_closed_store_says_so(reopen: Callable[[], Store]) -> None:
     assert all(write.result(10).versions == (1,) for write in queued)
     with pytest.raises(Unavailable):
         store.upsert(books, [document("late", "x")], None)
-
-
-def test_a_damaged_snapshot_is_refused(store: Store, books: Collection, tmp_path: Path) -> None:
-    store.upsert(books, [document("a", "one")], None).result(10)
-    store.snapshot("first")
-    (path,) = tmp_path.rglob("first.sqlite3")
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(DataLoss, match="damaged"):
-        store.restore("first").result(10)
-    assert names(store, books) == ["a"]
 
 
 def test_passages_are_as_they_were_written(store: Store, books: Collection) -> None:
