@@ -21,6 +21,7 @@ CALLS = {
     "ingest": (["notes.md", "-c", "cli"], "chunk_count", "stored_count"),
     "ask": (["Where does the gateway listen?", "-c", "cli", "--max-tokens", "4"], "passages", "groundedness"),
     "search": (["gateway port", "-c", "cli"], "hits", "hits"),
+    "reembed": (["cli", "cli-anew"], "seen_count", "finished"),
     "delete": (["none.md", "-c", "cli"], "deleted_count", "deleted_count"),
     "image": (["a red circle", "--steps", "2", "--out", "drawn"], "queue_position", "timings"),
     "score": (["red.png", "--samples", "2"], "bits_per_dimension", "standard_error"),
@@ -50,7 +51,7 @@ def test_every_command_is_called():
 @pytest.mark.parametrize("command", CALLS)
 def test_json_lines_and_nothing_else(stack, folder, command):
     arguments, first, last = CALLS[command]
-    if command in ("ask", "search"):
+    if command in ("ask", "search", "reembed"):
         assert run("--address", stack.address, "ingest", "notes.md", "-c", "cli", cwd=folder).returncode == 0
     done = run("--address", stack.address, command, *arguments, "--json", cwd=folder)
     assert done.returncode == 0, done.stderr

@@ -81,14 +81,14 @@ def test_an_encoder_gets_the_kernels_where_they_can_be_built(monkeypatch):
 
 def test_what_can_be_built_is_picked_and_what_is_picked_is_said(monkeypatch):
     monkeypatch.setattr(networks, "unfit", lambda model: "there is no compiler")
-    network, said = networks.network_of("m", llama(), blocks=2)
+    network, said = networks.network_of("m", llama(), rows=4, blocks=2)
     assert isinstance(network, TorchNetwork)
     assert said == "with torch's kernels, and not those built for a processor: there is no compiler"
-    _, said = networks.network_of("m", llama(), blocks=2, int8=True)
+    _, said = networks.network_of("m", llama(), rows=4, blocks=2, int8=True)
     assert said.startswith("with torch's kernels, 7 layers in int8, and not")
     monkeypatch.undo()
     if why_not() is None:
-        network, said = networks.network_of("m", llama(), blocks=2)
+        network, said = networks.network_of("m", llama(), rows=4, blocks=2)
         assert isinstance(network, NativeNetwork)
         assert "built for this processor" in said
 
@@ -106,7 +106,7 @@ def test_why_kernels_are_not_used_is_logged_once(monkeypatch, family, flags, com
     monkeypatch.setattr(build.shutil, "which", lambda name: compiler)
     model = llama() if family else gpt2()
     with capture_logs() as lines:
-        _, said = networks.network_of("m", model, blocks=2)
+        _, said = networks.network_of("m", model, rows=4, blocks=2)
     (line,) = [line for line in lines if line["event"] == "kernels_chosen"]
     assert line["kernels"] == said
     assert said.endswith(f"not those built for a processor: {reason}")
@@ -119,7 +119,7 @@ def test_a_network_needs_nothing_of_a_model_whose_weights_it_has_packed(tied, in
     model = llama(tie_word_embeddings=tied)
     if unfit(model) is None:
         wanted = NativeNetwork(copy.deepcopy(model), blocks=2, int8=int8)
-        network, _ = networks.network_of("m", model, blocks=2, int8=int8)
+        network, _ = networks.network_of("m", model, rows=4, blocks=2, int8=int8)
         assert not any(parameter.numel() for parameter in model.parameters())
         rows = [[3, 1, 4, 1, 5]], range(5)
         for made in (network, network.renewed()):
@@ -129,7 +129,7 @@ def test_a_network_needs_nothing_of_a_model_whose_weights_it_has_packed(tied, in
 def test_layers_look_for_adapters_only_where_some_can_come():
     for adapters in (False, True):
         model = llama().float()
-        network, _ = networks.network_of("m", model, blocks=2, adapters=adapters)
+        network, _ = networks.network_of("m", model, rows=4, blocks=2, adapters=adapters)
         hooked = [name for name, module in model.named_modules() if module._forward_hooks]
         assert len(hooked) == (7 if adapters else 0)
         assert list(network.linears) == list(network.renewed().linears) == hooked
@@ -144,7 +144,7 @@ def test_the_caches_memory_is_taken_when_it_is_used():
             return int(file.read().split()[1]) * 4096
 
     before = resident()
-    network, _ = networks.network_of("m", llama().float(), blocks=20_000)
+    network, _ = networks.network_of("m", llama().float(), rows=4, blocks=20_000)
     size = sum(each.numel() * 4 for each in (*network._cache.keys, *network._cache.values))
     assert size > 80_000_000
     assert resident() - before < size / 4
