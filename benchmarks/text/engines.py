@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +77,20 @@ def run(peer: Peer, *asked: str) -> list[dict[str, Any]]:
     if not (lines := list(_lines(peer, *asked))):
         raise Absent("it said nothing")
     return lines
+
+
+def rows(peer: Peer, operation: str, tell: Callable[[str], None], *asked: str) -> Iterator[dict[str, Any]]:
+    """A row for each of the peer's figures, or one that says why it is absent."""
+    tell(peer.name)
+    where = {"engine": peer.name, "operation": operation}
+    try:
+        versions, *found = run(peer, *asked)
+    except Absent as absent:
+        tell(f"{peer.name} is absent: {absent}")
+        yield {**where, "absent": str(absent)}
+        return
+    for facts in found:
+        yield {**where, **facts, **versions}
 
 
 def variables(peer: Peer) -> dict[str, str]:

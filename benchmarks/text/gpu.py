@@ -12,8 +12,8 @@ import torch
 from benchmarks.peers.own_engine import MODEL, limits_of
 from benchmarks.peers.protocol import measure as measured
 from benchmarks.report import Ratio, Report
-from benchmarks.text import model
-from benchmarks.text.engines import ROOT, Absent, Peer, run
+from benchmarks.text import engines, model
+from benchmarks.text.engines import ROOT, Peer
 from benchmarks.text.ratios import IN_PROCESS, OURS, TRANSFORMERS, WHOLE
 from benchmarks.text.served import GATHERED_MS, served
 
@@ -49,10 +49,12 @@ def measure(arguments: Sequence[str]) -> Report:
     report, folder = Report("text-gpu"), model.ensure(FOLDER, SHAPE)
     report.rows.append(device_row(folder))
     for peer in PEERS:
-        report.rows += _peer(peer, "--model", str(folder), *told)
+        report.rows += engines.rows(peer, "generate", _tell, "--model", str(folder), *told)
     for name, gathered_ms in ((OURS, 0), (OURS + WHOLE, GATHERED_MS)):
         _tell(name)
         report.rows += _served(name, folder, asked.streams, asked.repeats, gathered_ms)
+    for row in report.rows:  # of a random network in bfloat16 they tell little
+        row.pop("first_tokens", None)
     report.ratios = ratios(report.rows)
     return report
 
@@ -108,21 +110,7 @@ def _served(
             found = measured(
                 lambda asked, tokens: server.batch(asked, tokens, gathered_ms), count, repeats=repeats
             )
-            del found["first_tokens"]
             yield {"engine": name, "operation": "generate", **found}
-
-
-def _peer(peer: Peer, *asked: str) -> Iterator[dict[str, Any]]:
-    _tell(peer.name)
-    try:
-        versions, *found = run(peer, *asked)
-    except Absent as absent:
-        _tell(f"{peer.name} is absent: {absent}")
-        yield {"engine": peer.name, "operation": "generate", "absent": str(absent)}
-        return
-    for facts in found:
-        del facts["first_tokens"]
-        yield {"engine": peer.name, "operation": "generate", **facts, **versions}
 
 
 def _tell(what: str) -> None:

@@ -2,7 +2,6 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,24 +32,12 @@ def measure() -> Report:
         _tell("embeddings")
         report.rows.append({"engine": OURS, **served.embed_row(scratch)})
     for peer in engines.GENERATORS:
-        report.rows += _peer(peer, "generate", "--model", str(folder))
+        report.rows += engines.rows(peer, "generate", _tell, "--model", str(folder))
     for peer in engines.EMBEDDERS:
-        report.rows += _peer(peer, "embed")
+        report.rows += engines.rows(peer, "embed", _tell)
     _compare_first_tokens(report.rows)
     report.ratios = ratios(report.rows)
     return report
-
-
-def _peer(peer: engines.Peer, operation: str, *asked: str) -> Iterator[dict[str, Any]]:
-    _tell(peer.name)
-    try:
-        versions, *found = engines.run(peer, *asked)
-    except engines.Absent as absent:
-        _tell(f"{peer.name} is absent: {absent}")
-        yield {"engine": peer.name, "operation": operation, "absent": str(absent)}
-        return
-    for facts in found:
-        yield {"engine": peer.name, "operation": operation, **facts, **versions}
 
 
 def _compare_first_tokens(rows: list[dict[str, Any]]) -> None:

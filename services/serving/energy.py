@@ -1,6 +1,6 @@
 """Energy of the device that computes: an NVIDIA GPU's by NVML, a processor package's by RAPL (Linux powercap).
 
-Meters measure all that runs on the device meanwhile. What can't be read is absent, and never estimated.
+Meters measure all that runs on the device meanwhile. What can't be read is absent, and never invented.
 """
 
 import threading

@@ -42,6 +42,11 @@ class ExpertLoad:
         self._told = self._counts.cpu()
 
 
+def is_mixture(model: Any) -> bool:
+    """Whether a model has routers, so that what is computed depends on the tokens."""
+    return any(map(_routes, model.modules()))
+
+
 def _routes(module: nn.Module) -> bool:
     return "Router" in type(module).__name__ and isinstance(getattr(module, "num_experts", None), int)
 

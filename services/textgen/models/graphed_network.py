@@ -23,8 +23,18 @@ log = structlog.get_logger(__name__)
 
 # Makes of a computation on fixed tensors one that is cheaper to begin, with the same tensor for its result.
 Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
-_MOST = 256  # tokens of a pass that is replayed
+_LEAST, _MOST = 16, 256  # tokens of the largest pass that is replayed
 _PASS: ContextVar[Attention] = ContextVar("pass")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a network computes: without `capture` nothing is replayed, without `compiles` nothing compiled before."""
+
+    name: str
+    kernel: Kernel
+    capture: Capture | None = None
+    compiles: bool = False
 
 
 @torch.library.custom_op("quadrille::paged_attention", mutates_args=())
@@ -43,7 +53,7 @@ def _(
 
 
 class _Opaque:
-    """Implements Attention by the operation above."""
+    """Implements Attention by the operation above. Sinks are left out: no kernel that is captured has them."""
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, rules: Rules) -> Tensor:
         """What the pass at hand attends to."""
@@ -62,29 +72,29 @@ class GraphedNetwork(TorchNetwork):
         *,
         blocks: int,
         rows: int,
-        kernel: Kernel,
-        capture: Capture | None,
-        compiles: bool,
+        way: Way,
         linears: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
-        """`rows`: sequences of the running batch. Without `capture` nothing is replayed.
+        """`rows`: sequences of the running batch.
 
-        ModelLoadError when a layer keeps anything but keys and values; what a trial of `kernel` or `capture` raises.
+        ModelLoadError when a layer keeps anything but keys and values; what a trial of the kernel, of the compiler
+        or of the capture raises.
         """
         super().__init__(model, blocks=blocks + 1, linears=linears)  # one that rows without a token write to
-        self._blocks, self._rows, self._kernel = blocks, rows, kernel
-        self._capture, self._compiles = capture, compiles
+        self._blocks, self._rows, self._way = blocks, rows, way
         self._vocabulary = model.get_input_embeddings().num_embeddings
-        self._sizes = sizes_of(rows)
         TorchNetwork.compute(self, [Span((0, 0), [0], 0, (blocks,), chooses=True)], [0])
-        self._ids = _Fixed((3, self._sizes[-1]), torch.int64, self._device)  # tokens, positions, slots
-        self._tables = _Fixed((self._sizes[-1], blocks), torch.int32, self._device)
-        self._runs: dict[int, Callable[[], Tensor]] = {}
-        if capture is not None:
-            forward = torch.compile(self._model, dynamic=True) if compiles else self._model
+        self._runs: dict[int, Callable[[], Tensor]] = {}  # by the number of tokens, ascending
+        if way.capture is not None:
+            sizes = sizes_of(rows)
+            self._ids = _Fixed((3, sizes[-1]), torch.int64, self._device)  # tokens, positions, slots
+            self._tables = _Fixed((sizes[-1], blocks), torch.int32, self._device)
+            forward = torch.compile(self._model, dynamic=True) if way.compiles else self._model
             begun = time.perf_counter()
-            self._runs = {size: self._captured(size, forward, capture) for size in reversed(self._sizes)}
-            log.info("graphs_captured", sizes=self._sizes, seconds=round(time.perf_counter() - begun, 1))
+            # The largest first: the memory that it takes serves all.
+            runs = {size: self._captured(size, forward, way.capture) for size in reversed(sizes)}
+            self._runs = dict(sorted(runs.items()))
+            log.info("graphs_captured", sizes=sizes, seconds=round(time.perf_counter() - begun, 1))
 
     def compute(self, spans: Sequence[Span], wanted: Sequence[int]) -> Tensor:
         """Logits after the wanted places of the spans' tokens. IndexError when a token is not in the vocabulary."""
@@ -92,9 +102,9 @@ class GraphedNetwork(TorchNetwork):
         # On a GPU one outside would be the end of the process.
         if not 0 <= min(tokens) <= max(tokens) < self._vocabulary:
             raise IndexError("a token is not in the vocabulary")
-        if not self._runs or len(tokens) > self._sizes[-1] or any(span.adapter for span in spans):
+        size = next((size for size in self._runs if size >= len(tokens)), None)
+        if size is None or any(span.adapter for span in spans):
             return super().compute(spans, wanted)
-        size = next(size for size in self._sizes if size >= len(tokens))
         self._fill(spans, tokens, size)
         with torch.inference_mode():
             return self._runs[size]()[torch.tensor(wanted, dtype=torch.long, device=self._device)]
@@ -102,19 +112,13 @@ class GraphedNetwork(TorchNetwork):
     def renewed(self) -> "GraphedNetwork":
         """The same weights, another cache."""
         return GraphedNetwork(
-            self._model,
-            blocks=self._blocks,
-            rows=self._rows,
-            kernel=self._kernel,
-            capture=self._capture,
-            compiles=self._compiles,
-            linears=self.linears,
+            self._model, blocks=self._blocks, rows=self._rows, way=self._way, linears=self.linears
         )
 
     def _attention(
         self, tables: Sequence[Sequence[int]], starts: Sequence[int], lengths: Sequence[int]
     ) -> Attention:
-        return tiled(self._cache, self._kernel, tables, starts, lengths, self._device)
+        return tiled(self._cache, self._way.kernel, tables, starts, lengths, self._device)
 
     def _fill(self, spans: Sequence[Span], tokens: Sequence[int], size: int) -> None:
         ids, tables = self._ids.host, self._tables.host
@@ -136,18 +140,17 @@ class GraphedNetwork(TorchNetwork):
     def _captured(self, size: int, forward: Callable[..., Any], capture: Capture) -> Callable[[], Tensor]:
         tokens, positions, slots = self._ids.device[:, :size]
         rows = torch.arange(size, dtype=torch.int32, device=self._device)
-        one = torch.ones_like(rows)
         tiles = Tiles(
-            self._tables.device[:size],
-            positions,
-            rows,
-            one,
-            rows,
-            one - 1,
+            tables=self._tables.device[:size],
+            starts=positions,
+            firsts=rows,
+            lengths=torch.ones_like(rows),
+            owners=rows,
+            offsets=torch.zeros_like(rows),
             tokens=1,
             splits=splits_of(size),
         )
-        attention = TiledPass(self._cache, slots, tiles, self._kernel)
+        attention = TiledPass(self._cache, slots, tiles, self._way.kernel)
 
         def run() -> Tensor:
             token = _PASS.set(attention)
@@ -160,10 +163,7 @@ class GraphedNetwork(TorchNetwork):
             logits: Tensor = output.logits[0]
             return logits
 
-        self._ids.host[:, :size] = [[0], [0], [self._blocks * BLOCK_TOKENS]]
-        self._tables.host[:size, 0] = self._blocks
-        self._ids.send(slice(None), slice(size))
-        self._tables.send(slice(size), slice(1))
+        self._fill([], [], size)
         with torch.inference_mode():
             return capture(run)
 
@@ -183,10 +183,8 @@ class _Fixed:
 
 def sizes_of(rows: int) -> tuple[int, ...]:
     """Numbers of tokens that passes are filled up to, ascending; the last has a place for each of `rows` sequences."""
-    most = min(max(rows, 16), _MOST)
-    return tuple(
-        dict.fromkeys([1 << power for power in range(most.bit_length()) if 1 << power < most] + [most])
-    )
+    most = min(max(rows, _LEAST), _MOST)
+    return *(1 << power for power in range((most - 1).bit_length())), most
 
 
 def cuda_graph(run: Callable[[], Tensor]) -> Callable[[], Tensor]:
@@ -200,7 +198,6 @@ def cuda_graph(run: Callable[[], Tensor]) -> Callable[[], Tensor]:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         result = run()
-
     return _Replay(graph, result, run)
 
 

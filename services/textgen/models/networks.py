@@ -1,6 +1,6 @@
 """Which Network computes a decoder, and which EncoderNetwork an encoder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -9,10 +9,13 @@ import structlog
 from textgen.models import native_encoder
 from textgen.models.decoder import Network
 from textgen.models.encoder import EncoderNetwork
+from textgen.models.expert_load import is_mixture
+from textgen.models.graphed_network import Capture, GraphedNetwork, Way, cuda_graph
 from textgen.models.int8 import quantise
 from textgen.models.lora import install
 from textgen.models.native_encoder import NativeEncoder
 from textgen.models.native_network import NativeNetwork, unfit
+from textgen.models.tiles import Kernel
 from textgen.models.torch_encoder import TorchEncoder
 from textgen.models.torch_network import TorchNetwork
 
@@ -44,8 +47,11 @@ def network_of(
         # Hooks cost a little in every layer, so that they are left out where no adapter can come.
         linears = install(model) if adapters else None
         if model.device.type == "cuda" and find_spec("triton") is not None:
-            compiles = compiles and not int8 and not adapters
-            network, kernels = _on_a_gpu(model, blocks, rows, linears, compiles=compiles)
+            from textgen.models.triton_attention import attend  # where there is no GPU, there is no Triton
+
+            compiled = compiles and not int8 and not adapters
+            ways = graphed_ways(model, attend, cuda_graph, compiles=compiled)
+            network, kernels = first_that_fits(model, blocks, rows, linears, ways)
         else:
             network, kernels = TorchNetwork(model, blocks=blocks, linears=linears), "torch's kernels"
         said = f"with {kernels}{quantised}, {_NOT_BUILT}: {reason}"
@@ -53,24 +59,30 @@ def network_of(
     return network, said
 
 
-def _on_a_gpu(
-    model: Any, blocks: int, rows: int, linears: Mapping[str, tuple[int, int]] | None, *, compiles: bool
-) -> tuple[Network, str]:
-    # Triton is where CUDA is, and nowhere else.
-    from textgen.models.graphed_network import Capture, GraphedNetwork, cuda_graph
-    from textgen.models.triton_attention import attend
+def graphed_ways(model: Any, kernel: Kernel, capture: Capture, *, compiles: bool) -> list[Way]:
+    """How a GPU may compute a model, the fastest first.
 
-    ways: list[tuple[str, Capture | None, bool]] = [
-        ("CUDA graphs, compiled, with attention in Triton", cuda_graph, True),
-        ("CUDA graphs, with attention in Triton", cuda_graph, False),
-        ("attention in Triton", None, False),
-    ]
-    shape: dict[str, Any] = {"blocks": blocks, "rows": rows, "linears": linears}
-    for said, capture, compiled in ways if compiles else ways[1:]:
+    A mixture is never captured: what it computes depends on the tokens, and its experts' load is counted by hooks.
+    """
+    ways = [Way("attention in Triton", kernel)]
+    if not is_mixture(model):
+        ways.insert(0, Way("CUDA graphs, with attention in Triton", kernel, capture))
+        if compiles:
+            ways.insert(
+                0, Way("CUDA graphs, compiled, with attention in Triton", kernel, capture, compiles=True)
+            )
+    return ways
+
+
+def first_that_fits(
+    model: Any, blocks: int, rows: int, linears: Mapping[str, tuple[int, int]] | None, ways: Sequence[Way]
+) -> tuple[Network, str]:
+    """A network by the first way that the model can be computed in, and its name; torch's kernels fit all."""
+    for way in ways:
         try:
-            return GraphedNetwork(model, kernel=attend, capture=capture, compiles=compiled, **shape), said
-        except (RuntimeError, NotImplementedError) as error:  # a mixture's computation depends on the tokens
-            log.warning("kernels_not_fit", model=type(model).__name__, kernels=said, error=str(error))
+            return GraphedNetwork(model, blocks=blocks, rows=rows, way=way, linears=linears), way.name
+        except (RuntimeError, NotImplementedError) as error:  # of the compiler, of the capture, of the kernel
+            log.warning("kernels_not_fit", model=type(model).__name__, kernels=way.name, error=str(error))
     return TorchNetwork(model, blocks=blocks, linears=linears), "torch's kernels"
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from textgen.domain import Sampling
 from textgen.models.decoder import Decoder
-from textgen.models.graphed_network import GraphedNetwork
+from textgen.models.graphed_network import GraphedNetwork, Way
 from textgen.models.int8 import quantise
 from textgen.models.lora import install
 from textgen.models.native_network import NativeNetwork, unfit
@@ -91,9 +91,7 @@ def network(request, model):
             mine,
             blocks=48,
             rows=48,
-            kernel=attend_tiles,
-            capture=fixed_result,
-            compiles=False,
+            way=Way("test", attend_tiles, fixed_result),
             linears=linears,
         )
     if request.param.startswith("torch"):

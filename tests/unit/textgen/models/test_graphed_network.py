@@ -1,6 +1,6 @@
 import pytest
 import torch
-from textgen.models.graphed_network import GraphedNetwork, sizes_of
+from textgen.models.graphed_network import GraphedNetwork, Way, sizes_of
 from textgen.scheduler import Span
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -29,7 +29,7 @@ def model():
 
 
 def network(model, kernel, capture):
-    return GraphedNetwork(model, blocks=BLOCKS, rows=4, kernel=kernel, capture=capture, compiles=False)
+    return GraphedNetwork(model, blocks=BLOCKS, rows=4, way=Way("test", kernel, capture))
 
 
 def kernel(query, keys, values, tiles, rules):

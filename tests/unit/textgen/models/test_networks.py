@@ -10,6 +10,7 @@ from textgen.models.torch_encoder import TorchEncoder
 from textgen.models.torch_network import TorchNetwork
 from textgen.native import build
 from textgen.native.build import why_not
+from textgen.scheduler import Span
 from transformers import (
     BertConfig,
     BertModel,
@@ -19,6 +20,8 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    MixtralConfig,
+    MixtralForCausalLM,
 )
 
 
@@ -149,3 +152,54 @@ def test_the_caches_memory_is_taken_when_it_is_used():
     assert size > 80_000_000
     assert resident() - before < size / 4
     assert not torch.any(network._cache.keys[0][-1])
+
+
+def zeros(query, keys, values, tiles, rules):
+    return torch.zeros(*query.shape[:2], values.shape[3], dtype=query.dtype)
+
+
+def refusing(*_):
+    raise NotImplementedError("not this one")
+
+
+def mixture():
+    return MixtralForCausalLM(
+        MixtralConfig(
+            vocab_size=40,
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            num_local_experts=2,
+        )
+    )
+
+
+def test_a_gpu_computes_by_the_fastest_way_that_fits():
+    def failing(run):
+        raise RuntimeError("cannot be captured")
+
+    for kernel, capture, chosen, refused in (
+        (zeros, lambda run: run, "CUDA graphs, with attention in Triton", 0),
+        (zeros, failing, "attention in Triton", 1),
+        (refusing, failing, "torch's kernels", 2),
+    ):
+        model = llama().float()
+        ways = networks.graphed_ways(model, kernel, capture, compiles=False)
+        with capture_logs() as logs:
+            network, said = networks.first_that_fits(model, 4, 2, None, ways)
+        assert said == chosen
+        assert [entry["event"] for entry in logs].count("kernels_not_fit") == refused
+        assert network.compute([Span((0, 0), [1, 2], 0, (0,), chooses=True)], [1]).shape == (1, 40)
+
+
+def test_what_may_be_compiled_is_compiled_first_and_a_mixture_is_not_even_captured():
+    ways = networks.graphed_ways(llama(), zeros, lambda run: run, compiles=True)
+    assert [(way.compiles, way.capture is None) for way in ways] == [
+        (True, False),
+        (False, False),
+        (False, True),
+    ]
+    (way,) = networks.graphed_ways(mixture(), zeros, lambda run: run, compiles=True)
+    assert (way.compiles, way.capture) == (False, None)
