@@ -1,10 +1,13 @@
 """Sets of chunks that were asked for before: what a filter and a caller let through, until the next write."""
 
+import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
 from retrieval.domain import Ids
+
+_ENTRY_BYTES = 256  # an array's head and its place among the others
 
 
 class ChunkSets:
@@ -17,10 +20,10 @@ class ChunkSets:
         self._most_bytes = most_bytes
         self.epoch = 0
         self._bytes = 0
-        self._kept: OrderedDict[Hashable, Ids] = OrderedDict()
+        self._kept: OrderedDict[str, Ids] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], Ids]) -> Ids:
+    def get(self, key: str, make: Callable[[], Ids]) -> Ids:
         """Return the set of this key, made when it is not kept. It is shared, and so read-only."""
         with self._lock:
             if (found := self._kept.get(key)) is not None:
@@ -29,11 +32,11 @@ class ChunkSets:
         made = make()
         made.flags.writeable = False
         with self._lock:
-            if key not in self._kept and made.nbytes <= self._most_bytes:
+            if key not in self._kept and size(key, made) <= self._most_bytes:
                 self._kept[key] = made
-                self._bytes += made.nbytes
+                self._bytes += size(key, made)
                 while self._bytes > self._most_bytes:
-                    self._bytes -= self._kept.popitem(last=False)[1].nbytes
+                    self._bytes -= size(*self._kept.popitem(last=False))
         return made
 
     def clear(self) -> None:
@@ -42,3 +45,8 @@ class ChunkSets:
             self.epoch += 1
             self._kept.clear()
             self._bytes = 0
+
+
+def size(key: str, chunks: Ids) -> int:
+    """Return the bytes that keeping a set takes; an empty one is not free."""
+    return sys.getsizeof(key) + chunks.nbytes + _ENTRY_BYTES

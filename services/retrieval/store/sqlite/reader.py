@@ -117,8 +117,8 @@ class SqliteReader:
             return None
         if self._chunk_sets is None:
             return self._matching(collection, restriction)
-        # As text, because Python holds 1 and True for equal and filters do not. Every write has a number of its own.
-        key = (self._epoch, collection, self._last_lsn(collection), self._access, repr(where))
+        # Every write has a number of its own. Callers whom the same condition lets in share a set.
+        key = repr((self._epoch, collection, self._last_lsn(collection), restriction))
         return self._chunk_sets.get(key, lambda: self._matching(collection, restriction))
 
     def lexical(
