@@ -1,5 +1,6 @@
 """Copies of the store: a database file that stands alone, and beside it its SHA-256."""
 
+import contextlib
 import hashlib
 import sqlite3
 from pathlib import Path
@@ -46,17 +47,18 @@ class Snapshots:
         return SnapshotInfo(name, final.stat().st_size, sha256, lsn)
 
     def open_verified(self, name: str) -> sqlite3.Connection:
-        """Open a copy after checking every byte; raises NotFound, or DataLoss when it is damaged."""
+        """Open a copy, in today's schema, after checking every byte; raises NotFound, or DataLoss on damage."""
         path, digest = self._paths(name)
         if not path.exists():
             raise NotFound("snapshot", name)
-        if not digest.exists() or digest.read_text().split()[:1] != [_sha256(path)]:
+        if not digest.exists() or digest.read_bytes().split()[:1] != [_sha256(path).encode()]:
             raise DataLoss(
                 f"snapshot {name!r} is damaged: its SHA-256 is not the one noted when it was written"
             )
         connection = open_copy(path)
         try:
-            if not 1 <= schema.version_of(connection) <= schema.VERSION:
+            version = schema.version_of(connection)
+            if not 1 <= version <= schema.VERSION:
                 raise DataLoss(f"snapshot {name!r} has a schema that this program does not know")
             if connection.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
                 raise DataLoss(f"snapshot {name!r} is damaged")
@@ -66,7 +68,7 @@ class Snapshots:
         except DataLoss:
             connection.close()
             raise
-        return connection
+        return connection if version == schema.VERSION else _migrated(connection)
 
     def _paths(self, name: str) -> tuple[Path, Path]:
         check_name(name, "name")
@@ -85,6 +87,19 @@ def _copy(source: sqlite3.Connection, path: Path) -> int:
     failpoints.hit("snapshot.before_fsync")
     sync_file(path)
     return lsn
+
+
+def _migrated(copy: sqlite3.Connection) -> sqlite3.Connection:
+    """Close a copy and return another in today's schema: the store's own schema must not depend on what may fail."""
+    migrated = sqlite3.connect("", isolation_level=None)  # a temporary file, which goes when it is closed
+    try:
+        with contextlib.closing(copy):
+            copy.backup(migrated)
+        schema.migrate(migrated)
+    except BaseException:
+        migrated.close()
+        raise
+    return migrated
 
 
 def _sync_or_undo(final: Path) -> None:

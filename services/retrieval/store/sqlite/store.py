@@ -171,16 +171,12 @@ class SqliteStore:
                 failpoints.hit("restore.before_copy")
                 source.backup(connection)
                 failpoints.hit("restore.after_copy")
-                schema.migrate(connection)
-                with contextlib.suppress(
-                    sqlite3.Error
-                ):  # what the copy's manifest names is checked by its hash
+                # From here on the copy is in force, and what fails must not tell otherwise.
+                with contextlib.suppress(sqlite3.Error):  # what its manifest names is checked by its hash
                     segments.forget_all(connection)
                 reader = SqliteReader(connection, self._path)
                 self._listener.reload(reader)
-                with contextlib.suppress(
-                    sqlite3.Error
-                ):  # the copy is in force; a later checkpoint does as well
+                with contextlib.suppress(sqlite3.Error):  # a later checkpoint does as well
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 return reader.totals()
 

@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import os
 import sqlite3
@@ -7,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from retrieval import failpoints
 from retrieval.domain import Chunk, Collection, CollectionSpec, Document
 from retrieval.durable import make_private_file
 from retrieval.filters import AnyOf, Not
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
 from retrieval.store.reader import Reader
-from retrieval.store.sqlite import schema
+from retrieval.store.sqlite import schema, words
 from retrieval.store.sqlite.lock import ProcessLock
 from retrieval.store.sqlite.store import SqliteStore
 from serving.errors import DataLoss, FailedPrecondition, Overloaded
@@ -178,7 +180,9 @@ def test_reads_go_on_while_the_disk_is_full(store: SqliteStore, books: Collectio
     assert store.verify([books]).result(10) == []
 
 
-@pytest.mark.parametrize("damage", ["flip", "truncate", "no digest", "newer", "not a database"])
+@pytest.mark.parametrize(
+    "damage", ["flip", "truncate", "no digest", "another digest", "newer", "not a database"]
+)
 def test_no_damaged_snapshot_is_restored(
     store: SqliteStore, books: Collection, tmp_path: Path, damage: str
 ) -> None:
@@ -192,6 +196,8 @@ def test_no_damaged_snapshot_is_restored(
         path.write_bytes(data[:-4096])
     elif damage == "no digest":
         digest.unlink()
+    elif damage == "another digest":
+        digest.write_bytes(b"\xff" + digest.read_bytes()[1:])
     else:  # the digest fits, the content does not
         if damage == "newer":
             with sqlite3.connect(path) as connection:
@@ -201,9 +207,39 @@ def test_no_damaged_snapshot_is_restored(
             path.write_bytes(b"something else " * 1000)
         digest.write_text(hashlib.sha256(path.read_bytes()).hexdigest() + "\n")
     store.upsert(books, [chunked("c")], None).result(10)
-    assert isinstance(store.restore("s").exception(10), DataLoss)
+    refused = store.restore("s").exception(10)
+    assert isinstance(refused, DataLoss)
+    assert "snapshot 's'" in refused.message  # and not the store
     with store.reading() as reader:
         assert reader.totals().document_count == 3
+
+
+def write_first_schema(path: Path) -> None:
+    """Write a snapshot as the first release did, with a collection `old`."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(schema.MIGRATIONS[0])
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute("INSERT INTO collections VALUES (1, 't', 'old', 2, 'l2', 'flat', 'm', 0, 0, 0, 0)")
+        words.create(connection, 1)
+    path.with_suffix(".sha256").write_text(hashlib.sha256(path.read_bytes()).hexdigest() + "\n")
+
+
+def test_a_snapshot_of_an_older_schema_is_restored_in_todays_or_not_at_all(
+    store: SqliteStore, books: Collection, indexes: IndexSet, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    write_first_schema(tmp_path / "retrieval" / "snapshots" / "s.sqlite3")
+    request.addfinalizer(lambda: failpoints.arm([]))
+    failpoints.arm(["migrate.before_commit=full@2"])
+    assert isinstance(store.restore("s").exception(10), Overloaded)
+    assert kinds(store, indexes, books) == set()
+    assert len(indexes.get(books.id)) == 2  # type: ignore[arg-type]
+    store.upsert(books, [chunked("c")], None).result(10)
+    failpoints.arm([])
+    assert store.restore("s").result(10).schema_version == schema.VERSION
+    with store.reading() as reader:
+        (old,) = reader.collections(None)
+    assert kinds(store, indexes, old) == set()
+    store.upsert(old, [chunked("a")], None).result(10)
 
 
 def test_leftovers_of_a_killed_snapshot_are_swept(
