@@ -111,10 +111,10 @@ class RecallAudit:
                 if recall is not None:
                     labels = sample.collection.spec.index.value, sample.effort.value
                     self._metrics.recall.labels(*labels).observe(recall)
-            except (
-                QuadrilleError
-            ) as error:  # deleted or replaced meanwhile; or damaged, which Verify tells of
+            except QuadrilleError as error:  # deleted or replaced; or damaged, which Verify tells of
                 log.info("audit_abandoned", collection=sample.collection.id, reason=error.message)
+            except Exception:  # the next query may fare better
+                log.exception("audit_failed", collection=sample.collection.id)
             self._stopping.wait(_REST * (time.perf_counter() - started))
 
     def _check_same(self, reader: Reader, collection: Collection) -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from retrieval.index.flat import FlatIndex
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
 from retrieval.store.sqlite.store import SqliteStore
-from serving.errors import NotFound, Unavailable
+from serving.errors import DataLoss, NotFound, Unavailable
 
 COUNT, DIMENSION = 100, 4
 VECTORS = np.random.default_rng(3).standard_normal((COUNT, DIMENSION)).astype(np.float32)
@@ -28,9 +29,13 @@ QUERY = np.ones(DIMENSION, dtype=np.float32)
 
 
 class ForgetfulIndex(FlatIndex):
-    """Finds nothing under odd ids."""
+    """Finds nothing under odd ids; first it raises what is in `errors`."""
+
+    errors: ClassVar[list[Exception]] = []
 
     def search(self, *args, **kwargs) -> list[tuple[Ids, Scores]]:
+        if self.errors:
+            raise self.errors.pop()
         found = super().search(*args, **kwargs)
         return [(ids[ids % 2 == 0], scores[ids % 2 == 0]) for ids, scores in found]
 
@@ -132,6 +137,22 @@ def test_what_is_offered_is_observed_until_the_audit_stops(
     with pytest.raises(Unavailable):
         audit.recall(Sample(books, QUERY, 10, None, Effort.ACCURATE))
     assert (seen, registry.get_sample_value("quadrille_retrieval_recall_sum", labels)) == (1, recall)
+
+
+@pytest.mark.parametrize("error", [DataLoss("damaged"), MemoryError()])
+def test_an_audit_that_fails_is_not_the_last(
+    open_audit: Callable[..., RecallAudit],
+    books: Collection,
+    registry: CollectorRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    monkeypatch.setattr(ForgetfulIndex, "errors", [error])
+    audit, labels = open_audit(), {"index": "hnsw", "effort": "default"}
+    while not registry.get_sample_value("quadrille_retrieval_recall_count", labels):
+        audit.offer(books, QUERY[None, :], 10, None, Effort.DEFAULT)
+        audit._thread.join(0.01)
+        assert audit._thread.is_alive()
 
 
 def test_only_the_share_of_what_may_be_inexact_is_taken(
