@@ -305,6 +305,17 @@ def test_rebuilding_changes_nothing_that_is_right(store: Store, books: Collectio
         assert len(reader.matching_chunks(books.id, AnyOf("x", (2.0,)))) == 1
 
 
+def test_nothing_is_wrong_with_what_was_deleted_before_it_was_looked_at(
+    store: Store, books: Collection
+) -> None:
+    store.upsert(books, [document("a", "one")], None).result(10)
+    store.delete_collection("acme", "books").result(10)
+    assert store.verify([books]).result(10) == []
+    store.rebuild([books]).result(10)
+    fresh = store.create_collection("acme", SPEC).result(10)
+    assert store.verify([books, fresh]).result(10) == []
+
+
 def test_compaction_gives_space_back(store: Store, books: Collection) -> None:
     docs = [Document(f"d{i}", text="some words " * 5000) for i in range(40)]
     store.upsert(books, docs, None).result(30)

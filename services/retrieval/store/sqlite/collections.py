@@ -22,6 +22,23 @@ def next_lsn(connection: sqlite3.Connection, collection: int, kind: str) -> int:
     return lsn
 
 
+def is_alive(connection: sqlite3.Connection, collection: Collection) -> bool:
+    """Tell whether a collection that was looked up is still there.
+
+    Whoever looked it up then waited for the writer. Meanwhile it may have been deleted, or a restore may have turned
+    the numbers back, so the number alone does not tell.
+    """
+    row = connection.execute(
+        f"SELECT {rows.COLLECTION_COLUMNS} FROM collections c WHERE c.id = ?", (collection.id,)
+    ).fetchone()
+    found = rows.collection(row) if row else None
+    return found is not None and (found.tenant, found.spec, found.created_at) == (
+        collection.tenant,
+        collection.spec,
+        collection.created_at,
+    )
+
+
 def create(
     connection: sqlite3.Connection, tenant: str, spec: CollectionSpec
 ) -> tuple[Collection, list[Change]]:

@@ -2,7 +2,7 @@
 
 import itertools
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from serving.errors import DataLoss
 
@@ -10,6 +10,7 @@ from retrieval import failpoints
 from retrieval.domain import Collection, Finding
 from retrieval.limits import MAX_FINDINGS
 from retrieval.store.sqlite import metadata, rows, words
+from retrieval.store.sqlite.collections import is_alive
 from retrieval.store.sqlite.errors import translated
 
 _COUNTS = (
@@ -18,10 +19,10 @@ _COUNTS = (
 )
 
 
-def rebuild(connection: sqlite3.Connection, collections: list[int]) -> None:
-    """Derive everything anew, in one transaction."""
+def rebuild(connection: sqlite3.Connection, collections: Sequence[Collection]) -> None:
+    """Derive everything anew, in one transaction, for those that are still there."""
     connection.execute("BEGIN IMMEDIATE")
-    for collection in collections:
+    for collection in [known.id for known in collections if is_alive(connection, known)]:
         words.rebuild(connection, collection)
         connection.execute("DELETE FROM metadata_values WHERE collection = ?", (collection,))
         for number, encoded in connection.execute(
@@ -39,8 +40,11 @@ def rebuild(connection: sqlite3.Connection, collections: list[int]) -> None:
     failpoints.hit("rebuild.after_commit")
 
 
-def verify(connection: sqlite3.Connection, collections: list[Collection]) -> list[Finding]:
-    """Return what is wrong with the database's file and with what is derived in it, at most MAX_FINDINGS."""
+def verify(connection: sqlite3.Connection, collections: Sequence[Collection]) -> list[Finding]:
+    """Return what is wrong with the file and with what is derived in it, at most MAX_FINDINGS.
+
+    Nothing is wrong with collections that are no longer there.
+    """
     findings: list[Finding] = []
     try:
         with translated():
@@ -51,14 +55,15 @@ def verify(connection: sqlite3.Connection, collections: list[Collection]) -> lis
     return findings
 
 
-def _findings(connection: sqlite3.Connection, collections: list[Collection]) -> Iterator[Finding]:
+def _findings(connection: sqlite3.Connection, collections: Sequence[Collection]) -> Iterator[Finding]:
     for (line,) in connection.execute(f"PRAGMA integrity_check({MAX_FINDINGS})"):
         if line != "ok" and "FTS5" not in line:  # newer SQLite checks words here too; they are told of below
             yield Finding("", "DATABASE_CORRUPT", line)
     for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
         yield Finding("", "DATABASE_CORRUPT", f"row {row} of {table} refers to a missing row of {parent}")
     for collection in collections:
-        yield from _collection_findings(connection, collection)
+        if is_alive(connection, collection):
+            yield from _collection_findings(connection, collection)
 
 
 def _collection_findings(connection: sqlite3.Connection, collection: Collection) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from retrieval.domain import Access, Collection, Deleted, Document, Ids, Vector,
 from retrieval.filters import Filter
 from retrieval.store.base import Change, VectorChange
 from retrieval.store.sqlite import metadata, readers, rows, words
-from retrieval.store.sqlite.collections import next_lsn
+from retrieval.store.sqlite.collections import is_alive, next_lsn
 from retrieval.store.sqlite.filters import Sql, compile_filter
 from retrieval.validation import encode_metadata
 
@@ -81,17 +81,7 @@ def last_lsn(connection: sqlite3.Connection) -> int:
 
 
 def _check_alive(connection: sqlite3.Connection, collection: Collection) -> None:
-    # The caller looked the collection up before it waited for the writer. Meanwhile it may have been deleted,
-    # or a restore may have turned the numbers back, so the number alone does not tell.
-    row = connection.execute(
-        f"SELECT {rows.COLLECTION_COLUMNS} FROM collections c WHERE c.id = ?", (collection.id,)
-    ).fetchone()
-    found = rows.collection(row) if row else None
-    if found is None or (found.tenant, found.spec, found.created_at) != (
-        collection.tenant,
-        collection.spec,
-        collection.created_at,
-    ):
+    if not is_alive(connection, collection):
         raise NotFound("collection", collection.spec.name)
 
 

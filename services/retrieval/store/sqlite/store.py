@@ -145,14 +145,13 @@ class SqliteStore:
 
     def verify(self, checked: Sequence[Collection]) -> "Future[list[Finding]]":
         """Check the file, and what is derived in it for these collections."""
-        return self._writer.alone(lambda connection: derived.verify(connection, list(checked)))
+        return self._writer.alone(lambda connection: derived.verify(connection, checked))
 
     def rebuild(self, broken: Sequence[Collection]) -> "Future[None]":
         """Derive anew what the database derives for these collections."""
-        numbers = [collection.id for collection in broken]
 
         def run(connection: sqlite3.Connection) -> None:
-            derived.rebuild(connection, numbers)
+            derived.rebuild(connection, broken)
             self._chunk_sets.clear()
 
         return self._writer.alone(run)
