@@ -157,6 +157,8 @@ class Builder:
         with self._indexes.swapping:
             with self._indexes.lock.exclusive():
                 out = index.swap(segment, job.tokens)
+                if segment and not wanted():  # its collection went after its row was written
+                    out.append(segment)
             self._files.remove([old.record.token for old in out])
         self._metrics.segment_build_seconds.observe(time.perf_counter() - started)
 

@@ -148,6 +148,36 @@ def test_what_was_built_of_an_index_that_is_gone_is_never_published(
     assert [f"{record.token}.ids" for record in records] == stack.files[:1]
 
 
+@pytest.mark.parametrize("replace", ["delete", "repair", "restore"])
+def test_what_is_gone_as_soon_as_it_is_published_leaves_no_files(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, replace: str
+) -> None:
+    books = stack.make()
+    stack.store.snapshot("empty")
+    published, may = threading.Event(), threading.Event()
+
+    def pause(name: str) -> None:
+        if name == "segment.after_manifest":
+            published.set()
+            assert may.wait(30)
+
+    monkeypatch.setattr(failpoints, "hit", pause)
+    stack.put(books, 1, SEAL_AT)
+    assert published.wait(30)
+    if replace == "delete":
+        stack.store.delete_collection("t", "books").result(10)
+    elif replace == "repair":
+        stack.store.between_writes(lambda reader: stack.indexes.rebuild(books, reader)).result(10)
+    else:
+        stack.store.restore("empty").result(10)
+    may.set()
+    stack.settle()
+    with stack.store.reading() as reader:
+        records = reader.segments(books.id)
+    assert len(records) == (replace == "repair")  # built once more
+    assert stack.files == [f"{record.token}.{part}" for record in records for part in ("ids", "index")]
+
+
 def test_a_restore_forgets_segments_even_one_that_is_being_built(stack: Stack, pausing: PausingKind) -> None:
     books = stack.make()
     stack.store.snapshot("empty")
