@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import structlog
 from prometheus_client import CollectorRegistry
+from retrieval import durable
 from retrieval.domain import Chunk, Collection, CollectionSpec, Document
 from retrieval.filters import AnyOf
 from retrieval.index.flat import FlatIndex
@@ -29,7 +30,7 @@ WAIT_S = 60
 structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
 # A disk that does not flush is as good here, and much faster.
 connection._PRAGMAS = (*connection._PRAGMAS, "synchronous = OFF")
-connection._sync = lambda *_: None
+durable._sync = lambda *_: None
 
 
 def opened(folder: Path) -> tuple[SqliteStore, IndexSet]:
