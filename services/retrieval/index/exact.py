@@ -13,6 +13,9 @@ _SLACK = 8
 # Numbers that are scored at once, 8 bytes each: few enough to stay in a core's cache.
 _BLOCK = 1 << 15
 
+# What is found where there is nothing.
+NOTHING: tuple[Ids, Scores] = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))
+
 # How many candidates of each query → distances (n, wanted) in float32 and places (n, wanted), best first.
 Candidates = Callable[[int], tuple[NDArray[np.float32], Ids]]
 

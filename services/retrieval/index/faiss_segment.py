@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.domain import Bitmap, Effort, Ids, Vector
+from retrieval.index.places import to_places
 from retrieval.index.planner import Costs, Scan, Step, Walk, choose
 
 Found = tuple[NDArray[np.float32], Ids]
@@ -45,7 +46,7 @@ class FaissSegment(ABC):
     def plan(self, k: int, allowed: Bitmap | None, effort: Effort) -> Step:
         """Return how a search would go about it."""
         count = self._count(allowed)
-        if self._scores_all(count, effort):
+        if self._scores_all(count):
             return Scan()
         return choose(self.ntotal, count, min(k, count), effort, self._costs)
 
@@ -53,7 +54,7 @@ class FaissSegment(ABC):
         """Return FAISS distances and slots, both (n, at least min(k, allowed)), best first.
 
         Slots are -1 only where fewer are allowed. Kinds that keep no vectors return every allowed slot, at
-        distance 0, when `effort` is EXACT or few are allowed.
+        distance 0, when few are allowed.
         """
         count = self._count(allowed)
         wanted = min(min(k, count) * self.oversampling, count)
@@ -61,12 +62,8 @@ class FaissSegment(ABC):
         if not fetch:
             return np.empty((len(queries), 0), dtype=np.float32), np.empty((len(queries), 0), dtype=np.int64)
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        if self._scores_all(count, effort):
-            slots = (
-                np.arange(self.ntotal)
-                if allowed is None
-                else np.flatnonzero(np.unpackbits(allowed, bitorder="little"))
-            )
+        if self._scores_all(count):
+            slots = to_places(allowed, self.ntotal)
             return np.zeros((len(queries), count), dtype=np.float32), np.tile(slots, (len(queries), 1))
         step = self.plan(k, allowed, effort)
         if not isinstance(step, Walk):
@@ -85,8 +82,8 @@ class FaissSegment(ABC):
         """Write it to a new file; making that durable is the caller's part."""
         faiss.write_index(self._index, str(path))
 
-    def _scores_all(self, count: int, effort: Effort) -> bool:
-        return self.oversampling > 1 and (effort is Effort.EXACT or count <= _FEW)
+    def _scores_all(self, count: int) -> bool:
+        return self.oversampling > 1 and count <= _FEW
 
     def _count(self, allowed: Bitmap | None) -> int:
         return self.ntotal if allowed is None else int(np.bitwise_count(allowed).sum())

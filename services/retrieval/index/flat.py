@@ -75,7 +75,7 @@ class FlatIndex:
         available = len(self) if slots is None else len(slots)
         k = min(k, available)
         if k == 0:
-            return [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))] * len(queries)
+            return [exact.NOTHING] * len(queries)
         bitmap = None if slots is None else to_bitmap(slots, len(self))
         selector = None if bitmap is None else faiss.IDSelectorBitmap(bitmap)  # type: ignore[call-arg, arg-type]
         parameters = None if selector is None else faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]

@@ -26,3 +26,10 @@ def to_bitmap(places: Ids, count: int) -> Bitmap:
     bits = np.zeros(count, dtype=bool)
     bits[places] = True
     return np.packbits(bits, bitorder="little")
+
+
+def to_places(bitmap: Bitmap | None, count: int) -> Ids:
+    """Return the places of such a set, ascending; None stands for all."""
+    if bitmap is None:
+        return np.arange(count)
+    return np.flatnonzero(np.unpackbits(bitmap, count=count, bitorder="little"))

@@ -6,8 +6,11 @@ from numpy.typing import NDArray
 from retrieval.domain import Bitmap, Effort, Ids, Metric, Scores, SegmentRecord, Vector
 from retrieval.index import exact
 from retrieval.index.base import Fetch, Sealed
-from retrieval.index.places import find
+from retrieval.index.places import find, to_places
 from retrieval.index.planner import Step
+
+# Vectors that a scan reads at once.
+_READ = 8192
 
 
 class Segment:
@@ -42,7 +45,9 @@ class Segment:
         bitmap, available = self._allowed(allowed)
         k = min(k, available)
         if k == 0:
-            return [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))] * len(queries)
+            return [exact.NOTHING] * len(queries)
+        if effort is Effort.EXACT and self.sealed.vectors(exact.NOTHING[0]) is None:
+            return self._scan(queries, k, bitmap, fetch)
         if effort is Effort.EXACT:
             found = exact.with_ties(
                 lambda wanted: self.sealed.search(queries, wanted, bitmap, effort), k, available
@@ -72,6 +77,23 @@ class Segment:
         bits = np.zeros(len(self.ids), dtype=bool)
         bits[slots] = self._alive[slots]
         return np.packbits(bits, bitorder="little"), int(np.count_nonzero(bits))
+
+    def _scan(
+        self, queries: Vector, k: int, bitmap: Bitmap | None, fetch: Fetch | None
+    ) -> list[tuple[Ids, Scores]]:
+        """Score all that is allowed, block by block, and read each vector once for all queries."""
+        slots = to_places(bitmap, len(self.ids))
+        found = [exact.NOTHING] * len(queries)
+        for start in range(0, len(slots), _READ):
+            some = slots[start : start + _READ]
+            vectors = self._vectors(some, fetch)
+            places = np.tile(np.arange(len(some)), (len(queries), 1))
+            scores = exact.score(self._metric, queries, places, vectors.__getitem__)
+            found = [
+                exact.best(np.concatenate([ids, self.ids[some]]), np.concatenate([best, more]), k)
+                for (ids, best), more in zip(found, scores, strict=True)
+            ]
+        return found
 
     def _vectors(self, slots: Ids, fetch: Fetch | None) -> Vector:
         kept = self.sealed.vectors(slots)

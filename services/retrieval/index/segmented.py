@@ -74,7 +74,7 @@ class SegmentedIndex:
         if len(self._delta):
             parts.append(self._delta.search(queries, k, allowed))
         if not parts:
-            return [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))] * len(queries)
+            return [exact.NOTHING] * len(queries)
         return [
             exact.best(np.concatenate([ids for ids, _ in found]), np.concatenate([s for _, s in found]), k)
             for found in zip(*parts, strict=True)

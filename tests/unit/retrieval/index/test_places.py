@@ -1,7 +1,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from retrieval.index.places import find, lacking, to_bitmap
+from retrieval.index.places import find, lacking, to_bitmap, to_places
 
 IDS = st.sets(st.integers(0, 30)).map(sorted)
 
@@ -23,3 +23,5 @@ def test_a_bitmap_has_the_lowest_place_in_the_lowest_bit(case: tuple[int, set[in
     bitmap = to_bitmap(np.array(sorted(places), dtype=np.int64), count)
     assert len(bitmap) == -(-count // 8)
     assert {place for place in range(count) if bitmap[place // 8] >> (place % 8) & 1} == places
+    assert to_places(bitmap, count).tolist() == sorted(places)
+    assert to_places(None, count).tolist() == list(range(count))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from retrieval.domain import CollectionSpec, Effort, Hnsw, Ids, IndexKind, Metric, SegmentRecord, Vector
+from retrieval.index import segment as segment_module
 from retrieval.index.kinds import FaissKind
 from retrieval.index.segment import Segment
 
@@ -49,3 +50,27 @@ def test_a_kind_without_vectors_has_them_fetched_and_scores_exactly() -> None:
     assert made.held(IDS[:2])[1] is None
     with pytest.raises(ValueError, match="fetch"):
         made.search(VECTORS[[3]], 2, None, Effort.DEFAULT, None)
+
+
+@pytest.mark.parametrize("allowed", [None, IDS[5::2]])
+def test_an_exact_search_of_codes_reads_each_vector_once_for_all_queries(
+    monkeypatch: pytest.MonkeyPatch, allowed: Ids | None
+) -> None:
+    monkeypatch.setattr(segment_module, "_READ", 7)
+    made = segment(IndexKind.SCALAR_QUANTIZED)
+    made.bury(IDS[3:9])
+    there = np.setdiff1d(IDS if allowed is None else allowed, IDS[3:9])
+    read: list[int] = []
+
+    def reading(ids: Ids) -> Vector:
+        assert len(ids) <= 7
+        read.extend(ids.tolist())
+        return fetch(ids)
+
+    queries = VECTORS[:5] + np.float32(0.3)
+    found = made.search(queries, 6, allowed, Effort.EXACT, reading)
+    assert read == there.tolist()
+    for query, (ids, scores) in zip(queries, found, strict=True):
+        distances = np.square(fetch(there).astype(np.float64) - query).sum(axis=1)
+        assert ids.tolist() == there[distances.argsort()[:6]].tolist()
+        assert scores.tolist() == (-np.sort(distances)[:6]).tolist()
