@@ -2,16 +2,17 @@
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from serving.errors import QuadrilleError
 
 from retrieval.audit import RecallAudit
-from retrieval.domain import Answer, Collection, Hit, Ids, Passage, Plan, Query, Ranked, Scores, SearchMode
+from retrieval.domain import Answer, Collection, Hit, Passage, Plan, Query, Ranked, SearchMode, Vector
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
+from retrieval.ranking import rank
 from retrieval.searching import Target, check_target, resolve_mode
 from retrieval.store.base import Store
 from retrieval.validation import check_vector
@@ -61,24 +62,14 @@ class DensePass:
         """
         started = time.perf_counter()
         target, first = queries[0].target, queries[0].query
-        outcomes: dict[int, Found | Exception] = {}
         with contextlib.ExitStack() as view:
             with self._indexes.lock.shared():  # no commit between opening the view and searching the index
                 reader = view.enter_context(self._store.reading(target.access))
                 collection = reader.collection(target.tenant, target.name)
-                places, vectors = [], []
-                for place, item in enumerate(queries):
-                    try:
-                        check_target(collection, item.target, reader.lsn)
-                        assert item.query.vector is not None
-                        vectors.append(
-                            check_vector(item.query.vector, collection.spec, f"{item.field}.vector")
-                        )
-                        places.append(place)
-                    except QuadrilleError as error:  # told to this caller and nobody else
-                        outcomes[place] = error
-                if not places:
-                    return [outcomes[place] for place in range(len(queries))]
+                checked = [_checked(item, collection, reader.lsn) for item in queries]
+                vectors = [vector for vector in checked if not isinstance(vector, QuadrilleError)]
+                if not vectors:
+                    return [refusal for refusal in checked if isinstance(refusal, QuadrilleError)]
                 allowed = reader.matching_chunks(collection.id, first.filter)
                 asked = VectorQuery(np.stack(vectors), first.top_k, allowed, first.effort)
                 found = self._vectors.search(reader, collection, asked)
@@ -86,33 +77,45 @@ class DensePass:
                 how = self._vectors.explain(collection, asked) if explained else ""
             passages = reader.passages(np.unique(np.concatenate([ids for ids, _ in found])))
         seconds = time.perf_counter() - started
+        names = {number: passage.id for number, passage in passages.items()}
+        by_name = {passage.id: passage for passage in passages.values()}
         count = None if allowed is None else len(allowed)
-        for place, candidates in zip(places, found, strict=True):
-            query = queries[place].query
-            hits = _hits(*candidates, passages, query.top_k)
+        candidates = iter(found)
+        outcomes: list[Found | Exception] = []
+        for item, verdict in zip(queries, checked, strict=True):
+            if isinstance(verdict, QuadrilleError):
+                outcomes.append(verdict)
+                continue
+            ranks = rank(next(candidates), names, first.top_k)
             plan = Plan(
                 SearchMode.DENSE,
                 dense=how,
                 filtered_chunk_count=count,
-                dense_candidate_count=len(hits),
+                dense_candidate_count=len(ranks),
             )
-            if query.min_score is not None:
-                hits = tuple(hit for hit in hits if hit.score >= query.min_score)
-            outcomes[place] = Answer(hits, reader.lsn, plan, seconds), collection
+            hits = _hits(ranks, by_name, item.query.min_score)
+            outcomes.append((Answer(hits, reader.lsn, plan, seconds), collection))
         for _ in queries:
             self._seconds.observe(seconds)
         self._metrics.pass_size.observe(len(queries))
-        return [outcomes[place] for place in range(len(queries))]
+        return outcomes
 
 
-def _hits(ids: Ids, scores: Scores, passages: dict[int, Passage], top_k: int) -> tuple[Hit, ...]:
-    """The best, ties by chunk id."""
-    ranked = sorted(
-        (-score, passages[number].id, number)
-        for number, score in zip(ids.tolist(), scores.tolist(), strict=True)
-        if number in passages
-    )
+def _checked(item: DenseQuery, collection: Collection, lsn: int) -> Vector | QuadrilleError:
+    """The query's vector, or what is told to its caller and nobody else."""
+    try:
+        check_target(collection, item.target, lsn)
+        assert item.query.vector is not None
+        return check_vector(item.query.vector, collection.spec, f"{item.field}.vector")
+    except QuadrilleError as error:
+        return error
+
+
+def _hits(
+    ranks: Mapping[str, Ranked], passages: Mapping[str, Passage], least: float | None
+) -> tuple[Hit, ...]:
     return tuple(
-        Hit(passages[number], -score, Ranked(rank, -score), None)
-        for rank, (score, _, number) in enumerate(ranked[:top_k], 1)
+        Hit(passages[name], ranked.score, ranked, None)
+        for name, ranked in ranks.items()
+        if least is None or ranked.score >= least
     )

@@ -26,6 +26,7 @@ from retrieval.domain import (
 from retrieval.index.set import IndexSet
 from retrieval.lexical import match_expression
 from retrieval.metrics import StoreMetrics
+from retrieval.ranking import rank
 from retrieval.selecting import first_depth, lacks_documents, select
 from retrieval.store.base import Store
 from retrieval.store.reader import Reader
@@ -104,8 +105,8 @@ class Searcher:
             lexical = _lexical(reader, collection.id, expression, query, depth)
             names = reader.chunk_names(np.union1d(dense[0], lexical[0]))
             numbers = {name: number for number, name in names.items()}
-            dense_ranks = _rank(dense, names, depth)
-            lexical_ranks = _rank(lexical, names, depth)
+            dense_ranks = rank(dense, names, depth)
+            lexical_ranks = rank(lexical, names, depth)
             scores = _fuse(query, mode, dense_ranks, lexical_ranks)
             best = select(query, mode, scores, numbers, reader, collection.spec.dimension)
             if lacks_documents(query, mode, scores, best) and depth in (len(dense_ranks), len(lexical_ranks)):
@@ -173,16 +174,6 @@ def _lexical(reader: Reader, collection: int, expression: str, query: Query, dep
         if len(ids) < wanted or scores[-1] < scores[depth - 1] or wanted >= depth + _MAX_TIES:
             return ids, scores
         wanted = min(2 * wanted, depth + _MAX_TIES)
-
-
-def _rank(candidates: _Candidates, names: dict[int, str], depth: int) -> dict[str, Ranked]:
-    """Number the candidates from 1, ties by chunk id."""
-    scored = [
-        (-float(score), names[int(number)])
-        for number, score in zip(*candidates, strict=True)
-        if int(number) in names
-    ]
-    return {name: Ranked(rank, -score) for rank, (score, name) in enumerate(sorted(scored)[:depth], 1)}
 
 
 def _fuse(

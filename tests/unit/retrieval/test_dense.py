@@ -92,6 +92,12 @@ def test_what_speaks_against_one_query_is_not_held_against_others(run: Callable[
     assert isinstance(run(items[1])[0], InvalidInput)
 
 
+def test_whoever_asks_how_is_told_in_any_company(run: Callable[..., list]) -> None:
+    query = Query(vector=vector(1.0, 0.0))
+    found = run(DenseQuery(TARGET, query, "query"), DenseQuery(replace(TARGET, explain=True), query, "query"))
+    assert found[1][0].plan.dense.startswith("flat")
+
+
 def test_a_collection_that_is_not_there_concerns_all(run: Callable[..., list]) -> None:
     with pytest.raises(NotFound):
         run(DenseQuery(replace(TARGET, name="none"), Query(vector=vector(1.0, 0.0)), "query"))

@@ -64,6 +64,27 @@ async def test_callers_share_a_pass_only_with_those_who_may_read_the_same(
     assert passes() == 2
 
 
+async def test_tenants_whose_collections_have_one_name_share_nothing(
+    dispatcher: Dispatcher, store: SqliteStore, passes: Callable[[], float | None]
+) -> None:
+    store.upsert(
+        store.create_collection("u", CollectionSpec("books", 2)).result(),
+        [Document("theirs", chunks=(CHUNK,))],
+        None,
+    ).result()
+    tenants = ["t", "u"] * 8
+    answers = await asyncio.gather(
+        *(
+            dispatcher.answer(Target(who, EVERYTHING, "books"), [query(1, 0)], ["query"], None)
+            for who in tenants
+        )
+    )
+    for who, (answer,) in zip(tenants, answers, strict=True):
+        expected = SEEN[EVERYTHING] if who == "t" else {"theirs"}
+        assert {hit.passage.document_id for hit in answer.hits} == expected
+    assert passes() == 2
+
+
 async def test_collections_and_filters_have_passes_of_their_own(
     dispatcher: Dispatcher, passes: Callable[[], float | None]
 ) -> None:
