@@ -136,6 +136,8 @@ class TextService(text_pb2_grpc.TextServiceServicer):
     async def Rerank(self, request, context):
         if request.model != "judge":
             raise Overloaded("busy", retry_after_s=2.5)
+        if len(request.query) > 4096:
+            raise InvalidInput("query", "is over 4096 characters")
         results = [
             text_pb2.RerankResult(index=i, score=-len(item)) for i, item in enumerate(request.documents)
         ]

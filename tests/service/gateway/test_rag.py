@@ -1,6 +1,8 @@
 import pytest
 from quadrille_client import (
     AsyncClient,
+    Chunk,
+    Document,
     FailedPreconditionError,
     InvalidArgumentError,
     NotFoundError,
@@ -75,6 +77,9 @@ async def test_a_model_picks_the_passages_out_of_more(doors, notes):
             with pytest.raises(InvalidArgumentError) as caught:
                 await client.ask("notes", question, passages=4, rerank="judge", rerank_depth=depth)
             assert caught.value.field == "rerank.depth"
+        with pytest.raises(InvalidArgumentError) as caught:
+            await client.ask("notes", f"{question} {'x' * 5000}", rerank="judge")
+        assert caught.value.field == "question"
         assert (await client.ask("notes", "zyzzyva", rerank="judge")).text == "The documents don't say."
 
 
@@ -138,6 +143,29 @@ async def test_only_chunks_that_changed_are_embedded_again(doors, tmp_path):
         assert doors.text.embedded == ["The last one is new."]
         document = await client.documents.get("notes", "page.txt", include_vectors=True)
         assert all(any(chunk.vector) for chunk in document.chunks)
+
+
+async def test_new_readers_are_stored_although_the_text_is_known(doors, notes):
+    async with AsyncClient(doors.grpc) as client:
+        for readers, unchanged in (
+            ((), False),
+            (["group:staff"], False),
+            (["group:staff"], True),
+            ((), False),
+        ):
+            stored, _ = [e async for e in client.ingest("notes", [notes / "store.txt"], readers=readers)]
+            assert stored.unchanged is unchanged
+            assert list((await client.documents.get("notes", "store.txt")).readers) == list(readers)
+
+
+async def test_vectors_of_who_knows_what_model_are_not_kept(doors, notes):
+    async with AsyncClient(doors.grpc) as client:
+        await client.collections.create("notes", 32)
+        chunk = Chunk(NOTES["store.txt"], vector=[9.0] * 32)
+        await client.documents.upsert("notes", [Document("store.txt", "older", chunks=[chunk])])
+        async for _ in client.ingest("notes", [notes / "store.txt"]):
+            pass
+    assert doors.text.embedded == [NOTES["store.txt"]]
 
 
 async def test_chunks_may_be_measured_in_tokens_of_the_embedding_model(doors, tmp_path):

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from retrieval.audit import RecallAudit
 from retrieval.domain import EVERYTHING, Chunk, Collection, CollectionSpec, Document, Effort, Ids, IndexKind
 from retrieval.index.kinds import kind_of
 from retrieval.index.segmented import SegmentedIndex
 from retrieval.index.set import IndexSet
+from retrieval.metrics import StoreMetrics
 from retrieval.store.sqlite.store import SqliteStore
 from retrieval.vector_search import VectorQuery, VectorSearch
 
@@ -54,3 +56,19 @@ def test_segments_are_explained_one_by_one(indexes: IndexSet, books: Collection)
     index.add(np.array([1, 2], dtype=np.int64), np.ones((2, 2), dtype=np.float32))
     explained = VectorSearch(indexes).explain(books, VectorQuery(QUERY, 1, SOME, None))
     assert explained == "flat, 2 of 4 by filter, accurate: 2 vectors in no segment"
+
+
+def test_what_was_searched_is_offered_to_the_audit(
+    store: SqliteStore, indexes: IndexSet, metrics: StoreMetrics
+) -> None:
+    graph = store.create_collection("t", CollectionSpec("graph", 2, index=IndexKind.HNSW)).result(10)
+    audit = RecallAudit(store, indexes, metrics, share=1.0)
+    audit.stop()  # so that nobody takes what is waiting
+    while not audit._waiting.empty():
+        audit._waiting.get_nowait()
+    with store.reading(EVERYTHING) as reader:
+        VectorSearch(indexes, audit).search(reader, graph, VectorQuery(QUERY, 7, SOME, None))
+    sample = audit._waiting.get_nowait()
+    assert sample is not None
+    assert (sample.collection, sample.k, sample.effort) == (graph, 7, Effort.ACCURATE)
+    assert (sample.query.tolist(), sample.allowed) == ([1, 0], SOME)
