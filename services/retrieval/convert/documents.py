@@ -24,6 +24,8 @@ def document_from_proto(message: document_pb2.Document, path: str) -> Document:
     """Read a document; what only responses set is passed over."""
     if len(message.chunks) > limits.MAX_CHUNKS:
         raise InvalidInput(f"{path}.chunks", f"must be at most {limits.MAX_CHUNKS}")
+    if len(message.readers) > limits.MAX_READERS:
+        raise InvalidInput(f"{path}.readers", f"must be at most {limits.MAX_READERS}")
     return Document(
         id=message.id,
         title=message.title,

@@ -1,5 +1,6 @@
 """Documents that not all may read."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -74,9 +75,13 @@ async def test_bad_readers(client: Any, reader: str) -> None:
     request = {"collection": "books", "documents": [{"id": "a", "readers": ["group:ok", reader]}]}
     refusal = await client.refusal("documents.UpsertDocuments", request)
     assert (refusal.code, refusal.field) == ("INVALID_ARGUMENT", "documents[0].readers[1]")
-    many = {"id": "a", "readers": [f"group:{i}" for i in range(257)]}
+
+
+@pytest.mark.parametrize("names", [range(257), [0] * 257])
+async def test_too_many_readers(client: Any, names: Sequence[int]) -> None:
+    many = {"id": "a", "readers": [f"group:{name}" for name in names]}
     refusal = await client.refusal("documents.UpsertDocuments", {"collection": "books", "documents": [many]})
-    assert refusal.field == "documents[0].readers"
+    assert (refusal.code, refusal.field) == ("INVALID_ARGUMENT", "documents[0].readers")
 
 
 async def test_who_acts_for_a_name_is_no_administrator(client: Any) -> None:
