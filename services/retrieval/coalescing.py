@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from serving.errors import DeadlineUnreachable
+from serving.errors import DeadlineUnreachable, Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -46,7 +46,8 @@ class Coalescer(Generic[Item, Result]):
     ) -> list[Result]:
         """Return a result for each item, or raise the first exception among them.
 
-        Raises DeadlineUnreachable when `deadline`, in seconds of `time.monotonic()`, passes before a pass begins.
+        Raises DeadlineUnreachable when `deadline`, in seconds of `time.monotonic()`, passes before a pass begins,
+        and Unavailable once the executor is shut down.
         """
         loop = asyncio.get_running_loop()
         entry: _Entry[Item, Result] = _Entry(items, deadline, loop.create_future())
@@ -77,8 +78,17 @@ class Coalescer(Generic[Item, Result]):
             return
         items = [item for entry in taken for item in entry.items]
         loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._executor, self._run, items)
+        try:
+            running = loop.run_in_executor(self._executor, self._run, items)
+        except RuntimeError:  # the executor was shut down
+            self._refuse([*taken, *self._lanes.pop(key)])
+            return
         running.add_done_callback(functools.partial(self._finish, key, taken))
+
+    def _refuse(self, entries: Sequence[_Entry[Item, Result]]) -> None:
+        for entry in entries:
+            if not entry.answered.done():
+                entry.answered.set_exception(Unavailable("the service stops"))
 
     def _finish(
         self,

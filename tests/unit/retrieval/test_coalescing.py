@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from retrieval.coalescing import Coalescer
-from serving.errors import DeadlineUnreachable, NotFound
+from serving.errors import DeadlineUnreachable, NotFound, Unavailable
 
 
 class Held:
@@ -136,3 +136,18 @@ async def test_a_broken_pass_is_told_to_all_in_it_and_the_next_one_runs(
     )
     assert [str(error) for error in found] == ["broken", "broken"]
     assert await coalescer.submit("a", [2]) == [20]
+
+
+async def test_nobody_waits_for_threads_that_are_gone(
+    held: Held, threads: ThreadPoolExecutor, coalescer: Coalescer[int, int]
+) -> None:
+    running = asyncio.create_task(coalescer.submit("a", [1]))
+    await held.wait()
+    waiting = asyncio.create_task(coalescer.submit("a", [2]))
+    await asyncio.sleep(0)
+    threads.shutdown(wait=False)
+    held.free.release()
+    assert await running == [10]
+    for refused in (waiting, coalescer.submit("a", [3]), coalescer.submit("b", [4])):
+        with pytest.raises(Unavailable):
+            await refused
