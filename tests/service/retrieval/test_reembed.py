@@ -179,6 +179,20 @@ async def test_a_collection_of_something_else_is_left_alone(sdk: AsyncClient) ->
     assert "keep" in await contents(sdk, "theirs")
 
 
+@pytest.mark.parametrize("count", [-1, 1])
+async def test_vectors_that_are_not_one_a_text_are_not_written(sdk: AsyncClient, count: int) -> None:
+    await sdk.documents.upsert("v1", [document("a", "one", "two")])
+
+    async def embed(texts: Sequence[str]) -> list[list[float]]:
+        wanted = len(texts) if texts == ["probe"] else len(texts) + count
+        return [vector_of("some")] * wanted
+
+    with pytest.raises(ValueError, match="vectors of 2 texts"):
+        async for _ in sdk.reembed("live", "v2", embed=embed):
+            pass
+    assert not await contents(sdk, "v2")
+
+
 async def test_hidden_documents_are_not_lost_silently(sdk: AsyncClient) -> None:
     await sdk.documents.upsert("v1", [document("a", "one"), document("b", "two", readers=["group:staff"])])
     with pytest.raises(ValueError, match="1 documents of 'v1'"):

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
 
+from quadrille_client._async.listing import all_of
 from quadrille_client._async.retrieval import AsyncDocuments
 from quadrille_client._async.transport import AsyncTransport, time_left
 from quadrille_client.convert import rag as convert
@@ -17,7 +18,7 @@ from quadrille_client.files import folder_names, walk
 from quadrille_client.types import rag as types
 from quadrille_client.uploads import SYNC, Outcome, Upload, added, changed, grouped, uploads
 
-_DELETED_AT_ONCE = 1000
+_PAGE_SIZE = _DELETED_AT_ONCE = 1000
 
 
 class AsyncIngestCalls:
@@ -100,17 +101,11 @@ class AsyncIngestCalls:
 
     async def _synchronized(self, collection: str, folder: str) -> dict[str, Mapping[str, Any]]:
         """Metadata by id of the documents that came from a folder."""
-        documents, found, token = AsyncDocuments(self._transport), dict[str, Mapping[str, Any]](), ""
-        of_folder = {"field": f"{SYNC}.folder", "equals": folder}
-        while True:
-            try:
-                page = await documents.list(collection, filter=of_folder, page_size=1000, page_token=token)
-            except NotFoundError:
-                return {}  # the first ingest makes the collection
-            found |= {document.id: document.metadata for document in page.documents}
-            token = page.next_page_token
-            if not token:
-                return found
+        documents, of_folder = AsyncDocuments(self._transport), {"field": f"{SYNC}.folder", "equals": folder}
+        try:
+            return {d.id: d.metadata async for d in all_of(documents, collection, _PAGE_SIZE, of_folder)}
+        except NotFoundError:
+            return {}  # the first ingest makes the collection
 
     async def _send(
         self,
@@ -124,10 +119,8 @@ class AsyncIngestCalls:
             if not group:
                 continue
             if not begun:
-                async for _ in self._call(
-                    start, ()
-                ):  # what is wrong with the start is told before any file goes
-                    pass
+                async for _ in self._call(start, ()):
+                    pass  # what is wrong with the start is told before any file goes
                 begun = True
             async for event in self._call(start, group):
                 yield event

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from quadrille_client._async.listing import all_of
 from quadrille_client._async.rag import AsyncRagCalls
 from quadrille_client._async.retrieval import AsyncCollections, AsyncDocuments
 from quadrille_client.errors import AbortedError, NotFoundError
@@ -38,8 +39,8 @@ class AsyncReembedCalls(AsyncRagCalls):
         one, so what is there is not embedded twice. Writes to the source meanwhile are followed; the alias moves
         in the moment in which there is nothing to follow. It defaults to `source` where that is an alias.
         Vectors come from `model` at this address, or from `embed`, whose model's stamp is then `stamp`; chunks
-        without a vector stay without. Raises ValueError when the target holds what is no copy, or when the
-        caller may not read all of the source.
+        without a vector stay without. Raises ValueError when the target holds what is no copy, when the caller may
+        not read all of the source, or when `embed` gives more or fewer vectors than it was given texts.
         """
         first = await self.collections.get(source)
         if first.name == target:
@@ -124,7 +125,9 @@ class _Job:
 
     async def _differences(self) -> AsyncIterator[tuple[str, bool]]:
         """Ids to copy (True) and to delete (False), by a merge of both listings."""
-        sources, copies = self._listing(self._source), self._listing(self._target)
+        sources, copies = (
+            all_of(self._client.documents, name, _PAGE_SIZE) for name in (self._source, self._target)
+        )
         source, copy = await anext(sources, None), await anext(copies, None)
         while source is not None or copy is not None:
             if copy is None or (source is not None and source.id < copy.id):
@@ -143,16 +146,6 @@ class _Job:
                     yield source.id, True
                 source = await anext(sources, None)
             copy = await anext(copies, None)
-
-    async def _listing(self, collection: str) -> AsyncIterator[Document]:
-        token = ""
-        while True:
-            page = await self._client.documents.list(collection, page_size=_PAGE_SIZE, page_token=token)
-            for document in page.documents:
-                yield document
-            token = page.next_page_token
-            if not token:
-                return
 
     async def _read(self, id: str) -> Document | None:
         try:
@@ -183,7 +176,10 @@ class _Job:
 
     async def _embed(self, texts: Sequence[str]) -> Vectors:
         if self._embed_with is not None:
-            return await self._embed_with(texts)
+            vectors = await self._embed_with(texts)
+            if len(vectors) != len(texts):
+                raise ValueError(f"embed made {len(vectors)} vectors of {len(texts)} texts")
+            return vectors
         embedded = await self._client.embed(texts, model=self._model, truncate=True)
         self._stamp = embedded.model_stamp
         return embedded.vectors

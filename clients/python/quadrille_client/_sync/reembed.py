@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from quadrille_client._sync.listing import all_of
 from quadrille_client._sync.rag import RagCalls
 from quadrille_client._sync.retrieval import Collections, Documents
 from quadrille_client.errors import AbortedError, NotFoundError
@@ -38,8 +39,8 @@ class ReembedCalls(RagCalls):
         one, so what is there is not embedded twice. Writes to the source meanwhile are followed; the alias moves
         in the moment in which there is nothing to follow. It defaults to `source` where that is an alias.
         Vectors come from `model` at this address, or from `embed`, whose model's stamp is then `stamp`; chunks
-        without a vector stay without. Raises ValueError when the target holds what is no copy, or when the
-        caller may not read all of the source.
+        without a vector stay without. Raises ValueError when the target holds what is no copy, when the caller may
+        not read all of the source, or when `embed` gives more or fewer vectors than it was given texts.
         """
         first = self.collections.get(source)
         if first.name == target:
@@ -124,7 +125,9 @@ class _Job:
 
     def _differences(self) -> Iterator[tuple[str, bool]]:
         """Ids to copy (True) and to delete (False), by a merge of both listings."""
-        sources, copies = self._listing(self._source), self._listing(self._target)
+        sources, copies = (
+            all_of(self._client.documents, name, _PAGE_SIZE) for name in (self._source, self._target)
+        )
         source, copy = next(sources, None), next(copies, None)
         while source is not None or copy is not None:
             if copy is None or (source is not None and source.id < copy.id):
@@ -143,16 +146,6 @@ class _Job:
                     yield source.id, True
                 source = next(sources, None)
             copy = next(copies, None)
-
-    def _listing(self, collection: str) -> Iterator[Document]:
-        token = ""
-        while True:
-            page = self._client.documents.list(collection, page_size=_PAGE_SIZE, page_token=token)
-            for document in page.documents:
-                yield document
-            token = page.next_page_token
-            if not token:
-                return
 
     def _read(self, id: str) -> Document | None:
         try:
@@ -183,7 +176,10 @@ class _Job:
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
         if self._embed_with is not None:
-            return self._embed_with(texts)
+            vectors = self._embed_with(texts)
+            if len(vectors) != len(texts):
+                raise ValueError(f"embed made {len(vectors)} vectors of {len(texts)} texts")
+            return vectors
         embedded = self._client.embed(texts, model=self._model, truncate=True)
         self._stamp = embedded.model_stamp
         return embedded.vectors
