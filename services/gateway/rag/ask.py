@@ -127,9 +127,8 @@ class Asker:
             scores = await self._text.rerank(
                 request.rerank.model, request.question, [hit.text for hit in hits]
             )
-        order = sorted(
-            range(len(hits)), key=lambda place: -scores[place]
-        )  # stable: ties stay as they were found
+        # Stable: ties stay as they were found.
+        order = sorted(range(len(hits)), key=lambda place: -scores[place])
         return [hits[place] for place in order[: request.top_k]]
 
     async def _fit(
