@@ -129,7 +129,8 @@ def test_what_was_found_is_ordered_anew_before_it_is_cut(call, search):
     assert call(lambda c: c.search("docs", "sky", mode="lexical", rerank=None)).hits[0].chunk_id == "d#0"
     search.hits = []
     assert call(lambda c: c.search("docs", "sky", mode="lexical", rerank="")).hits == ()
-    for bad in ({"vector": [1.0]}, {"text": "sky", "mode": "lexical", "group_size": 1}):
+    lexical = {"text": "sky", "mode": "lexical"}
+    for bad in ({"vector": [1.0]}, {**lexical, "group_size": 1}, {**lexical, "top_k": 0}):
         with pytest.raises(ValueError, match="rerank needs a text"):
             call(lambda c, bad=bad: c.search("docs", rerank="", **bad))
 
@@ -150,8 +151,16 @@ def test_a_function_of_the_callers_may_judge(serve, search):
 
     with Client(address) as client:
         found = client.search("docs", "sky", mode="lexical", rerank=judge)
+        for scores in ([1.0], [1.0, 2.0, 3.0]):
+            with pytest.raises(ValueError, match="scores of 2 passages"):
+                client.search("docs", "sky", mode="lexical", rerank=lambda *_, scores=scores: scores)
     assert [hit.text for hit in found.hits] == ["a", "b"]
     assert asyncio.run(search_later()) == found
+
+
+def test_an_option_that_there_is_not_is_told(call):
+    with pytest.raises(TypeError, match="unknown search options: topk"):
+        call(lambda c: c.search("docs", "sky", mode="lexical", topk=3))
 
 
 def test_words_and_vectors_are_not_embedded(call, search, calls):

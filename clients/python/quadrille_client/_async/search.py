@@ -41,15 +41,19 @@ class AsyncSearchCalls(AsyncTextCalls):
 
         `embedding_model` names the model that does it; `stamp` is that of the model that made `vector`.
         `rerank` orders the best `rerank_depth` chunks anew before they are cut to `top_k`: by the model of this
-        id ("" for the default), or by a function that scores passages for the text, higher being better.
+        id ("" for the default), or by a function that scores passages for the text, higher being better; raises
+        ValueError when it gives more or fewer scores than it was given passages.
         """
         if text and not vector and mode != "lexical":
             embedded = await self.embed(text, model=embedding_model)
             vector, stamp = embedded.vectors[0], embedded.model_stamp
-        top_k = options.get("top_k") or _DEFAULT_TOP_K
+        wanted = options.get("top_k")
+        top_k = _DEFAULT_TOP_K if wanted is None else wanted
         if rerank is not None:
-            if not text or options.get("group_size") is not None:
-                raise ValueError("rerank needs a text, and does not go with group_size")
+            if not text or top_k < 1 or options.get("group_size") is not None:
+                raise ValueError(
+                    "rerank needs a text and a top_k of 1 or more, and does not go with group_size"
+                )
             options["top_k"] = max(top_k, rerank_depth)
         query = convert.query(vector, text, mode, options)
         request = search_pb2.SearchRequest(
@@ -64,9 +68,10 @@ class AsyncSearchCalls(AsyncTextCalls):
             places = await self.rerank(text, passages, model=rerank)
             scores: dict[int, float] = {place.index: place.score for place in places}
         else:
-            scores = dict(enumerate(await rerank(text, passages)))
-        order = sorted(scores, key=lambda place: -scores[place])[
-            :top_k
-        ]  # stable: ties stay as they were found
-        hits = tuple(replace(found.hits[place], rerank_score=scores[place]) for place in order)
+            judged = await rerank(text, passages)
+            if len(judged) != len(passages):
+                raise ValueError(f"rerank gave {len(judged)} scores of {len(passages)} passages")
+            scores = dict(enumerate(judged))
+        order = sorted(scores, key=lambda place: -scores[place])  # stable: ties stay as they were found
+        hits = tuple(replace(found.hits[place], rerank_score=scores[place]) for place in order[:top_k])
         return replace(found, hits=hits)

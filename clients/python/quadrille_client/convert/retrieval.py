@@ -164,7 +164,12 @@ def query(
     mode_name: types.SearchMode | None,
     options: types.SearchOptions,
 ) -> search_pb2.Query:
-    """A query; what the options leave out stays absent. Raises ValueError for a fusion that is none."""
+    """A query; what the options leave out stays absent.
+
+    Raises ValueError for a fusion that is none, and TypeError for an unknown option: none is dropped silently.
+    """
+    if unknown := set(options) - set(types.SearchOptions.__annotations__):
+        raise TypeError(f"unknown search options: {', '.join(sorted(unknown))}")
     message = search_pb2.Query(
         mode=mode(mode_name),
         vector=vector,
