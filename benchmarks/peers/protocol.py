@@ -114,6 +114,5 @@ def main(
         found = measure(batch, streams, repeats=asked.repeats, tokens=asked.tokens)
         say(**found, peak_mb=peak_mb())
     sys.stdout.flush()
-    os._exit(
-        0
-    )  # engines have threads and processes that would wait for each other; who started this ends them
+    # Engines have threads and processes that would wait for each other; who started this ends them.
+    os._exit(0)

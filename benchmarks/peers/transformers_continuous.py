@@ -17,13 +17,11 @@ def build(asked: Namespace) -> Batch:
         asked.model, dtype=torch.bfloat16, attn_implementation="sdpa"
     )
     model = model.to(asked.device).eval()
+    # By itself it would take all memory for its blocks.
     manager = model.init_continuous_batching(
         generation_config=GenerationConfig(do_sample=False, eos_token_id=-1, pad_token_id=0),
         continuous_batching_config=ContinuousBatchingConfig(
-            num_blocks=2
-            * max(asked.streams)
-            * (PROMPT + ANSWER)
-            // PAGE,  # by itself it would take all memory
+            num_blocks=2 * max(asked.streams) * (PROMPT + ANSWER) // PAGE,
             max_batch_tokens=PARTS[asked.device],
             allow_block_sharing=False,
         ),

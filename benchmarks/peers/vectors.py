@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,9 +75,9 @@ def rate(search: Callable[[Vectors], Found], queries: Vectors, size: int) -> dic
     }
 
 
-def resident_bytes() -> int:
-    """Resident memory of this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+def resident_bytes(process: int | Literal["self"] = "self") -> int:
+    """Resident memory of a process, by its number."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 

@@ -20,7 +20,7 @@ from quadrille.retrieval.v1 import (
     search_pb2_grpc,
 )
 
-from benchmarks.peers.vectors import M, recall
+from benchmarks.peers.vectors import M, recall, resident_bytes
 from benchmarks.retrieval.engines import OURS
 from benchmarks.retrieval.load import Load, closed
 from benchmarks.retrieval.vectors import SHARES, K, Vectors, Workload
@@ -29,10 +29,8 @@ from benchmarks.service import Running, running
 NAME, BLOCK, WRITERS = "bench", 250, 2
 BATCHES, BATCH_CALLERS = (32, 256), 2
 UNSEALED = "quadrille_retrieval_unsealed_vectors"
-SEAL_AT, SEALING_S = (
-    4096,
-    3600.0,
-)  # with fewer vectors left over nothing is being built; how long that may take
+SEAL_AT = 4096  # with fewer vectors left over nothing is being built
+SEALING_S = 3600.0  # how long that may take
 OPTIONS = [("grpc.max_receive_message_length", 64 * 2**20)]
 
 
@@ -171,12 +169,6 @@ def field_of(share: float) -> str:
 def places(answer: search_pb2.SearchResponse) -> list[int]:
     """The vectors that were found."""
     return [int(hit.document_id) for hit in answer.hits]
-
-
-def resident_bytes(pid: int) -> int:
-    """Resident memory of a process."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
 @asynccontextmanager

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-OWN = Path(__file__).resolve().parents[2] / "starter/text/questions/xquad.en.json"
+from benchmarks.peers.texts import FILE as XQUAD
+
 SUFFIXES = (".md", ".txt", ".trec")
 LEAST, MOST = 80, 1000  # characters
 
@@ -23,7 +24,7 @@ def passages(folder: Path | None) -> list[str]:
 
 
 def _own() -> Iterator[str]:
-    for article in json.loads(OWN.read_text(encoding="utf-8"))["data"]:
+    for article in json.loads(XQUAD.read_text(encoding="utf-8"))["data"]:
         for paragraph in article["paragraphs"]:
             yield paragraph["context"]
             yield from (item["question"] for item in paragraph["qas"])
