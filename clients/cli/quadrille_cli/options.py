@@ -12,6 +12,15 @@ Temperature = Annotated[
     float | None, typer.Option(min=0, max=10, help="Softmax temperature; 0 is greedy.", show_default=False)
 ]
 MaxTokens = Annotated[int | None, typer.Option(min=1, help="Tokens to generate at most.", show_default=False)]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        "-w",
+        help="name=value: documents whose metadata say so; of several, all must.",
+        show_default=False,
+    ),
+]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed; random when left out.", show_default=False)]
 
 DEFAULT_COLLECTION = "docs"
@@ -19,16 +28,7 @@ DEFAULT_COLLECTION = "docs"
 
 def parse_fields(pairs: list[str], option: str) -> dict[str, Any]:
     """Fields of metadata, each given as name=value; a value that is JSON is what it says, any other is text."""
-    fields: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not name or not equals:
-            raise typer.BadParameter(f"{pair!r} is not name=value", param_hint=option)
-        try:
-            fields[name] = json.loads(value)
-        except ValueError:
-            fields[name] = value
-    return fields
+    return dict(_parsed(pair, option) for pair in pairs)
 
 
 def given(**options: object) -> dict[str, object]:
@@ -38,6 +38,16 @@ def given(**options: object) -> dict[str, object]:
 
 def parse_where(pairs: list[str]) -> dict[str, Any] | None:
     """A filter of documents whose metadata are all as `--where` says; None when it says nothing."""
-    fields = parse_fields(pairs, "--where")
-    conditions = [{"field": name, "equals": value} for name, value in fields.items()]
+    fields = (_parsed(pair, "--where") for pair in pairs)
+    conditions = [{"field": name, "equals": value} for name, value in fields]
     return {"all": conditions} if conditions else None
+
+
+def _parsed(pair: str, option: str) -> tuple[str, Any]:
+    name, equals, value = pair.partition("=")
+    if not name or not equals:
+        raise typer.BadParameter(f"{pair!r} is not name=value", param_hint=option)
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

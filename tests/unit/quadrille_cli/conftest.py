@@ -155,12 +155,12 @@ class Documents(document_pb2_grpc.DocumentServiceServicer):
         return document_pb2.ListDocumentsResponse(documents=self._documents.values())
 
     def DeleteDocuments(self, request, context):
-        wanted = {item.condition.field: item.condition.equals for item in request.filter.all.filters}
+        wanted = [item.condition for item in request.filter.all.filters]
         gone = [
             id
             for id, document in self._documents.items()
             if id in request.ids
-            or (wanted and all(document.metadata.fields.get(name) == wanted[name] for name in wanted))
+            or (wanted and all(document.metadata.fields.get(each.field) == each.equals for each in wanted))
         ]
         for id in gone:
             del self._documents[id]

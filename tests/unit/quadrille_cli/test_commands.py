@@ -2,6 +2,8 @@ import json
 
 import pytest
 from quadrille_cli.app import app
+from quadrille_client import Client
+from quadrille_client.types.retrieval import Reembedding
 from typer.testing import CliRunner
 
 
@@ -127,6 +129,9 @@ def test_documents_are_deleted_by_id_or_metadata(quadrille, tmp_path):
     blue = ("--metadata", "team=blue", "--metadata", "year=2020")
     assert quadrille("ingest", str(tmp_path / "a.md"), str(tmp_path / "b.md"), *blue).exit_code == 0
     assert quadrille("ingest", str(tmp_path / "c.md"), "--metadata", "team=blue").exit_code == 0
+    assert lines(quadrille("delete", "--where", "team=red", "--where", "team=blue", "--json")) == [
+        {"deleted_count": 0}
+    ]
     found = lines(quadrille("delete", "--where", "team=blue", "--where", "year=2020", "--json"))
     assert found == [{"deleted_count": 2}]
     assert "1 documents deleted from collection docs" in quadrille("delete", "c.md", "d.md").stdout
@@ -142,6 +147,17 @@ def test_reembed_makes_a_collection_and_swaps_the_alias(quadrille):
     assert (again.exit_code, again.stderr.strip()) == (1, "'live' is 'new' already")
     events = lines(quadrille("reembed", "old", "third", "--json"))
     assert [event["finished"] for event in events] == [False, True]
+
+
+def test_a_reembed_that_is_stopped_says_how_it_goes_on(quadrille, monkeypatch):
+    def stopped(*_, **options):
+        yield Reembedding(document_count=2, seen_count=1, copied_count=1, deleted_count=0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "reembed", stopped)
+    result = quadrille("reembed", "live", "new")
+    assert result.exit_code == 130
+    assert "Stopped; the same command goes on." in result.stderr
 
 
 def test_search(quadrille):

@@ -5,22 +5,14 @@ from typing import Annotated
 import typer
 
 from quadrille_cli.connection import Connection
-from quadrille_cli.options import DEFAULT_COLLECTION, AsJson, Collection, parse_where
+from quadrille_cli.options import DEFAULT_COLLECTION, AsJson, Collection, Where, parse_where
 from quadrille_cli.output import console, emit
 
 
 def delete(
     context: typer.Context,
     ids: Annotated[list[str] | None, typer.Argument(help="Ids of documents.", show_default=False)] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--where",
-            "-w",
-            help="name=value: documents whose metadata say so; of several, all must.",
-            show_default=False,
-        ),
-    ] = None,
+    where: Where = None,
     collection: Collection = DEFAULT_COLLECTION,
     as_json: AsJson = False,
 ) -> None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from quadrille_cli.connection import Connection
 from quadrille_cli.failures import Failed
-from quadrille_cli.options import DEFAULT_COLLECTION, AsJson, Collection, given, parse_where
+from quadrille_cli.options import DEFAULT_COLLECTION, AsJson, Collection, Where, given, parse_where
 from quadrille_cli.output import console, emit
 
 
@@ -19,10 +19,7 @@ def search(
     collection: Collection = DEFAULT_COLLECTION,
     mode: Annotated[SearchMode, typer.Option(help="What ranks the chunks.")] = "hybrid",
     top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, max=1000, help="Chunks at most.")] = 5,
-    where: Annotated[
-        list[str] | None,
-        typer.Option("--where", "-w", help="name=value: only documents whose metadata say so; repeat it."),
-    ] = None,
+    where: Where = None,
     min_score: Annotated[float | None, typer.Option(help="Least score.", show_default=False)] = None,
     mmr: Annotated[
         float | None,
