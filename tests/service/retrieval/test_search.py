@@ -43,6 +43,9 @@ async def test_dense(client: Any) -> None:
     assert (plan.dense_candidate_count, plan.HasField("filtered_chunk_count")) == (3, False)
     assert response.lsn == 2
     assert response.search_ms > 0
+    (bare,) = (await client.search({"vector": [-1, 0], "topK": 1})).hits
+    assert bare.HasField("metadata")
+    assert not bare.metadata.fields
 
 
 async def test_lexical_stems_and_ranks_by_bm25(client: Any) -> None:
@@ -123,6 +126,9 @@ async def test_mmr_reads_the_stored_vectors(client: Any) -> None:
     few = await client.search({**query, "mmr": {"relevanceWeight": 0, "candidateCount": 3}}, explain=True)
     assert sorted(ids(few)) == ["car#0", "fox#0", "fox#1"]
     assert few.plan.dense_candidate_count == 3
+    both = {**query, "text": "fox"}  # whose rankings are longer than that
+    fused = await client.search({**both, "mmr": {"relevanceWeight": 0, "candidateCount": 3}})
+    assert sorted(ids(fused)) == sorted(ids(await client.search(both)))
 
 
 async def test_mmr_of_words_takes_chunks_without_vectors_for_new(client: Any) -> None:
