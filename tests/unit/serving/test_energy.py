@@ -92,3 +92,8 @@ def test_a_sampled_meter_is_not_read_between_samples() -> None:
     turned.now, turned.used = 3.0, -1.0
     meter.sample()
     assert meter.joules() is None
+    turned.now, turned.used = 4.0, 5.0
+    meter.sample()
+    assert meter.joules() == 5
+    meter.sample()  # again before the clock has moved
+    assert meter.joules() is None

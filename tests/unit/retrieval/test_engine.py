@@ -1,0 +1,35 @@
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+from retrieval.__main__ import build_engine
+from retrieval.config import RetrievalSettings
+from retrieval.domain import EVERYTHING, CollectionSpec, Query
+from retrieval.searching import Target
+from serving.errors import Unavailable
+
+
+def threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("retrieval-")}
+
+
+async def test_an_engine_that_stops_leaves_no_thread_and_refuses(tmp_path: Path) -> None:
+    before = threads()
+    engine = build_engine(RetrievalSettings(data_dir=tmp_path), CollectorRegistry())
+    target, query = Target("t", EVERYTHING, "books"), Query(text="word")
+    with pytest.raises(Unavailable):
+        await engine.search(target, [query], ["query"])
+    await engine.start()
+    await engine.create_collection("t", CollectionSpec("books", 2))
+    many = [Query(vector=np.ones(2, dtype=np.float32))] * 64
+    assert len(await engine.search(target, many, ["queries"] * len(many))) == 64
+    await engine.search(target, [query], ["query"])
+    names = {thread.name.rpartition("_")[0] or thread.name for thread in threads() - before}
+    assert names == {f"retrieval-{name}" for name in ("reader", "bulk", "writer", "builder", "audit")}
+    await engine.stop()
+    assert threads() == before
+    for refused in (engine.search(target, [query], ["query"]), engine.list_collections("t", "", 10)):
+        with pytest.raises(Unavailable):
+            await refused
