@@ -15,6 +15,7 @@ _MAX_TOP_K = 32
 _RERANK_DEPTH = 32
 _MAX_RERANK_DEPTH = 256
 _MAX_REQUEST_ID_BYTES = 128
+_MAX_READERS = 256
 _FINISH = {
     FinishReason.STOP: text_pb2.FINISH_REASON_STOP,
     FinishReason.LENGTH: text_pb2.FINISH_REASON_LENGTH,
@@ -121,6 +122,8 @@ def file_from_proto(message: rag_pb2.File) -> domain.File:
     _check_size("file.id", message.id, 512)
     _check_size("file.title", message.title, 1024, least=0)
     _check_size("file.source_uri", message.source_uri, 2048, least=0)
+    if len(message.readers) > _MAX_READERS:
+        raise InvalidInput("file.readers", f"must be at most {_MAX_READERS}")
     try:
         metadata = struct_to_dict(message.metadata)
     except ValueError as error:

@@ -145,19 +145,6 @@ async def test_only_chunks_that_changed_are_embedded_again(doors, tmp_path):
         assert all(any(chunk.vector) for chunk in document.chunks)
 
 
-async def test_new_readers_are_stored_although_the_text_is_known(doors, notes):
-    async with AsyncClient(doors.grpc) as client:
-        for readers, unchanged in (
-            ((), False),
-            (["group:staff"], False),
-            (["group:staff"], True),
-            ((), False),
-        ):
-            stored, _ = [e async for e in client.ingest("notes", [notes / "store.txt"], readers=readers)]
-            assert stored.unchanged is unchanged
-            assert list((await client.documents.get("notes", "store.txt")).readers) == list(readers)
-
-
 async def test_vectors_of_who_knows_what_model_are_not_kept(doors, notes):
     async with AsyncClient(doors.grpc) as client:
         await client.collections.create("notes", 32)

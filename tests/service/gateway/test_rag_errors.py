@@ -33,6 +33,7 @@ async def refused(doors, file, **start):
         ({"id": "x" * 513}, "file.id"),
         ({"title": "x" * 1025}, "file.title"),
         ({"source_uri": "x" * 2049}, "file.source_uri"),
+        ({"readers": [f"group:{number}" for number in range(257)]}, "file.readers"),
         ({"media_type": "image/png"}, "file.media_type"),
         ({"data": b""}, "file.data"),
         ({"metadata": {"number": float("nan")}}, "file.metadata"),
