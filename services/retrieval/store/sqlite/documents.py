@@ -60,9 +60,7 @@ def delete(
 ) -> tuple[Deleted, list[Change]]:
     """Delete documents by id or by filter; those that do not exist for `access` are passed over."""
     _check_alive(connection, collection)
-    numbers = _find(connection, collection.id, which)
-    if (visible := readers.visible(connection, collection.id, access)) is not None:
-        numbers = [number for number in numbers if _holds(connection, number, visible)]
+    numbers = _find(connection, collection.id, which, readers.visible(connection, collection.id, access))
     if not numbers:
         return Deleted(0, last_lsn(connection)), []
     lsn = next_lsn(connection, collection.id, "delete")
@@ -85,20 +83,19 @@ def _check_alive(connection: sqlite3.Connection, collection: Collection) -> None
         raise NotFound("collection", collection.spec.name)
 
 
-def _find(connection: sqlite3.Connection, collection: int, which: Sequence[str] | Filter) -> list[int]:
+def _find(
+    connection: sqlite3.Connection, collection: int, which: Sequence[str] | Filter, visible: Sql | None
+) -> list[int]:
+    seen, values = visible or ("1", [])
     if isinstance(which, Sequence):
-        found: set[int] = set()
-        for name in which:
-            found.update(
-                number
-                for (number,) in connection.execute(
-                    "SELECT id FROM documents WHERE collection = ? AND name = ?", (collection, name)
-                )
-            )
-        return sorted(found)
+        query = f"SELECT d.id FROM documents d WHERE d.collection = ? AND d.name = ? AND {seen}"
+        found = {
+            number for name in which for number in connection.execute(query, (collection, name, *values))
+        }
+        return sorted(number for (number,) in found)
     condition, parameters = compile_filter(which, collection)
-    query = f"SELECT d.id FROM documents d WHERE d.collection = ? AND {condition} ORDER BY d.id"
-    return [number for (number,) in connection.execute(query, (collection, *parameters))]
+    query = f"SELECT d.id FROM documents d WHERE d.collection = ? AND {condition} AND {seen} ORDER BY d.id"
+    return [number for (number,) in connection.execute(query, (collection, *parameters, *values))]
 
 
 def _holds(connection: sqlite3.Connection, number: int, condition: Sql) -> bool:
