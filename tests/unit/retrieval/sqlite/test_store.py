@@ -181,7 +181,7 @@ def test_reads_go_on_while_the_disk_is_full(store: SqliteStore, books: Collectio
 
 
 @pytest.mark.parametrize(
-    "damage", ["flip", "truncate", "no digest", "another digest", "newer", "not a database"]
+    "damage", ["flip", "truncate", "no digest", "another digest", "newer", "inconsistent", "not a database"]
 )
 def test_no_damaged_snapshot_is_restored(
     store: SqliteStore, books: Collection, tmp_path: Path, damage: str
@@ -202,6 +202,11 @@ def test_no_damaged_snapshot_is_restored(
         if damage == "newer":
             with sqlite3.connect(path) as connection:
                 connection.execute("PRAGMA user_version = 99")
+            connection.close()
+        elif damage == "inconsistent":
+            with sqlite3.connect(path) as connection:
+                connection.execute("PRAGMA writable_schema = ON")
+                connection.execute("DELETE FROM sqlite_schema WHERE name = 'chunks_by_collection'")
             connection.close()
         else:
             path.write_bytes(b"something else " * 1000)
