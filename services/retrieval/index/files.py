@@ -134,7 +134,6 @@ def _measure(paths: Iterable[Path]) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
     for path in paths:
         with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-                size += len(block)
+            hashlib.file_digest(file, lambda: digest)
+            size += file.tell()
     return digest.hexdigest(), size
