@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from typing import TypeVar
 
 from serving.call import current_call
@@ -58,33 +59,32 @@ class Engine:
         self._open_builder = open_builder
         self._open_audit = open_audit
         self._store: Store | None = None
-        self._builder: Builder | None = None
-        self._audit: RecallAudit | None = None
         self._dispatcher: Dispatcher | None = None
         self._threads = ThreadPoolExecutor(
             reader_threads, thread_name_prefix="retrieval-reader", initializer=compute_alone
         )
+        self._opened = AsyncExitStack()
+        self._opened.callback(self._threads.shutdown)
 
     async def start(self) -> None:
         """Open the store and derive the indexes; raises FailedPrecondition or DataLoss when it cannot."""
         self._store = store = await asyncio.to_thread(self._open_store, self.indexes)
-        self._audit = self._open_audit(store)
-        self._dispatcher = Dispatcher(store, self.indexes, self.metrics, self._threads, self._audit)
-        self._builder = self._open_builder(store)
+        self._opened.push_async_callback(self._close_store)
+        audit = self._open_audit(store)
+        self._opened.push_async_callback(self.in_thread, audit.stop)
+        self._dispatcher = Dispatcher(store, self.indexes, self.metrics, self._threads, audit)
+        self._opened.push_async_callback(self.in_thread, self._dispatcher.close)
+        builder = self._open_builder(store)
+        self._opened.push_async_callback(self.in_thread, builder.stop)
         self.metrics.watch(self.measure)
 
     async def stop(self) -> None:
-        """Finish queued writes and close the store."""
-        if self._builder is not None:
-            await self.in_thread(self._builder.stop)
-        if self._audit is not None:
-            await self.in_thread(self._audit.stop)
-        if self._store is not None:
-            store, self._store = self._store, None
-            await self.in_thread(store.close)
-        if self._dispatcher is not None:
-            self._dispatcher.close()
-        self._threads.shutdown()
+        """Finish queued writes and close what was opened, the last first."""
+        await self._opened.aclose()
+
+    async def _close_store(self) -> None:
+        store, self._store = self.store, None
+        await self.in_thread(store.close)
 
     @property
     def store(self) -> Store:

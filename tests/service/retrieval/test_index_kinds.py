@@ -32,8 +32,9 @@ async def test_hits_and_their_scores_are_exact_in_segments_and_beside_them(clien
         for n, v in enumerate(VECTORS)
     ]
     await client.put(*documents[:180])
-    builder = client.engine._builder
-    assert await asyncio.to_thread(builder.wait_until_idle, 60)
+    async with asyncio.timeout(60):
+        while not (await client.call("admin.Stats", {})).segment_count:
+            await asyncio.sleep(0.01)
     await client.put(*documents[180:])
     stats = await client.call("admin.Stats", {})
     assert (stats.vector_count, stats.segment_count) == (COUNT, 1)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 from retrieval.__main__ import build_engine
+from retrieval.audit import RecallAudit
 from retrieval.config import RetrievalSettings
 from retrieval.domain import EVERYTHING, CollectionSpec, Query
 from retrieval.searching import Target
@@ -33,3 +34,35 @@ async def test_an_engine_that_stops_leaves_no_thread_and_refuses(tmp_path: Path)
     for refused in (engine.search(target, [query], ["query"]), engine.list_collections("t", "", 10)):
         with pytest.raises(Unavailable):
             await refused
+
+
+async def test_what_cannot_be_stopped_keeps_nothing_else_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(audit: RecallAudit) -> None:
+        stopped(audit)
+        raise OSError("broken")
+
+    before, stopped = threads(), RecallAudit.stop
+    monkeypatch.setattr(RecallAudit, "stop", stop)
+    engine = build_engine(RetrievalSettings(data_dir=tmp_path), CollectorRegistry())
+    await engine.start()
+    with pytest.raises(OSError, match="broken"):
+        await engine.stop()
+    assert threads() == before
+
+
+async def test_a_start_that_fails_half_way_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **options: object) -> None:
+        raise OSError("no thread")
+
+    before = threads()
+    monkeypatch.setattr("retrieval.__main__.Builder", broken)
+    engine = build_engine(RetrievalSettings(data_dir=tmp_path), CollectorRegistry())
+    with pytest.raises(OSError, match="no thread"):
+        await engine.start()
+    assert threads() > before
+    await engine.stop()
+    assert threads() == before
