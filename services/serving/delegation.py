@@ -11,6 +11,8 @@ PRINCIPAL_KEY = "quadrille-principal"  # metadata: the name acted for, percent-e
 GROUPS_KEY = "quadrille-groups"  # metadata: the groups of that name, percent-encoded, joined by commas
 MAX_NAME_LENGTH = 128
 MAX_GROUPS = 64
+# Of one call: room for so many groups, each character up to 12 bytes when percent-encoded, and what else there is.
+MAX_METADATA_BYTES = MAX_GROUPS * 12 * MAX_NAME_LENGTH + 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)

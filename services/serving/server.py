@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from serving.auth import KeyStore
 from serving.concerns import Admission, Identified, Metered, RichErrors, Traced
 from serving.config import ServiceSettings
+from serving.delegation import MAX_METADATA_BYTES
 from serving.health import Health
 from serving.interceptor import CallInterceptor
 from serving.metrics import RpcMetrics
@@ -148,6 +149,7 @@ def _options(settings: ServiceSettings) -> list[tuple[str, int]]:
     options = [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
+        ("grpc.max_metadata_size", MAX_METADATA_BYTES),
         ("grpc.compression_enabled_algorithms_bitset", _IDENTITY | _GZIP),
         ("grpc.so_reuseport", 0),  # a second server on the same port fails instead of sharing it
         # Clients may ping every 10 s; gRPC's default tolerates one ping in 5 minutes.

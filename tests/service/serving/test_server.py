@@ -9,7 +9,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from quadrille.text.v1 import text_pb2, text_pb2_grpc
 from serving.auth import ApiKey, KeyStore, digest
+from serving.call import Principal
 from serving.channel import open_channel, outgoing_metadata
+from serving.delegation import on_behalf
 from serving.server import run
 from serving.status import DETAILS_KEY
 from serving.testing import running
@@ -39,6 +41,17 @@ async def test_a_call_knows_its_id_tenant_and_deadline(make_server):
         fresh = (await stub.Detokenize(text_pb2.DetokenizeRequest(), metadata=outgoing_metadata())).text
         assert len(fresh.split()[0]) == 36
         assert fresh.endswith("default False")
+
+
+async def test_whoever_has_the_most_groups_may_call(make_server):
+    groups = frozenset(chr(0x10348 + number) * 128 for number in range(64))
+    server, _ = make_server()
+    async with running(server, services=[SERVICE]) as address, open_channel(address) as channel:
+        metadata = tuple(on_behalf(Principal("ann", "acme", frozenset({"text"}), groups)).items())
+        assert sum(len(value) for _, value in metadata) > 64 * 1024
+        stub = text_pb2_grpc.TextServiceStub(channel)
+        answer = await stub.Detokenize(text_pb2.DetokenizeRequest(), metadata=metadata)
+        assert "acme" in answer.text
 
 
 async def test_errors_are_rich_and_never_leak(make_server):
