@@ -1,0 +1,68 @@
+"""What every RetrievalBackend promises, held against the adapter over gRPC and the store that it is of."""
+
+import hashlib
+
+import pytest
+from gateway.adapters.retrieval import GrpcRetrievalBackend
+from gateway.domain.retrieval import Chunk, Collection, NewDocument, SearchMode, SearchRequest
+from prometheus_client import CollectorRegistry
+from retrieval.__main__ import build_engine
+from retrieval.config import RetrievalSettings
+from retrieval.servicers import SERVICES, register
+from serving.channel import open_channel
+from serving.errors import AlreadyExists, NotFound
+from serving.server import GrpcServer
+from serving.testing import running
+
+NOTES = Collection("notes", 2, "m@1")
+TEXT = "Größe zählt. Ebb and flow."
+CHUNKS = (Chunk("Größe zählt.", 0, 15), Chunk("Ebb and flow.", 16, 29))
+DOCUMENT = NewDocument(
+    "a.md", "A", "file:a", TEXT, {"n": 1.0}, CHUNKS, ((0.0, 1.0), (1.0, 0.0)), ("group:staff",)
+)
+
+
+@pytest.fixture
+async def backend(tmp_path):
+    settings = RetrievalSettings(port=0, metrics_port=0, data_dir=tmp_path)
+    engine = build_engine(settings, CollectorRegistry())
+    server = GrpcServer(settings, registry=CollectorRegistry())
+    register(server.grpc, engine, settings.ingest_window)
+    await engine.start()
+    async with running(server, services=SERVICES) as address, open_channel(address) as channel:
+        yield GrpcRetrievalBackend(channel)
+    await engine.stop()
+
+
+async def test_a_collection_is_made_once(backend):
+    with pytest.raises(NotFound):
+        await backend.get_collection("notes")
+    await backend.create_collection(NOTES)
+    assert await backend.get_collection("notes") == NOTES
+    with pytest.raises(AlreadyExists):
+        await backend.create_collection(NOTES)
+
+
+async def test_a_document_is_given_back_as_it_was_written(backend):
+    await backend.create_collection(NOTES)
+    with pytest.raises(NotFound):
+        await backend.get_document("notes", "a.md")
+    assert await backend.chunk_vectors("notes", "a.md") == {}
+    lsn = await backend.upsert_document("notes", DOCUMENT, "m@1")
+    stored = await backend.get_document("notes", "a.md")
+    assert (stored.title, stored.source_uri, stored.metadata) == ("A", "file:a", {"n": 1.0})
+    assert stored.content_sha256 == hashlib.sha256(TEXT.encode()).hexdigest()
+    assert (stored.spans, stored.readers, stored.lsn) == (((0, 15), (16, 29)), ("group:staff",), lsn)
+    vectors = await backend.chunk_vectors("notes", "a.md")
+    assert vectors == dict(zip((chunk.text for chunk in CHUNKS), DOCUMENT.vectors, strict=True))
+
+
+async def test_hits_come_best_first(backend):
+    await backend.create_collection(NOTES)
+    lsn = await backend.upsert_document("notes", DOCUMENT, "m@1")
+    near = SearchRequest("notes", SearchMode.DENSE, "", 2, (1.0, 0.1), "m@1", min_lsn=lsn)
+    assert [hit.text for hit in await backend.search(near)] == ["Ebb and flow.", "Größe zählt."]
+    (hit,) = await backend.search(SearchRequest("notes", SearchMode.LEXICAL, "ebb", 2))
+    assert (hit.chunk_id, hit.document_id, hit.start_byte, hit.end_byte) == ("a.md#1", "a.md", 16, 29)
+    with pytest.raises(NotFound):
+        await backend.search(SearchRequest("none", SearchMode.LEXICAL, "ebb", 2))
