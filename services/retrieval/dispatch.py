@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import itertools
+import operator
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
@@ -43,11 +44,14 @@ class Dispatcher:
     async def answer(
         self, target: Target, queries: Sequence[Query], fields: Sequence[str], deadline: float | None
     ) -> list[Answer]:
-        """Answer queries over one collection part by part, so that a cancelled batch stops soon."""
+        """Answer queries over one collection part by part, so that a cancelled batch stops soon.
+
+        Raises InvalidInput for a query that lacks what its mode needs, before any is searched for.
+        """
         answers: list[Answer] = []
-        pairs = zip(queries, fields, strict=True)
-        for key, group in itertools.groupby(pairs, lambda pair: shared_by(*pair)):
-            while part := list(itertools.islice(group, 1 if key is None else _MOST)):
+        keyed = [(shared_by(*pair), pair) for pair in zip(queries, fields, strict=True)]
+        for key, group in itertools.groupby(keyed, operator.itemgetter(0)):
+            while part := [pair for _, pair in itertools.islice(group, 1 if key is None else _MOST)]:
                 found = await self._part(target, key, part, deadline)
                 answers += [answer for answer, _ in found]
                 # By its own name: an alias may move while the batch runs.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 from retrieval.dispatch import Dispatcher
-from retrieval.domain import EVERYTHING, Chunk, CollectionSpec, Document, Query
+from retrieval.domain import EVERYTHING, Chunk, CollectionSpec, Document, Query, SearchMode
 from retrieval.filters import AnyOf
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
@@ -133,6 +133,18 @@ async def test_what_is_wrong_with_one_query_fails_its_request_alone(dispatcher: 
     assert bad.field == "queries[1].vector"
     assert not isinstance(good, BaseException)
     assert len(good[0].hits) == 3
+
+
+async def test_a_query_that_lacks_its_vector_is_told_before_any_is_searched_for(
+    dispatcher: Dispatcher, passes: Callable[[], float | None]
+) -> None:
+    queries = [*(query(1, i) for i in range(70)), Query(mode=SearchMode.DENSE, text="x")]
+    with pytest.raises(InvalidInput) as caught:
+        await dispatcher.answer(
+            Target("t", EVERYTHING, "books"), queries, [f"queries[{i}]" for i in range(71)], None
+        )
+    assert caught.value.field == "queries[70].vector"
+    assert passes() == 0
 
 
 async def test_a_deadline_that_has_passed_is_told(dispatcher: Dispatcher) -> None:
