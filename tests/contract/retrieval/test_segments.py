@@ -92,6 +92,7 @@ def test_a_filter_that_points_elsewhere_still_leaves_k(segment: FaissSegment, ki
 def test_small_segments_give_all_they_have(kind: IndexKind, metric: Metric, count: int) -> None:
     segment = FaissKind(spec(kind, metric)).build(VECTORS[:count])
     for effort in Effort:
+        assert isinstance(segment.plan(10, None, effort), Scan)
         _, slots = segment.search(QUERIES, 2000, None, effort)
         assert [sorted(row[row >= 0].tolist()) for row in slots] == [list(range(count))] * len(QUERIES)
         _, nearest = segment.search(VECTORS[:count], 1, None, effort)

@@ -1,5 +1,8 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from retrieval.domain import CollectionSpec, Effort, Hnsw, Ids, IndexKind, Metric, SegmentRecord, Vector
 from retrieval.index import segment as segment_module
 from retrieval.index.kinds import FaissKind
@@ -50,6 +53,21 @@ def test_a_kind_without_vectors_has_them_fetched_and_scores_exactly() -> None:
     assert made.held(IDS[:2])[1] is None
     with pytest.raises(ValueError, match="fetch"):
         made.search(VECTORS[[3]], 2, None, Effort.DEFAULT, None)
+
+
+def test_slots_of_nothing_are_no_chunks() -> None:
+    made = segment()
+    search = made.sealed.search
+
+    def padded(*args: Any) -> tuple[NDArray[np.float32], Ids]:
+        distances, slots = search(*args)
+        slots[0, 3:] = -1  # as inverted lists do, for one query and not for the other
+        return distances, slots
+
+    made.sealed.search = padded  # type: ignore[method-assign]
+    one, other = made.search(VECTORS[:2], 3, None, Effort.DEFAULT, fetch)
+    assert len(one[0]) == 3 < len(other[0])
+    assert np.isfinite(one[1]).all() and 100 in one[0]
 
 
 @pytest.mark.parametrize("allowed", [None, IDS[5::2]])
