@@ -68,7 +68,26 @@ class Snapshots:
         except DataLoss:
             connection.close()
             raise
-        return connection if version == schema.VERSION else _migrated(connection)
+        return connection if version == schema.VERSION else self._migrated(connection, name)
+
+    def _migrated(self, copy: sqlite3.Connection, name: str) -> sqlite3.Connection:
+        """Close a copy and return another in today's schema: the store's own must not depend on what may fail.
+
+        It takes space here and not among the system's temporary files, which may be in memory.
+        """
+        partial = self._directory / f"{name}{_PARTIAL}"
+        with contextlib.closing(copy):
+            make_private_file(partial)
+            migrated = sqlite3.connect(partial, isolation_level=None)
+            try:
+                partial.unlink()  # its space is free once it is closed
+                migrated.execute("PRAGMA journal_mode = MEMORY")
+                copy.backup(migrated)
+                schema.migrate(migrated)
+            except BaseException:
+                migrated.close()
+                raise
+        return migrated
 
     def _paths(self, name: str) -> tuple[Path, Path]:
         check_name(name, "name")
@@ -87,19 +106,6 @@ def _copy(source: sqlite3.Connection, path: Path) -> int:
     failpoints.hit("snapshot.before_fsync")
     sync_file(path)
     return lsn
-
-
-def _migrated(copy: sqlite3.Connection) -> sqlite3.Connection:
-    """Close a copy and return another in today's schema: the store's own schema must not depend on what may fail."""
-    migrated = sqlite3.connect("", isolation_level=None)  # a temporary file, which goes when it is closed
-    try:
-        with contextlib.closing(copy):
-            copy.backup(migrated)
-        schema.migrate(migrated)
-    except BaseException:
-        migrated.close()
-        raise
-    return migrated
 
 
 def _sync_or_undo(final: Path) -> None:

@@ -232,7 +232,8 @@ def write_first_schema(path: Path) -> None:
 def test_a_snapshot_of_an_older_schema_is_restored_in_todays_or_not_at_all(
     store: SqliteStore, books: Collection, indexes: IndexSet, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    write_first_schema(tmp_path / "retrieval" / "snapshots" / "s.sqlite3")
+    snapshots = tmp_path / "retrieval" / "snapshots"
+    write_first_schema(snapshots / "s.sqlite3")
     request.addfinalizer(lambda: failpoints.arm([]))
     failpoints.arm(["migrate.before_commit=full@2"])
     assert isinstance(store.restore("s").exception(10), Overloaded)
@@ -241,6 +242,7 @@ def test_a_snapshot_of_an_older_schema_is_restored_in_todays_or_not_at_all(
     store.upsert(books, [chunked("c")], None).result(10)
     failpoints.arm([])
     assert store.restore("s").result(10).schema_version == schema.VERSION
+    assert {path.name for path in snapshots.iterdir()} == {"s.sqlite3", "s.sha256"}
     with store.reading() as reader:
         (old,) = reader.collections(None)
     assert kinds(store, indexes, old) == set()
