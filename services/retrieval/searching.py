@@ -23,6 +23,7 @@ from retrieval.domain import (
     Scores,
     SearchMode,
 )
+from retrieval.index import exact
 from retrieval.index.set import IndexSet
 from retrieval.lexical import match_expression
 from retrieval.metrics import StoreMetrics
@@ -39,7 +40,6 @@ _SLACK = 32
 
 _Candidates = tuple[Ids, Scores]
 _Found = tuple[tuple[Hit, ...], Plan, Collection, int]
-_NONE: _Candidates = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Searcher:
                 collection = reader.collection(target.tenant, target.name)
                 check_target(collection, target, reader.lsn)
                 allowed = reader.matching_chunks(collection.id, query.filter)
-                dense, how = _NONE, ""
+                dense, how = exact.NOTHING, ""
                 if mode is not SearchMode.LEXICAL:
                     assert query.vector is not None
                     vector = check_vector(query.vector, collection.spec, f"{field}.vector")
@@ -167,7 +167,7 @@ def check_target(collection: Collection, target: Target, lsn: int) -> None:
 
 def _lexical(reader: Reader, collection: int, expression: str, query: Query, depth: int) -> _Candidates:
     if not expression:
-        return _NONE
+        return exact.NOTHING
     wanted = depth + _SLACK
     while True:
         ids, scores = reader.lexical(collection, expression, query.filter, wanted)
