@@ -23,6 +23,172 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _RewriteMethod:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RewriteMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RewriteMethod.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REWRITE_METHOD_UNSPECIFIED: _RewriteMethod.ValueType  # 0
+    """A model."""
+    REWRITE_METHOD_MODEL: _RewriteMethod.ValueType  # 1
+    """A model is shown the conversation and asked for the question. If it gives none, the question stays as it is."""
+    REWRITE_METHOD_HISTORY: _RewriteMethod.ValueType  # 2
+    """Words of the user's earlier questions that the question lacks are put before it, those of the latest question first; no
+    model is asked.
+    """
+
+class RewriteMethod(_RewriteMethod, metaclass=_RewriteMethodEnumTypeWrapper):
+    """RewriteMethod says what rewrites a question."""
+
+REWRITE_METHOD_UNSPECIFIED: RewriteMethod.ValueType  # 0
+"""A model."""
+REWRITE_METHOD_MODEL: RewriteMethod.ValueType  # 1
+"""A model is shown the conversation and asked for the question. If it gives none, the question stays as it is."""
+REWRITE_METHOD_HISTORY: RewriteMethod.ValueType  # 2
+"""Words of the user's earlier questions that the question lacks are put before it, those of the latest question first; no
+model is asked.
+"""
+Global___RewriteMethod: _TypeAlias = RewriteMethod  # noqa: Y015
+
+class _SupportMethod:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SupportMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SupportMethod.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SUPPORT_METHOD_UNSPECIFIED: _SupportMethod.ValueType  # 0
+    """By embeddings, or by words where no model can embed."""
+    SUPPORT_METHOD_LEXICAL: _SupportMethod.ValueType  # 1
+    """The part of the sentence's distinct words that occur in the passage."""
+    SUPPORT_METHOD_EMBEDDING: _SupportMethod.ValueType  # 2
+    """The cosine of the sentence with the passage's sentences, of which the nearest counts; by the default model that can embed."""
+    SUPPORT_METHOD_RELEVANCE: _SupportMethod.ValueType  # 3
+    """The relevance of the passage's sentences to the sentence, of which the best counts; by the default model that can
+    rerank, best one that is trained for entailment.
+    """
+
+class SupportMethod(_SupportMethod, metaclass=_SupportMethodEnumTypeWrapper):
+    """SupportMethod says how it is judged whether a passage supports a sentence. With each, a sentence with a number that
+    a passage lacks is not supported by it.
+    """
+
+SUPPORT_METHOD_UNSPECIFIED: SupportMethod.ValueType  # 0
+"""By embeddings, or by words where no model can embed."""
+SUPPORT_METHOD_LEXICAL: SupportMethod.ValueType  # 1
+"""The part of the sentence's distinct words that occur in the passage."""
+SUPPORT_METHOD_EMBEDDING: SupportMethod.ValueType  # 2
+"""The cosine of the sentence with the passage's sentences, of which the nearest counts; by the default model that can embed."""
+SUPPORT_METHOD_RELEVANCE: SupportMethod.ValueType  # 3
+"""The relevance of the passage's sentences to the sentence, of which the best counts; by the default model that can
+rerank, best one that is trained for entailment.
+"""
+Global___SupportMethod: _TypeAlias = SupportMethod  # noqa: Y015
+
+class _InjectionDefence:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _InjectionDefenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InjectionDefence.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INJECTION_DEFENCE_UNSPECIFIED: _InjectionDefence.ValueType  # 0
+    """Take out."""
+    INJECTION_DEFENCE_OFF: _InjectionDefence.ValueType  # 1
+    """Nothing; to measure what the others are worth."""
+    INJECTION_DEFENCE_MARK: _InjectionDefence.ValueType  # 2
+    """The passage is given whole, under a title that warns of it. Its suspicions are told, and sentences of the answer that
+    repeat one are not supported.
+    """
+    INJECTION_DEFENCE_TAKE_OUT: _InjectionDefence.ValueType  # 3
+    """As INJECTION_DEFENCE_MARK, but the model gets a note in place of the sentences that read so."""
+    INJECTION_DEFENCE_OMIT: _InjectionDefence.ValueType  # 4
+    """The passage is omitted."""
+
+class InjectionDefence(_InjectionDefence, metaclass=_InjectionDefenceEnumTypeWrapper):
+    """InjectionDefence says what is done about passages that read like instructions to a model. Whatever it is, passages reach
+    the model as documents and never as instructions, and markers such as "[1]" in them are written otherwise.
+    """
+
+INJECTION_DEFENCE_UNSPECIFIED: InjectionDefence.ValueType  # 0
+"""Take out."""
+INJECTION_DEFENCE_OFF: InjectionDefence.ValueType  # 1
+"""Nothing; to measure what the others are worth."""
+INJECTION_DEFENCE_MARK: InjectionDefence.ValueType  # 2
+"""The passage is given whole, under a title that warns of it. Its suspicions are told, and sentences of the answer that
+repeat one are not supported.
+"""
+INJECTION_DEFENCE_TAKE_OUT: InjectionDefence.ValueType  # 3
+"""As INJECTION_DEFENCE_MARK, but the model gets a note in place of the sentences that read so."""
+INJECTION_DEFENCE_OMIT: InjectionDefence.ValueType  # 4
+"""The passage is omitted."""
+Global___InjectionDefence: _TypeAlias = InjectionDefence  # noqa: Y015
+
+class _OmissionReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OmissionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OmissionReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OMISSION_REASON_UNSPECIFIED: _OmissionReason.ValueType  # 0
+    """Never sent."""
+    OMISSION_REASON_IRRELEVANT: _OmissionReason.ValueType  # 1
+    """Its relevance is less than min_relevance."""
+    OMISSION_REASON_DUPLICATE: _OmissionReason.ValueType  # 2
+    """A better passage has the same text."""
+    OMISSION_REASON_SUSPICIOUS: _OmissionReason.ValueType  # 3
+    """It reads like an instruction to a model."""
+    OMISSION_REASON_NO_ROOM: _OmissionReason.ValueType  # 4
+    """The passages before it leave it no room."""
+
+class OmissionReason(_OmissionReason, metaclass=_OmissionReasonEnumTypeWrapper):
+    """OmissionReason says why a passage is not given to the model."""
+
+OMISSION_REASON_UNSPECIFIED: OmissionReason.ValueType  # 0
+"""Never sent."""
+OMISSION_REASON_IRRELEVANT: OmissionReason.ValueType  # 1
+"""Its relevance is less than min_relevance."""
+OMISSION_REASON_DUPLICATE: OmissionReason.ValueType  # 2
+"""A better passage has the same text."""
+OMISSION_REASON_SUSPICIOUS: OmissionReason.ValueType  # 3
+"""It reads like an instruction to a model."""
+OMISSION_REASON_NO_ROOM: OmissionReason.ValueType  # 4
+"""The passages before it leave it no room."""
+Global___OmissionReason: _TypeAlias = OmissionReason  # noqa: Y015
+
+class _Abstention:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AbstentionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Abstention.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ABSTENTION_UNSPECIFIED: _Abstention.ValueType  # 0
+    """There is an answer."""
+    ABSTENTION_NOTHING_FOUND: _Abstention.ValueType  # 1
+    """Before generation: nothing was found."""
+    ABSTENTION_NOTHING_USABLE: _Abstention.ValueType  # 2
+    """Before generation: nothing that was found may be given to the model; see Retrieved.omitted."""
+    ABSTENTION_MODEL: _Abstention.ValueType  # 3
+    """The model said that the documents don't say."""
+    ABSTENTION_UNSUPPORTED: _Abstention.ValueType  # 4
+    """After generation: no passage supports any sentence."""
+
+class Abstention(_Abstention, metaclass=_AbstentionEnumTypeWrapper):
+    """Abstention says why there is no answer. Before generation, and with supported_only, the answer's text says no more than that;
+    otherwise the text that was sent should not be relied upon.
+    """
+
+ABSTENTION_UNSPECIFIED: Abstention.ValueType  # 0
+"""There is an answer."""
+ABSTENTION_NOTHING_FOUND: Abstention.ValueType  # 1
+"""Before generation: nothing was found."""
+ABSTENTION_NOTHING_USABLE: Abstention.ValueType  # 2
+"""Before generation: nothing that was found may be given to the model; see Retrieved.omitted."""
+ABSTENTION_MODEL: Abstention.ValueType  # 3
+"""The model said that the documents don't say."""
+ABSTENTION_UNSUPPORTED: Abstention.ValueType  # 4
+"""After generation: no passage supports any sentence."""
+Global___Abstention: _TypeAlias = Abstention  # noqa: Y015
+
 class _ChunkUnit:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -64,8 +230,17 @@ class AskRequest(_message.Message):
     MIN_LSN_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     RERANK_FIELD_NUMBER: _builtins.int
+    COLLECTIONS_FIELD_NUMBER: _builtins.int
+    REWRITE_FIELD_NUMBER: _builtins.int
+    MMR_FIELD_NUMBER: _builtins.int
+    MIN_RELEVANCE_FIELD_NUMBER: _builtins.int
+    MAX_PASSAGE_TOKENS_FIELD_NUMBER: _builtins.int
+    MAX_HISTORY_TOKENS_FIELD_NUMBER: _builtins.int
+    SUPPORT_METHOD_FIELD_NUMBER: _builtins.int
+    SUPPORTED_ONLY_FIELD_NUMBER: _builtins.int
+    INJECTION_DEFENCE_FIELD_NUMBER: _builtins.int
     collection: _builtins.str
-    """Name or alias of the collection to answer from."""
+    """Name or alias of the collection to answer from. Exactly one of collection and collections must be set."""
     question: _builtins.str
     """The question, 1 byte to 16 KiB."""
     model: _builtins.str
@@ -78,9 +253,32 @@ class AskRequest(_message.Message):
     """Wait until this write is visible (read your writes). Default: none."""
     request_id: _builtins.str
     """Caller's id for this request, at most 128 bytes. Default: the call's request id."""
+    min_relevance: _builtins.float
+    """Least relevance of a passage, finite: of its rerank_score with rerank, otherwise of its Hit.dense_score, so that a
+    passage found by words alone has none; not with mode LEXICAL unless there is rerank. If nothing is left, the answer is an
+    abstention and no model is asked. Default: none.
+    """
+    max_passage_tokens: _builtins.int
+    """Tokens of the answering model that passages may take together, 1 to 1048576. Those that don't fit any more are omitted.
+    Default: what question, history and answer leave of the model's context.
+    """
+    max_history_tokens: _builtins.int
+    """Tokens of the answering model that earlier turns of user and assistant may take, 0 to 1048576: the oldest are left
+    out first. Default: a quarter of the model's context.
+    """
+    support_method: Global___SupportMethod.ValueType
+    """How it is judged whether passages support a sentence. Default: by embeddings, or by words where no model can embed."""
+    supported_only: _builtins.bool
+    """Send only sentences that a passage supports, each when it is complete; if there are none, the answer is an
+    abstention. Default false: text is sent as it comes, and each sentence's support is told after it.
+    """
+    injection_defence: Global___InjectionDefence.ValueType
+    """What is done about passages that read like instructions to a model. Default: what reads so is taken out of them."""
     @_builtins.property
     def history(self) -> _containers.RepeatedCompositeFieldContainer[_text_pb2.ChatMessage]:
-        """Earlier turns, at most 64 messages; of system, user and assistant, without calls of tools."""
+        """Earlier turns, at most 64 messages; of system, user and assistant, without calls of tools. System messages are always
+        given to the model; of the other turns the latest that fit into max_history_tokens are.
+        """
 
     @_builtins.property
     def sampling(self) -> _text_pb2.SamplingParameters:
@@ -93,6 +291,24 @@ class AskRequest(_message.Message):
     @_builtins.property
     def rerank(self) -> Global___Reranking:
         """Fetch more passages and have a model that judges relevance pick the top_k among them. Absent: the store's ranking holds."""
+
+    @_builtins.property
+    def collections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names or aliases of 1 to 8 distinct collections to answer from, instead of collection. Each is searched with its own
+        embedding model; what they give takes turns by rank, unless rerank orders it.
+        """
+
+    @_builtins.property
+    def rewrite(self) -> Global___QueryRewriting:
+        """Make a question out of the conversation that can be searched for by itself. Absent, or without turns of the user
+        in history: the question is searched for as it is. The model that answers is given the question as it was asked.
+        """
+
+    @_builtins.property
+    def mmr(self) -> _search_pb2.MaximalMarginalRelevance:
+        """Vary the passages by maximal marginal relevance, in each collection's search; with rerank, vary what is picked
+        from. candidate_count is at least top_k, or rerank.depth. Absent: by relevance alone.
+        """
 
     def __init__(
         self,
@@ -108,21 +324,72 @@ class AskRequest(_message.Message):
         min_lsn: _builtins.int | None = ...,
         request_id: _builtins.str = ...,
         rerank: Global___Reranking | None = ...,
+        collections: _abc.Iterable[_builtins.str] | None = ...,
+        rewrite: Global___QueryRewriting | None = ...,
+        mmr: _search_pb2.MaximalMarginalRelevance | None = ...,
+        min_relevance: _builtins.float | None = ...,
+        max_passage_tokens: _builtins.int | None = ...,
+        max_history_tokens: _builtins.int | None = ...,
+        support_method: Global___SupportMethod.ValueType = ...,
+        supported_only: _builtins.bool | None = ...,
+        injection_defence: Global___InjectionDefence.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_lsn", b"_min_lsn", "_top_k", b"_top_k", "filter", b"filter", "min_lsn", b"min_lsn", "rerank", b"rerank", "sampling", b"sampling", "top_k", b"top_k"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_history_tokens", b"_max_history_tokens", "_max_passage_tokens", b"_max_passage_tokens", "_min_lsn", b"_min_lsn", "_min_relevance", b"_min_relevance", "_supported_only", b"_supported_only", "_top_k", b"_top_k", "filter", b"filter", "max_history_tokens", b"max_history_tokens", "max_passage_tokens", b"max_passage_tokens", "min_lsn", b"min_lsn", "min_relevance", b"min_relevance", "mmr", b"mmr", "rerank", b"rerank", "rewrite", b"rewrite", "sampling", b"sampling", "supported_only", b"supported_only", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_lsn", b"_min_lsn", "_top_k", b"_top_k", "collection", b"collection", "filter", b"filter", "history", b"history", "min_lsn", b"min_lsn", "mode", b"mode", "model", b"model", "question", b"question", "request_id", b"request_id", "rerank", b"rerank", "sampling", b"sampling", "top_k", b"top_k"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_history_tokens", b"_max_history_tokens", "_max_passage_tokens", b"_max_passage_tokens", "_min_lsn", b"_min_lsn", "_min_relevance", b"_min_relevance", "_supported_only", b"_supported_only", "_top_k", b"_top_k", "collection", b"collection", "collections", b"collections", "filter", b"filter", "history", b"history", "injection_defence", b"injection_defence", "max_history_tokens", b"max_history_tokens", "max_passage_tokens", b"max_passage_tokens", "min_lsn", b"min_lsn", "min_relevance", b"min_relevance", "mmr", b"mmr", "mode", b"mode", "model", b"model", "question", b"question", "request_id", b"request_id", "rerank", b"rerank", "rewrite", b"rewrite", "sampling", b"sampling", "support_method", b"support_method", "supported_only", b"supported_only", "top_k", b"top_k"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_history_tokens: _TypeAlias = _typing.Literal["max_history_tokens"]  # noqa: Y015
+    _WhichOneofArgType__max_history_tokens: _TypeAlias = _typing.Literal["_max_history_tokens", b"_max_history_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__max_passage_tokens: _TypeAlias = _typing.Literal["max_passage_tokens"]  # noqa: Y015
+    _WhichOneofArgType__max_passage_tokens: _TypeAlias = _typing.Literal["_max_passage_tokens", b"_max_passage_tokens"]  # noqa: Y015
     _WhichOneofReturnType__min_lsn: _TypeAlias = _typing.Literal["min_lsn"]  # noqa: Y015
     _WhichOneofArgType__min_lsn: _TypeAlias = _typing.Literal["_min_lsn", b"_min_lsn"]  # noqa: Y015
+    _WhichOneofReturnType__min_relevance: _TypeAlias = _typing.Literal["min_relevance"]  # noqa: Y015
+    _WhichOneofArgType__min_relevance: _TypeAlias = _typing.Literal["_min_relevance", b"_min_relevance"]  # noqa: Y015
+    _WhichOneofReturnType__supported_only: _TypeAlias = _typing.Literal["supported_only"]  # noqa: Y015
+    _WhichOneofArgType__supported_only: _TypeAlias = _typing.Literal["_supported_only", b"_supported_only"]  # noqa: Y015
     _WhichOneofReturnType__top_k: _TypeAlias = _typing.Literal["top_k"]  # noqa: Y015
     _WhichOneofArgType__top_k: _TypeAlias = _typing.Literal["_top_k", b"_top_k"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_history_tokens) -> _WhichOneofReturnType__max_history_tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_passage_tokens) -> _WhichOneofReturnType__max_passage_tokens | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_lsn) -> _WhichOneofReturnType__min_lsn | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_relevance) -> _WhichOneofReturnType__min_relevance | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__supported_only) -> _WhichOneofReturnType__supported_only | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_k) -> _WhichOneofReturnType__top_k | None: ...
 
 Global___AskRequest: _TypeAlias = AskRequest  # noqa: Y015
+
+@_typing.final
+class QueryRewriting(_message.Message):
+    """QueryRewriting makes a follow-up question one that stands for itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METHOD_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    method: Global___RewriteMethod.ValueType
+    """What rewrites. Default: a model."""
+    model: _builtins.str
+    """Model that rewrites. Empty: the model that answers. Not with REWRITE_METHOD_HISTORY."""
+    def __init__(
+        self,
+        *,
+        method: Global___RewriteMethod.ValueType = ...,
+        model: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["method", b"method", "model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueryRewriting: _TypeAlias = QueryRewriting  # noqa: Y015
 
 @_typing.final
 class Reranking(_message.Message):
@@ -162,9 +429,11 @@ class AskResponse(_message.Message):
     DELTA_FIELD_NUMBER: _builtins.int
     CITATION_FIELD_NUMBER: _builtins.int
     FINISHED_FIELD_NUMBER: _builtins.int
+    REWRITTEN_FIELD_NUMBER: _builtins.int
+    SENTENCE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def retrieved(self) -> Global___Retrieved:
-        """First event: what the answer rests on."""
+        """What the answer rests on."""
 
     @_builtins.property
     def delta(self) -> Global___AnswerDelta:
@@ -178,6 +447,14 @@ class AskResponse(_message.Message):
     def finished(self) -> Global___AskFinished:
         """Last event."""
 
+    @_builtins.property
+    def rewritten(self) -> Global___Rewritten:
+        """The question was rewritten; before retrieved, when rewriting was asked for and there was something to rewrite by."""
+
+    @_builtins.property
+    def sentence(self) -> Global___SentenceSupport:
+        """A sentence of the answer is complete and judged."""
+
     def __init__(
         self,
         *,
@@ -185,16 +462,44 @@ class AskResponse(_message.Message):
         delta: Global___AnswerDelta | None = ...,
         citation: Global___Citation | None = ...,
         finished: Global___AskFinished | None = ...,
+        rewritten: Global___Rewritten | None = ...,
+        sentence: Global___SentenceSupport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "delta", b"delta", "event", b"event", "finished", b"finished", "retrieved", b"retrieved"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "delta", b"delta", "event", b"event", "finished", b"finished", "retrieved", b"retrieved", "rewritten", b"rewritten", "sentence", b"sentence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "delta", b"delta", "event", b"event", "finished", b"finished", "retrieved", b"retrieved"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "delta", b"delta", "event", b"event", "finished", b"finished", "retrieved", b"retrieved", "rewritten", b"rewritten", "sentence", b"sentence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["retrieved", "delta", "citation", "finished"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["retrieved", "delta", "citation", "finished", "rewritten", "sentence"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___AskResponse: _TypeAlias = AskResponse  # noqa: Y015
+
+@_typing.final
+class Rewritten(_message.Message):
+    """Rewritten tells what is searched for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """The question that stands for itself."""
+    method: _builtins.str
+    """How it was made: the id of the model, or "history"."""
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        method: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["method", b"method", "query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rewritten: _TypeAlias = Rewritten  # noqa: Y015
 
 @_typing.final
 class Retrieved(_message.Message):
@@ -204,25 +509,105 @@ class Retrieved(_message.Message):
 
     PASSAGES_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    OMITTED_FIELD_NUMBER: _builtins.int
+    HISTORY_MESSAGE_COUNT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Id of the request."""
+    history_message_count: _builtins.int
+    """Messages of history that are given to the model."""
     @_builtins.property
     def passages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Passage]:
         """The passages; the model cites them by number."""
+
+    @_builtins.property
+    def omitted(self) -> _containers.RepeatedCompositeFieldContainer[Global___OmittedPassage]:
+        """Passages that were found and are not given to the model, best first."""
 
     def __init__(
         self,
         *,
         passages: _abc.Iterable[Global___Passage] | None = ...,
         request_id: _builtins.str = ...,
+        omitted: _abc.Iterable[Global___OmittedPassage] | None = ...,
+        history_message_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["passages", b"passages", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["history_message_count", b"history_message_count", "omitted", b"omitted", "passages", b"passages", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Retrieved: _TypeAlias = Retrieved  # noqa: Y015
+
+@_typing.final
+class OmittedPassage(_message.Message):
+    """OmittedPassage was found and is not given to the model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHUNK_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SUSPICIONS_FIELD_NUMBER: _builtins.int
+    chunk_id: _builtins.str
+    """Id of the chunk."""
+    document_id: _builtins.str
+    """Id of its document."""
+    collection: _builtins.str
+    """The collection that it is from, as named in the request."""
+    reason: Global___OmissionReason.ValueType
+    """Why."""
+    @_builtins.property
+    def suspicions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suspicion]:
+        """What in it reads like an instruction, when that is why."""
+
+    def __init__(
+        self,
+        *,
+        chunk_id: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        collection: _builtins.str = ...,
+        reason: Global___OmissionReason.ValueType = ...,
+        suspicions: _abc.Iterable[Global___Suspicion] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_id", b"chunk_id", "collection", b"collection", "document_id", b"document_id", "reason", b"reason", "suspicions", b"suspicions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OmittedPassage: _TypeAlias = OmittedPassage  # noqa: Y015
+
+@_typing.final
+class Suspicion(_message.Message):
+    """Suspicion is a place in a passage that reads like an instruction to a model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    START_BYTE_FIELD_NUMBER: _builtins.int
+    END_BYTE_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """Which kind, e.g. "override", "persona", "disclosure", "role"."""
+    start_byte: _builtins.int
+    """First byte of it in the document's text."""
+    end_byte: _builtins.int
+    """The byte after its last."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        start_byte: _builtins.int = ...,
+        end_byte: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_byte", b"end_byte", "kind", b"kind", "start_byte", b"start_byte"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Suspicion: _TypeAlias = Suspicion  # noqa: Y015
 
 @_typing.final
 class Passage(_message.Message):
@@ -232,23 +617,39 @@ class Passage(_message.Message):
 
     NUMBER_FIELD_NUMBER: _builtins.int
     HIT_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    RERANK_SCORE_FIELD_NUMBER: _builtins.int
+    SUSPICIONS_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number it is cited by, from 1."""
+    collection: _builtins.str
+    """The collection that it is from, as named in the request."""
+    rerank_score: _builtins.float
+    """Its relevance to the question as the reranking model gives it; present with rerank."""
     @_builtins.property
     def hit(self) -> _search_pb2.Hit:
         """The chunk."""
+
+    @_builtins.property
+    def suspicions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suspicion]:
+        """What in it reads like an instruction to a model; empty with INJECTION_DEFENCE_OFF."""
 
     def __init__(
         self,
         *,
         number: _builtins.int = ...,
         hit: _search_pb2.Hit | None = ...,
+        collection: _builtins.str = ...,
+        rerank_score: _builtins.float | None = ...,
+        suspicions: _abc.Iterable[Global___Suspicion] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hit", b"hit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rerank_score", b"_rerank_score", "hit", b"hit", "rerank_score", b"rerank_score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hit", b"hit", "number", b"number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rerank_score", b"_rerank_score", "collection", b"collection", "hit", b"hit", "number", b"number", "rerank_score", b"rerank_score", "suspicions", b"suspicions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__rerank_score: _TypeAlias = _typing.Literal["rerank_score"]  # noqa: Y015
+    _WhichOneofArgType__rerank_score: _TypeAlias = _typing.Literal["_rerank_score", b"_rerank_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rerank_score) -> _WhichOneofReturnType__rerank_score | None: ...
 
 Global___Passage: _TypeAlias = Passage  # noqa: Y015
 
@@ -276,7 +677,9 @@ Global___AnswerDelta: _TypeAlias = AnswerDelta  # noqa: Y015
 
 @_typing.final
 class Citation(_message.Message):
-    """Citation ties a place in the answer to a passage."""
+    """Citation ties a place in the answer to a passage. It is sent when its marker is complete, before the sentence event of
+    the sentence that it belongs to.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -288,6 +691,11 @@ class Citation(_message.Message):
     ANSWER_START_BYTE_FIELD_NUMBER: _builtins.int
     ANSWER_END_BYTE_FIELD_NUMBER: _builtins.int
     CONTENT_SHA256_FIELD_NUMBER: _builtins.int
+    SENTENCE_NUMBER_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    SUPPORT_FIELD_NUMBER: _builtins.int
+    SUPPORTED_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the passage."""
     chunk_id: _builtins.str
@@ -304,6 +712,18 @@ class Citation(_message.Message):
     """The byte after its last; the marker follows it."""
     content_sha256: _builtins.str
     """SHA-256 of the document's text that the span counts in, lower-case hex."""
+    sentence_number: _builtins.int
+    """Number of the answer's sentence that the marker is in or follows, from 1, as in SentenceSupport."""
+    collection: _builtins.str
+    """The collection that the passage is from, as named in the request."""
+    support: _builtins.float
+    """How well the passage supports the statement, 0 to 1, in the terms of Groundedness.method."""
+    supported: _builtins.bool
+    """Whether that is enough."""
+    @_builtins.property
+    def evidence(self) -> Global___Evidence:
+        """The passage's sentence that supports the statement best. Absent when none does at all."""
+
     def __init__(
         self,
         *,
@@ -315,14 +735,103 @@ class Citation(_message.Message):
         answer_start_byte: _builtins.int = ...,
         answer_end_byte: _builtins.int = ...,
         content_sha256: _builtins.str = ...,
+        sentence_number: _builtins.int = ...,
+        collection: _builtins.str = ...,
+        support: _builtins.float = ...,
+        supported: _builtins.bool = ...,
+        evidence: Global___Evidence | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_end_byte", b"answer_end_byte", "answer_start_byte", b"answer_start_byte", "chunk_id", b"chunk_id", "content_sha256", b"content_sha256", "document_id", b"document_id", "end_byte", b"end_byte", "number", b"number", "start_byte", b"start_byte"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_end_byte", b"answer_end_byte", "answer_start_byte", b"answer_start_byte", "chunk_id", b"chunk_id", "collection", b"collection", "content_sha256", b"content_sha256", "document_id", b"document_id", "end_byte", b"end_byte", "evidence", b"evidence", "number", b"number", "sentence_number", b"sentence_number", "start_byte", b"start_byte", "support", b"support", "supported", b"supported"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Citation: _TypeAlias = Citation  # noqa: Y015
+
+@_typing.final
+class Evidence(_message.Message):
+    """Evidence is a place in a document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_BYTE_FIELD_NUMBER: _builtins.int
+    END_BYTE_FIELD_NUMBER: _builtins.int
+    start_byte: _builtins.int
+    """First byte of it in the document's text."""
+    end_byte: _builtins.int
+    """The byte after its last."""
+    def __init__(
+        self,
+        *,
+        start_byte: _builtins.int = ...,
+        end_byte: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_byte", b"end_byte", "start_byte", b"start_byte"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Evidence: _TypeAlias = Evidence  # noqa: Y015
+
+@_typing.final
+class SentenceSupport(_message.Message):
+    """SentenceSupport tells what a sentence of the answer rests on. Sentences without a word are not judged and have no number."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    ANSWER_START_BYTE_FIELD_NUMBER: _builtins.int
+    ANSWER_END_BYTE_FIELD_NUMBER: _builtins.int
+    SUPPORT_FIELD_NUMBER: _builtins.int
+    SUPPORTED_FIELD_NUMBER: _builtins.int
+    PASSAGE_NUMBER_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    CITED_PASSAGE_NUMBERS_FIELD_NUMBER: _builtins.int
+    REPEATS_INSTRUCTION_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Its number, from 1."""
+    answer_start_byte: _builtins.int
+    """First byte of it in the answer's UTF-8 text."""
+    answer_end_byte: _builtins.int
+    """The byte after its last; markers that follow it are not in it."""
+    support: _builtins.float
+    """How well the best passage supports it, 0 to 1, in the terms of Groundedness.method."""
+    supported: _builtins.bool
+    """Whether that is enough."""
+    passage_number: _builtins.int
+    """Number of that passage; 0 when none supports it at all."""
+    repeats_instruction: _builtins.bool
+    """True when it repeats what in a passage reads like an instruction to a model; then it is not supported."""
+    @_builtins.property
+    def evidence(self) -> Global___Evidence:
+        """The passage's sentence that supports it best. Absent when none does at all."""
+
+    @_builtins.property
+    def cited_passage_numbers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Numbers of the passages that it cites, in order, each once."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        answer_start_byte: _builtins.int = ...,
+        answer_end_byte: _builtins.int = ...,
+        support: _builtins.float = ...,
+        supported: _builtins.bool = ...,
+        passage_number: _builtins.int = ...,
+        evidence: Global___Evidence | None = ...,
+        cited_passage_numbers: _abc.Iterable[_builtins.int] | None = ...,
+        repeats_instruction: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_end_byte", b"answer_end_byte", "answer_start_byte", b"answer_start_byte", "cited_passage_numbers", b"cited_passage_numbers", "evidence", b"evidence", "number", b"number", "passage_number", b"passage_number", "repeats_instruction", b"repeats_instruction", "support", b"support", "supported", b"supported"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SentenceSupport: _TypeAlias = SentenceSupport  # noqa: Y015
 
 @_typing.final
 class AskFinished(_message.Message):
@@ -335,10 +844,13 @@ class AskFinished(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
+    ABSTENTION_FIELD_NUMBER: _builtins.int
     finish_reason: _text_pb2.FinishReason.ValueType
     """Why the answer ended."""
     model: _builtins.str
     """Id of the model that answered."""
+    abstention: Global___Abstention.ValueType
+    """Why the documents don't answer; unspecified when they do."""
     @_builtins.property
     def groundedness(self) -> Global___Groundedness:
         """How well the passages support the answer."""
@@ -359,10 +871,11 @@ class AskFinished(_message.Message):
         usage: _text_pb2.Usage | None = ...,
         timings: Global___AskTimings | None = ...,
         model: _builtins.str = ...,
+        abstention: Global___Abstention.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["groundedness", b"groundedness", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "groundedness", b"groundedness", "model", b"model", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "finish_reason", b"finish_reason", "groundedness", b"groundedness", "model", b"model", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -379,6 +892,8 @@ class Groundedness(_message.Message):
     SUPPORTED_SENTENCE_COUNT_FIELD_NUMBER: _builtins.int
     INVALID_CITATION_COUNT_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
+    SENTENCES_FIELD_NUMBER: _builtins.int
+    WITHHELD_SENTENCE_COUNT_FIELD_NUMBER: _builtins.int
     score: _builtins.float
     """Part of the answer's sentences that a retrieved passage supports, 0 to 1; 0 for an empty answer."""
     sentence_count: _builtins.int
@@ -389,6 +904,12 @@ class Groundedness(_message.Message):
     """Markers in the answer that cite no passage that was given."""
     method: _builtins.str
     """How support was decided, e.g. "lexical containment >= 0.6"."""
+    withheld_sentence_count: _builtins.int
+    """Sentences that supported_only held back. They count in sentence_count, as not supported."""
+    @_builtins.property
+    def sentences(self) -> _containers.RepeatedCompositeFieldContainer[Global___SentenceSupport]:
+        """The sentences, in order, as they were sent; those that supported_only held back are not among them."""
+
     def __init__(
         self,
         *,
@@ -397,10 +918,12 @@ class Groundedness(_message.Message):
         supported_sentence_count: _builtins.int = ...,
         invalid_citation_count: _builtins.int = ...,
         method: _builtins.str = ...,
+        sentences: _abc.Iterable[Global___SentenceSupport] | None = ...,
+        withheld_sentence_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["invalid_citation_count", b"invalid_citation_count", "method", b"method", "score", b"score", "sentence_count", b"sentence_count", "supported_sentence_count", b"supported_sentence_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["invalid_citation_count", b"invalid_citation_count", "method", b"method", "score", b"score", "sentence_count", b"sentence_count", "sentences", b"sentences", "supported_sentence_count", b"supported_sentence_count", "withheld_sentence_count", b"withheld_sentence_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -416,14 +939,34 @@ class AskTimings(_message.Message):
     SEARCH_MS_FIELD_NUMBER: _builtins.int
     FIRST_TOKEN_MS_FIELD_NUMBER: _builtins.int
     GENERATE_MS_FIELD_NUMBER: _builtins.int
+    REWRITE_MS_FIELD_NUMBER: _builtins.int
+    RERANK_MS_FIELD_NUMBER: _builtins.int
+    PACK_MS_FIELD_NUMBER: _builtins.int
+    SUPPORT_MS_FIELD_NUMBER: _builtins.int
+    TOTAL_MS_FIELD_NUMBER: _builtins.int
+    ENERGY_JOULES_FIELD_NUMBER: _builtins.int
     embed_ms: _builtins.float
-    """Embedding the question."""
+    """Embedding the question. With several collections: until the last is embedded."""
     search_ms: _builtins.float
     """Searching, and reranking where it was asked for."""
     first_token_ms: _builtins.float
     """From the prompt to the first token."""
     generate_ms: _builtins.float
-    """From the prompt to the last token."""
+    """From the prompt to the last token, judging included."""
+    rewrite_ms: _builtins.float
+    """Rewriting the question."""
+    rerank_ms: _builtins.float
+    """Reranking; part of search_ms."""
+    pack_ms: _builtins.float
+    """Counting tokens and choosing what fits the model's context."""
+    support_ms: _builtins.float
+    """Judging support."""
+    total_ms: _builtins.float
+    """From the request's arrival to this event."""
+    energy_joules: _builtins.float
+    """Energy of all passes of models that the answer took, joules; absent when one of them was not metered. Searching is not
+    in it.
+    """
     def __init__(
         self,
         *,
@@ -431,12 +974,20 @@ class AskTimings(_message.Message):
         search_ms: _builtins.float = ...,
         first_token_ms: _builtins.float = ...,
         generate_ms: _builtins.float = ...,
+        rewrite_ms: _builtins.float = ...,
+        rerank_ms: _builtins.float = ...,
+        pack_ms: _builtins.float = ...,
+        support_ms: _builtins.float = ...,
+        total_ms: _builtins.float = ...,
+        energy_joules: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_energy_joules", b"_energy_joules", "energy_joules", b"energy_joules"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embed_ms", b"embed_ms", "first_token_ms", b"first_token_ms", "generate_ms", b"generate_ms", "search_ms", b"search_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_energy_joules", b"_energy_joules", "embed_ms", b"embed_ms", "energy_joules", b"energy_joules", "first_token_ms", b"first_token_ms", "generate_ms", b"generate_ms", "pack_ms", b"pack_ms", "rerank_ms", b"rerank_ms", "rewrite_ms", b"rewrite_ms", "search_ms", b"search_ms", "support_ms", b"support_ms", "total_ms", b"total_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__energy_joules: _TypeAlias = _typing.Literal["energy_joules"]  # noqa: Y015
+    _WhichOneofArgType__energy_joules: _TypeAlias = _typing.Literal["_energy_joules", b"_energy_joules"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__energy_joules) -> _WhichOneofReturnType__energy_joules | None: ...
 
 Global___AskTimings: _TypeAlias = AskTimings  # noqa: Y015
 

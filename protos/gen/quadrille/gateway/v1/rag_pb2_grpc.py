@@ -54,7 +54,8 @@ class RagServiceServicer:
     """
 
     def Ask(self, request, context):
-        """Ask answers a question. The stream is one retrieved event, answer deltas and citations, one finished event.
+        """Ask answers a question. The stream is one rewritten event where rewriting was asked for, one retrieved event, answer
+        deltas with citations and sentences between them, one finished event.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,9 @@ class RagServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RagServiceAsyncStub: ...
     Ask: _grpc.UnaryStreamMultiCallable[_rag_pb2.AskRequest, _rag_pb2.AskResponse]
-    """Ask answers a question. The stream is one retrieved event, answer deltas and citations, one finished event."""
+    """Ask answers a question. The stream is one rewritten event where rewriting was asked for, one retrieved event, answer
+    deltas with citations and sentences between them, one finished event.
+    """
     IngestDocuments: _grpc.StreamStreamMultiCallable[_rag_pb2.IngestDocumentsRequest, _rag_pb2.IngestDocumentsResponse]
     """IngestDocuments reads files, cuts them into chunks, embeds and stores them. Each file is answered by itself."""
 
@@ -48,7 +50,9 @@ class RagServiceAsyncStub(RagServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Ask: _aio.UnaryStreamMultiCallable[_rag_pb2.AskRequest, _rag_pb2.AskResponse]  # type: ignore[assignment]
-    """Ask answers a question. The stream is one retrieved event, answer deltas and citations, one finished event."""
+    """Ask answers a question. The stream is one rewritten event where rewriting was asked for, one retrieved event, answer
+    deltas with citations and sentences between them, one finished event.
+    """
     IngestDocuments: _aio.StreamStreamMultiCallable[_rag_pb2.IngestDocumentsRequest, _rag_pb2.IngestDocumentsResponse]  # type: ignore[assignment]
     """IngestDocuments reads files, cuts them into chunks, embeds and stores them. Each file is answered by itself."""
 
@@ -63,7 +67,9 @@ class RagServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rag_pb2.AskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_rag_pb2.AskResponse], _abc.AsyncIterator[_rag_pb2.AskResponse]]:
-        """Ask answers a question. The stream is one retrieved event, answer deltas and citations, one finished event."""
+        """Ask answers a question. The stream is one rewritten event where rewriting was asked for, one retrieved event, answer
+        deltas with citations and sentences between them, one finished event.
+        """
 
     @_abc_1.abstractmethod
     def IngestDocuments(
