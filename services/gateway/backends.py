@@ -15,6 +15,7 @@ from gateway.domain.text import (
     EmbedResult,
     GenerateRequest,
     GenerationEvent,
+    RerankResult,
     TextModel,
 )
 
@@ -38,8 +39,8 @@ class TextBackend(Protocol):
         """One unit vector a text."""
         ...
 
-    async def rerank(self, model: str, query: str, documents: Sequence[str]) -> Sequence[float]:
-        """Relevance of each document, higher being better; an empty model is the default that can."""
+    async def rerank(self, model: str, query: str, documents: Sequence[str]) -> RerankResult:
+        """Relevance of each document; an empty model is the default that can."""
         ...
 
     async def token_ends(self, model: str, text: str) -> Sequence[int]:

@@ -78,15 +78,26 @@ class GrpcTextBackend:
         )
         answer = await self._caller.unary(stub.Embed, message)
         vectors = tuple(tuple(item.values) for item in answer.embeddings)
-        return domain.EmbedResult(vectors, answer.model, answer.model_stamp, answer.usage.prompt_token_count)
+        return domain.EmbedResult(
+            vectors,
+            answer.model,
+            answer.model_stamp,
+            answer.usage.prompt_token_count,
+            convert.energy(answer.timings),
+        )
 
-    async def rerank(self, model: str, query: str, documents: Sequence[str]) -> Sequence[float]:
+    async def rerank(self, model: str, query: str, documents: Sequence[str]) -> domain.RerankResult:
         """Relevance of each document."""
         stub = await self._stub(model, domain.TextCapability.RERANK)
         message = text_pb2.RerankRequest(model=model, query=query, documents=documents)
         answer = await self._caller.unary(stub.Rerank, message)
         scores = {result.index: result.score for result in answer.results}
-        return [scores[place] for place in range(len(documents))]
+        return domain.RerankResult(
+            tuple(scores[place] for place in range(len(documents))),
+            answer.model,
+            answer.usage.prompt_token_count,
+            convert.energy(answer.timings),
+        )
 
     async def token_ends(self, model: str, text: str) -> Sequence[int]:
         """The byte after each token."""

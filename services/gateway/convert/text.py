@@ -138,7 +138,9 @@ def event_from_proto(
                 )
                 for item in message.finished.sequences
             )
-            return domain.GenerationFinished(sequences, usage(message.finished.usage))
+            return domain.GenerationFinished(
+                sequences, usage(message.finished.usage), energy(message.finished.timings)
+            )
         case _:
             return None
 
@@ -159,6 +161,11 @@ def usage(message: text_pb2.Usage) -> domain.Usage:
     return domain.Usage(
         message.prompt_token_count, message.completion_token_count, message.cached_prompt_token_count
     )
+
+
+def energy(timings: text_pb2.Timings) -> float | None:
+    """Joules of a request; None where they were not metered."""
+    return timings.energy_joules if timings.HasField("energy_joules") else None
 
 
 def model_from_proto(message: text_pb2.Model) -> domain.TextModel:

@@ -163,10 +163,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class GenerationFinished:
-    """Last event of a generation; one entry a sequence, by index."""
+    """Last event of a generation; one entry a sequence, by index. No joules where no meter is."""
 
     sequences: tuple[SequenceResult, ...]
     usage: Usage
+    energy_joules: float | None = None
 
 
 GenerationEvent = GenerationStarted | GenerationDelta | GenerationFinished
@@ -184,12 +185,23 @@ class EmbedRequest:
 
 @dataclass(frozen=True, slots=True)
 class EmbedResult:
-    """Unit vectors in the order asked, and the stamp to keep beside them."""
+    """Unit vectors in the order asked, and the stamp to keep beside them. No joules where no meter is."""
 
     vectors: tuple[tuple[float, ...], ...]
     model: str
     model_stamp: str
     prompt_token_count: int
+    energy_joules: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RerankResult:
+    """Relevance of each document in the order asked, higher being better. No joules where no meter is."""
+
+    scores: tuple[float, ...]
+    model: str
+    prompt_token_count: int
+    energy_joules: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

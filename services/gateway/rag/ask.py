@@ -124,11 +124,11 @@ class Asker:
         if request.rerank is None or not hits:
             return hits
         with renamed(_RERANK_FIELDS):
-            scores = await self._text.rerank(
+            judged = await self._text.rerank(
                 request.rerank.model, request.question, [hit.text for hit in hits]
             )
         # Stable: ties stay as they were found.
-        order = sorted(range(len(hits)), key=lambda place: -scores[place])
+        order = sorted(range(len(hits)), key=lambda place: -judged.scores[place])
         return [hits[place] for place in order[: request.top_k]]
 
     async def _fit(

@@ -13,6 +13,7 @@ from gateway.domain.text import (
     GenerationDelta,
     GenerationFinished,
     GenerationStarted,
+    RerankResult,
     Role,
     Sampling,
     StructuredOutput,
@@ -52,7 +53,10 @@ class Service(text_pb2_grpc.TextServiceServicer):
             )
             return
         yield text_pb2.ChatResponse(delta=text_pb2.GenerationDelta(text="hi"))
-        yield text_pb2.ChatResponse(finished=text_pb2.GenerationFinished(sequences=[{"finish_reason": 2}]))
+        finished = text_pb2.GenerationFinished(
+            sequences=[{"finish_reason": 2}], timings={"energy_joules": 0.0}
+        )
+        yield text_pb2.ChatResponse(finished=finished)
 
     async def Generate(self, request, context):
         self.asked.append(request)
@@ -73,11 +77,13 @@ class Service(text_pb2_grpc.TextServiceServicer):
             model="m",
             model_stamp="m@sha256:00",
             usage={"prompt_token_count": 3},
+            timings={"energy_joules": 1.5},
         )
 
     async def Rerank(self, request, context):
         self.asked.append(request)
-        return text_pb2.RerankResponse(results=[{"index": 1, "score": 0.75}, {"index": 0, "score": 0.25}])
+        results = [{"index": 1, "score": 0.75}, {"index": 0, "score": 0.25}]
+        return text_pb2.RerankResponse(results=results, model="m", usage={"prompt_token_count": 9})
 
     async def Tokenize(self, request, context):
         self.asked.append(request)
@@ -110,6 +116,7 @@ async def test_a_stream_begins_with_started_and_ends_with_finished(backend):
     events = [event async for event in backend.chat(request)]
     assert [type(event) for event in events] == [GenerationStarted, GenerationDelta, GenerationFinished]
     assert events[-1].sequences[0].finish_reason is FinishReason.LENGTH
+    assert events[-1].energy_joules == 0.0
 
 
 async def test_options_that_are_set_go_along_and_others_stay_absent(backend, service):
@@ -177,12 +184,14 @@ async def test_embeddings_and_tokens(backend, service):
     result = await backend.embed(EmbedRequest("m", ("a", "b"), dimensions=2, truncate=True))
     assert result.vectors == ((0.5, 1.5), (0.5, 1.5))
     assert (result.model_stamp, result.prompt_token_count) == ("m@sha256:00", 3)
+    assert result.energy_joules == 1.5
     assert list(await backend.token_ends("m", "hello")) == [2, 5]
     assert service.asked[-1].add_special_tokens is False
 
 
 async def test_relevance_comes_in_the_order_of_the_documents(backend, service):
-    assert list(await backend.rerank("m", "why?", ["a", "b"])) == [0.25, 0.75]
+    result = await backend.rerank("m", "why?", ["a", "b"])
+    assert result == RerankResult((0.25, 0.75), "m", 9)
     asked = service.asked[-1]
     assert (asked.model, asked.query, list(asked.documents)) == ("m", "why?", ["a", "b"])
 
