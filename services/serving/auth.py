@@ -1,27 +1,17 @@
-"""API keys: kept as SHA-256 digests in a TOML file, each with a tenant and scopes.
+"""Who calls, and what they may: API keys, scopes, and on whose behalf."""
 
-    [[keys]]
-    name = "alice"
-    sha256 = "<hex digest of the key>"
-    tenant = "acme"
-    scopes = ["text", "image", "retrieval", "gateway"]
-    groups = ["staff"]    # whose documents it may read, besides its own
-
-A digest needs no salt or stretching here, because keys are random and long, never chosen by people.
-"""
-
-import hashlib
-import secrets
-import tomllib
+import hmac
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-
-from serving.call import SCOPES, Principal
-from serving.delegation import MAX_GROUPS, NOBODY, ActingFor
+from serving.call import Principal
+from serving.delegation import NOBODY, ActingFor
 from serving.errors import PermissionDenied, Unauthenticated
+from serving.key_watch import KeyWatch
+from serving.keys import ApiKey, Tenant, digest, key_id
+from serving.limits import Standing
 
 _ADMIN_SERVICES = frozenset(
     {
@@ -30,57 +20,35 @@ _ADMIN_SERVICES = frozenset(
         "quadrille.image.v1.AdapterService",
     }
 )
-TENANT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-
-
-class ApiKey(BaseModel):
-    """One entry of the key file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(min_length=1, max_length=128)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    tenant: str = Field(default="default", pattern=TENANT_PATTERN)
-    scopes: frozenset[str] = frozenset({"text", "image", "retrieval", "gateway"})
-    groups: frozenset[Annotated[str, Field(min_length=1, max_length=128)]] = Field(
-        default=frozenset(), max_length=MAX_GROUPS
-    )
-    revoked: bool = False
-
-    @field_validator("scopes")
-    @classmethod
-    def _known(cls, scopes: frozenset[str]) -> frozenset[str]:
-        if unknown := scopes - SCOPES:
-            raise ValueError(f"unknown scopes {sorted(unknown)}; there are {sorted(SCOPES)}")
-        return scopes
-
-
-class _KeyFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    keys: list[ApiKey]
+_NO_TENANT = Tenant()
 
 
 class KeyStore:
     """The keys that a server accepts; with none configured every caller is anonymous and may do all."""
 
-    def __init__(self, keys: list[ApiKey] | None = None) -> None:
+    def __init__(
+        self,
+        keys: Iterable[ApiKey] | None = None,
+        tenants: Mapping[str, Tenant] | None = None,
+        *,
+        watch: KeyWatch | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.enabled = keys is not None
-        self._by_digest = {key.sha256: key for key in keys or []}
+        self._watch = watch
+        self._now = now
+        self._take(keys or (), tenants or {})
 
     @classmethod
     def load(cls, path: Path | None) -> "KeyStore":
-        """Read a key file; None makes a store that asks for no key. Raises ValueError that says what is wrong."""
+        """Read a key file, and again whenever it changes; None makes a store that asks for no key.
+
+        Raises ValueError that says what is wrong.
+        """
         if path is None:
             return cls()
-        try:
-            return cls(_KeyFile.model_validate(tomllib.loads(path.read_text())).keys)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise ValueError(f"{path}: {place}: {first['msg']}") from error
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{path} cannot be read: {error}") from error
+        watch = KeyWatch(path)
+        return cls(watch.first.keys, watch.first.tenants, watch=watch)
 
     def authenticate(self, token: str | None, acting: ActingFor = NOBODY) -> Principal:
         """Who holds this token, or whom its holder acts for, which takes the scope "delegate".
@@ -90,15 +58,37 @@ class KeyStore:
         """
         if not self.enabled:
             return _as(Principal(), acting)
-        key = self._by_digest.get(digest(token)) if token else None
-        if key is None or key.revoked:
+        if self._watch is not None and (content := self._watch.changed()) is not None:
+            self._take(content.keys, content.tenants)
+        key = self._find(token) if token else None
+        if key is None or not key.admits(self._now()):
             raise Unauthenticated("a valid API key is needed: send metadata 'authorization: Bearer <key>'")
         if "delegate" not in key.scopes:
             if acting.tenant and acting.tenant != key.tenant:
                 raise PermissionDenied("this key may not act for another tenant")
             if acting.name is not None:
                 raise PermissionDenied("this key may not act for another principal")
-        return _as(Principal(key.name, key.tenant, key.scopes, key.groups), acting)
+        principal = _as(Principal(key.name, key.tenant, key.scopes, key.groups), acting)
+        return replace(principal, standing=self._standing(key, principal.tenant))
+
+    def _take(self, keys: Iterable[ApiKey], tenants: Mapping[str, Tenant]) -> None:
+        self._by_id: dict[str, list[ApiKey]] = {}
+        for key in keys:
+            self._by_id.setdefault(key.id, []).append(key)
+        self._tenants = dict(tenants)
+
+    def _find(self, token: str) -> ApiKey | None:
+        """The entry of a token. The whole digests are compared in constant time."""
+        shown = digest(token)
+        found = None
+        for key in self._by_id.get(key_id(shown), ()):
+            if hmac.compare_digest(key.sha256, shown):
+                found = key
+        return found
+
+    def _standing(self, key: ApiKey, tenant: str) -> Standing:
+        shared = self._tenants.get(tenant, _NO_TENANT)
+        return Standing(key.name, key.limits, key.priority, shared.limits, shared.weight)
 
 
 def _as(principal: Principal, acting: ActingFor) -> Principal:
@@ -130,13 +120,3 @@ def bearer(authorization: str | None) -> str | None:
     """The token of an Authorization value, or None."""
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
-
-
-def digest(token: str) -> str:
-    """What the key file holds of a key."""
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def new_key() -> str:
-    """A new random key of 256 bits."""
-    return f"qd-{secrets.token_urlsafe(32)}"

@@ -4,6 +4,8 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from serving.limits import FREE, Standing
+
 REQUEST_ID_KEY = "x-request-id"  # metadata: the call's id, made by the server when the caller gives none
 TENANT_KEY = "quadrille-tenant"  # metadata: the tenant acted for, by keys with the scope "delegate"
 SCOPES = frozenset({"text", "image", "retrieval", "gateway", "admin", "delegate"})
@@ -11,12 +13,16 @@ SCOPES = frozenset({"text", "image", "retrieval", "gateway", "admin", "delegate"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. A tenant owns collections; scopes are the packages that may be called; groups share documents."""
+    """Who asks. A tenant owns collections; scopes are the packages that may be called; groups share documents.
+
+    `standing` is what the gateway holds them to.
+    """
 
     name: str = "anonymous"
     tenant: str = "default"
     scopes: frozenset[str] = SCOPES
     groups: frozenset[str] = frozenset()
+    standing: Standing = FREE
 
 
 @dataclass(frozen=True, slots=True)

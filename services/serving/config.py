@@ -21,7 +21,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from serving.auth import KeyStore
+from serving.keys import read_keys
 from serving.tls import ServerTls, check_authority, check_pair
 
 CONFIG_FILE_VARIABLE = "QUADRILLE_CONFIG"
@@ -114,7 +114,8 @@ class ServiceSettings(BaseSettings):
     @field_validator("api_keys_file")
     @classmethod
     def _readable_keys(cls, path: Path | None) -> Path | None:
-        KeyStore.load(path)
+        if path is not None:
+            read_keys(path)
         return path
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
 from quadrille_client import AsyncClient, InvalidArgumentError
-from serving.auth import digest
+from serving.keys import digest
 
 CHAT = "/v1/chat/completions"
 USER = [{"role": "user", "content": "hello"}]

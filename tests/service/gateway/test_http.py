@@ -5,7 +5,7 @@ import json
 import httpx
 import openai
 import pytest
-from serving.auth import digest
+from serving.keys import digest
 
 USER = [{"role": "user", "content": "hello there"}]
 

@@ -11,7 +11,7 @@ from quadrille_client import (
     OverloadedError,
     UnavailableError,
 )
-from serving.auth import ApiKey, digest
+from serving.keys import ApiKey, digest
 
 
 async def test_unary_calls_and_their_errors_come_through(doors):

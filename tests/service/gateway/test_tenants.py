@@ -3,7 +3,7 @@
 import grpc
 import pytest
 from quadrille_client import AsyncClient, NotFoundError, PermissionDeniedError, UnauthenticatedError
-from serving.auth import digest
+from serving.keys import digest
 
 KEYS = {"ann": "acme", "eve": "other"}
 GROUPS = 'groups = ["night shift", "day,shift"]'

@@ -8,10 +8,11 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from quadrille.text.v1 import text_pb2, text_pb2_grpc
-from serving.auth import ApiKey, KeyStore, digest
+from serving.auth import KeyStore
 from serving.call import Principal
 from serving.channel import open_channel, outgoing_metadata
 from serving.delegation import on_behalf
+from serving.keys import ApiKey, digest
 from serving.server import run
 from serving.status import DETAILS_KEY
 from serving.testing import running

@@ -12,7 +12,8 @@ from quadrille.text.v1 import adapters_pb2, adapters_pb2_grpc
 from quadrille.text.v1 import text_pb2 as pb
 from quadrille.text.v1.text_pb2_grpc import TextServiceStub
 from safetensors.torch import save_file
-from serving.auth import ApiKey, KeyStore, digest
+from serving.auth import KeyStore
+from serving.keys import ApiKey, digest
 from serving.loras import LoraOptions
 from textgen.models.lora import linears_of
 

@@ -1,9 +1,13 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from serving.auth import ApiKey, KeyStore, bearer, digest, new_key, require, scope_of
+from serving.auth import KeyStore, bearer, require, scope_of
 from serving.delegation import ActingFor
 from serving.errors import PermissionDenied, Unauthenticated
+from serving.keys import ApiKey, Tenant, digest, new_key
+from serving.limits import Limits, Standing
 
 KEY = new_key()
 
@@ -90,3 +94,36 @@ def test_bearer_never_fails(header):
 def test_bearer_reads_the_scheme_in_any_case():
     assert bearer("bearer abc") == bearer("Bearer abc ") == "abc"
     assert bearer("Basic abc") is None
+
+
+def test_a_principal_knows_what_key_and_tenant_are_held_to():
+    limits = Limits(requests_per_minute=60)
+    shared = Tenant(weight=2.0, limits=Limits(tokens_per_day=1000))
+    key = ApiKey(name="alice", sha256=digest(KEY), tenant="acme", priority=7, limits=limits)
+    standing = KeyStore([key], {"acme": shared}).authenticate(KEY).standing
+    assert standing == Standing("alice", limits, 7, shared.limits, 2.0)
+    assert KeyStore([key]).authenticate(KEY).standing == Standing("alice", limits, 7)
+
+
+def test_who_acts_for_a_tenant_is_held_to_that_tenants_limits():
+    shared = Tenant(weight=3.0)
+    key = ApiKey(name="door", sha256=digest(KEY), scopes={"delegate", "text"}, tenant="own")
+    principal = KeyStore([key], {"acme": shared}).authenticate(KEY, ActingFor("acme", "ann"))
+    assert (principal.name, principal.standing.key, principal.standing.weight) == ("ann", "door", 3.0)
+
+
+def test_an_expired_key_is_refused_from_that_moment_on():
+    until = datetime(2026, 11, 26, tzinfo=UTC)
+    moment = [until - timedelta(microseconds=1)]
+    key = ApiKey(name="alice", sha256=digest(KEY), expires=until)
+    keys = KeyStore([key], now=lambda: moment[0])
+    assert keys.authenticate(KEY).name == "alice"
+    moment[0] = until
+    with pytest.raises(Unauthenticated):
+        keys.authenticate(KEY)
+
+
+def test_keys_of_one_name_are_valid_side_by_side():
+    other = new_key()
+    keys = KeyStore([ApiKey(name="alice", sha256=digest(token)) for token in (KEY, other)])
+    assert keys.authenticate(KEY) == keys.authenticate(other)
