@@ -1,6 +1,7 @@
 """What surrounds every call, outermost first: metrics, errors, drain and limits, tracing, identity."""
 
 import asyncio
+import contextlib
 import functools
 import time
 
@@ -11,13 +12,14 @@ from opentelemetry import trace
 from serving.auth import KeyStore, bearer, require, scope_of
 from serving.call import REQUEST_ID_KEY, Call, enter_call
 from serving.delegation import acting_for
-from serving.errors import DeadlineUnreachable, Overloaded, QuadrilleError, Unavailable
+from serving.errors import DeadlineUnreachable, Overloaded, QuadrilleError, ReaderStalled, Unavailable
 from serving.interceptor import Incoming, Proceed, T
 from serving.metrics import RpcMetrics
 from serving.status import backend_trailers, code_of, trailers_of
 from serving.tracing import incoming_context, names_a_trace
 
 log = structlog.get_logger(__name__)
+_PARTING_S = 5.0  # that a stalled reader gets to take its call's status
 
 
 class Metered:
@@ -58,6 +60,13 @@ class RichErrors:
         context.set_trailing_metadata(((REQUEST_ID_KEY, incoming.request_id),))
         try:
             return await proceed()
+        except ReaderStalled as error:  # to be read when it goes on reading, but it may never
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PARTING_S):
+                    await context.abort(
+                        code_of(error), error.message, trailers_of(error, incoming.request_id)
+                    )
+            raise grpc.aio.AbortError from error
         except QuadrilleError as error:
             await context.abort(code_of(error), error.message, trailers_of(error, incoming.request_id))
             raise  # never: `abort` has raised

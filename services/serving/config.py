@@ -69,6 +69,11 @@ class ServiceSettings(BaseSettings):
         32 * 1024 * 1024, ge=1024, description="Largest message, either way, in bytes."
     )
     max_concurrent_calls: int = Field(1024, ge=1, description="Calls that may run at once; more are refused.")
+    reader_stall_s: float | None = Field(
+        120.0,
+        gt=0,
+        description="Seconds that a stream waits for a reader who takes no message; then it ends. None: forever.",
+    )
     max_connection_age_s: float | None = Field(
         None,
         gt=0,

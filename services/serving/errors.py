@@ -8,6 +8,8 @@ QuadrilleError
 ├── NotFound              the thing named does not exist for this caller
 ├── AlreadyExists
 ├── VersionConflict       somebody else wrote first
+├── RequestIdReused       an id that names another request
+├── ReaderStalled         nobody took what the call had to say
 ├── FailedPrecondition    the system is not in the state this call needs
 │   └── NotConfigured     … and an option would put it there
 ├── Overloaded            refused now, worth a retry later
@@ -79,6 +81,18 @@ class VersionConflict(QuadrilleError):
     """The thing changed since the caller read it: read again, then retry."""
 
     reason = "VERSION_CONFLICT"
+
+
+class RequestIdReused(QuadrilleError):
+    """The id that the caller gave names another request of theirs, which asked for something else."""
+
+    reason = "REQUEST_ID_REUSED"
+
+
+class ReaderStalled(QuadrilleError):
+    """The caller has taken no message of the stream for too long; what it asked for is cancelled."""
+
+    reason = "READER_STALLED"
 
 
 class FailedPrecondition(QuadrilleError):

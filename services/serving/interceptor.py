@@ -5,6 +5,7 @@ calls and streams alike. Streams are run as coroutines that write, never as gene
 a cancelled call then unwinds inside its own task, at once.
 """
 
+import asyncio
 import contextlib
 import functools
 import inspect
@@ -18,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 import grpc
 
 from serving.call import REQUEST_ID_KEY
+from serving.errors import ReaderStalled
 
 # Probes and tools must work without a key, while draining and under load.
 EXEMPT = ("/grpc.health.v1.Health/", "/grpc.reflection.")
@@ -48,10 +50,15 @@ class Concern(Protocol):
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Runs every call inside the given concerns, the first outermost."""
+    """Runs every call inside the given concerns, the first outermost.
 
-    def __init__(self, concerns: Sequence[Concern]) -> None:
+    gRPC takes messages for a reader until so many bytes are under way; then a write waits. One that waits for `stall_s`
+    seconds ends its call with ReaderStalled.
+    """
+
+    def __init__(self, concerns: Sequence[Concern], stall_s: float | None = None) -> None:
         self._concerns = tuple(concerns)
+        self._stall_s = stall_s
         self._wrapped: dict[str, Handler] = {}  # as many as there are methods
 
     async def intercept_service(
@@ -93,11 +100,18 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                     return
                 async with contextlib.aclosing(responses):
                     async for response in responses:
-                        await context.write(response)
+                        await self._write(context, response)
 
             await self._around(method, context, write)
 
         return call
+
+    async def _write(self, context: Any, response: Any) -> None:
+        try:
+            async with asyncio.timeout(self._stall_s):
+                await context.write(response)
+        except TimeoutError:
+            raise ReaderStalled(f"no message was taken for {self._stall_s:g} s") from None
 
     async def _around(self, method: str, context: Any, proceed: Proceed[T]) -> T:
         incoming = _incoming(method, context)

@@ -16,7 +16,7 @@ from serving.concerns import Admission, Identified, Metered, RichErrors, Traced
 from serving.config import ServiceSettings
 from serving.delegation import MAX_METADATA_BYTES
 from serving.health import Health
-from serving.interceptor import CallInterceptor
+from serving.interceptor import CallInterceptor, Concern
 from serving.metrics import RpcMetrics
 from serving.tracing import make_tracer_provider
 
@@ -29,8 +29,15 @@ class GrpcServer:
     """A grpc.aio server with everything around it; register servicers on `grpc` before `start`."""
 
     def __init__(
-        self, settings: ServiceSettings, *, registry: CollectorRegistry, keys: KeyStore | None = None
+        self,
+        settings: ServiceSettings,
+        *,
+        registry: CollectorRegistry,
+        keys: KeyStore | None = None,
+        outer: Sequence[Concern] = (),
+        inner: Sequence[grpc.aio.ServerInterceptor] = (),
     ) -> None:
+        """`outer` concerns surround those of every server; `inner` interceptors see calls that these let in."""
         self.settings = settings
         self.registry = registry
         self.keys = keys or KeyStore.load(settings.api_keys_file)
@@ -41,8 +48,9 @@ class GrpcServer:
         metrics = RpcMetrics(registry)
         self._admission = Admission(metrics, settings.max_concurrent_calls)
         tracing = make_tracer_provider(settings.service, settings.otlp_endpoint)
-        concerns = (Metered(metrics), RichErrors(), self._admission, Traced(tracing), Identified(self.keys))
-        self.grpc = grpc.aio.server(interceptors=[CallInterceptor(concerns)], options=_options(settings))
+        common = (Metered(metrics), RichErrors(), self._admission, Traced(tracing), Identified(self.keys))
+        calls = CallInterceptor((*outer, *common), settings.reader_stall_s)
+        self.grpc = grpc.aio.server(interceptors=[calls, *inner], options=_options(settings))
         self.health = Health(self.grpc)
 
     @property

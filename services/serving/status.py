@@ -22,6 +22,8 @@ CODES: tuple[tuple[type[errors.QuadrilleError], grpc.StatusCode], ...] = (
     (errors.NotFound, grpc.StatusCode.NOT_FOUND),
     (errors.AlreadyExists, grpc.StatusCode.ALREADY_EXISTS),
     (errors.VersionConflict, grpc.StatusCode.ABORTED),
+    (errors.RequestIdReused, grpc.StatusCode.ABORTED),
+    (errors.ReaderStalled, grpc.StatusCode.ABORTED),
     (errors.FailedPrecondition, grpc.StatusCode.FAILED_PRECONDITION),
     (errors.Overloaded, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (errors.Unavailable, grpc.StatusCode.UNAVAILABLE),

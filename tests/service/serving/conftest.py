@@ -39,8 +39,8 @@ class EchoService(text_pb2_grpc.TextServiceServicer):
     async def Generate(self, request, context):
         try:
             while True:
-                yield text_pb2.GenerateResponse()
-                await asyncio.sleep(0.01)
+                yield text_pb2.GenerateResponse(delta=text_pb2.GenerationDelta(text=request.prompt.text))
+                await asyncio.sleep(0.01 if len(request.prompt.text) < 1000 else 0)
         finally:
             self.closed.set()
 

@@ -93,6 +93,35 @@ async def test_a_deadline_ends_a_stream(make_server):
         await asyncio.wait_for(servicer.closed.wait(), 5)
 
 
+async def test_a_stalled_reader_is_left_and_told_why(make_server):
+    server, servicer = make_server(reader_stall_s=0.2)
+    async with running(server, services=[SERVICE]) as address, grpc.aio.insecure_channel(address) as channel:
+        request = text_pb2.GenerateRequest(prompt=text_pb2.Prompt(text="x" * 100_000))
+        call = text_pb2_grpc.TextServiceStub(channel).Generate(request)
+        await call.read()
+        await asyncio.wait_for(servicer.closed.wait(), 20)  # what it asked for ends although it says nothing
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            while True:
+                await call.read()
+        assert caught.value.code() is grpc.StatusCode.ABORTED
+        (info,) = details(caught.value).details
+        assert b"READER_STALLED" in info.value
+    assert counted(server, "ABORTED", "Generate") == 1
+
+
+async def test_a_stalled_reader_that_never_comes_back_holds_nothing(make_server, monkeypatch):
+    monkeypatch.setattr("serving.concerns._PARTING_S", 0.1)
+    server, servicer = make_server(reader_stall_s=0.2)
+    async with running(server, services=[SERVICE]) as address, grpc.aio.insecure_channel(address) as channel:
+        request = text_pb2.GenerateRequest(prompt=text_pb2.Prompt(text="x" * 100_000))
+        call = text_pb2_grpc.TextServiceStub(channel).Generate(request)
+        await call.read()
+        while not counted(server, "ABORTED", "Generate"):
+            await asyncio.sleep(0.01)
+        assert servicer.closed.is_set()
+        call.cancel()
+
+
 def counted(server, code: str, method: str) -> float | None:
     labels = {"code": code, "method": f"/{SERVICE}/{method}"}
     return server.registry.get_sample_value("quadrille_rpc_handled_total", labels)
