@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-compose test-triton test-vllm check check-prometheus format protos docs bench bench-peers bench-page soak load starter evaluate-starter clean
+.PHONY: help setup demo up test test-all test-compose test-triton test-vllm test-clients check check-prometheus format protos docs bench bench-peers bench-page soak load starter evaluate-starter clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -71,6 +71,22 @@ VLLM_INSTALL = $(VLLM_PIP) install --disable-pip-version-check -q -c deploy/dock
 	@$(VLLM_PIP) uninstall -q -y torchvision torchaudio torchcodec
 	@$(VLLM_INSTALL) --no-build-isolation -e protos -e clients/python -e ".[textgen]" \
 	  jsonschema psutil pytest pytest-asyncio pytest-timeout trustme
+	@touch $@
+
+CLIENTS = $(notdir $(patsubst %/,%,$(dir $(wildcard tests/clients/*/constraints.txt))))
+NODE_CLIENTS = $(dir $(wildcard tests/clients/*/package.json))
+
+test-clients: setup $(CLIENTS:%=.venv-client-%/.ready) $(NODE_CLIENTS:%=%node_modules/.ready)  ## others' clients, each in its own environment; needs Node
+	$(BIN)/python tests/clients/run.py $(NAMES)
+
+.venv-client-%/.ready: tests/clients/%/constraints.txt
+	@$(PYTHON) -m venv .venv-client-$*
+	@.venv-client-$*/bin/python -m pip install --disable-pip-version-check -q --no-deps -r $<
+	@.venv-client-$*/bin/python -m pip check
+	@touch $@
+
+tests/clients/%/node_modules/.ready: tests/clients/%/package.json tests/clients/%/package-lock.json
+	cd $(dir $<) && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 check: setup $(BUF)  ## format, lint, types, layers, stubs, docs, contracts, licences
@@ -140,4 +156,4 @@ $(BUF): protos/package.json protos/package-lock.json
 	@touch $@
 
 clean:  ## remove environments and caches
-	rm -rf .venv .venv-load .venv-triton .venv-vllm .venv-bench-* protos/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis out
+	rm -rf .venv .venv-load .venv-triton .venv-vllm .venv-bench-* .venv-client-* tests/clients/*/node_modules protos/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis out
