@@ -12,6 +12,8 @@ CASES = [
     (errors.NotFound("model", "gpt"), grpc.StatusCode.NOT_FOUND),
     (errors.AlreadyExists("collection", "docs"), grpc.StatusCode.ALREADY_EXISTS),
     (errors.VersionConflict("changed"), grpc.StatusCode.ABORTED),
+    (errors.RequestIdReused("a is another"), grpc.StatusCode.ABORTED),
+    (errors.ReaderStalled("slow"), grpc.StatusCode.ABORTED),
     (errors.FailedPrecondition("STALE", "stale"), grpc.StatusCode.FAILED_PRECONDITION),
     (errors.NotConfigured("no reranker", "set X"), grpc.StatusCode.FAILED_PRECONDITION),
     (errors.Overloaded("full", 2.5), grpc.StatusCode.RESOURCE_EXHAUSTED),
