@@ -23,6 +23,7 @@ from imagegen.domain import (
     InterpolationMethod,
     LatentPoint,
     LoraChoice,
+    MaskChannel,
     ModelDescription,
     Sampler,
     ScoreMethod,
@@ -64,6 +65,11 @@ _FORMAT_NUMBERS = {
     ImageFormat.PNG: pb.IMAGE_FORMAT_PNG,
     ImageFormat.JPEG: pb.IMAGE_FORMAT_JPEG,
     ImageFormat.WEBP: pb.IMAGE_FORMAT_WEBP,
+}
+_MASK_CHANNELS = {
+    pb.MASK_CHANNEL_UNSPECIFIED: MaskChannel.LUMINANCE,
+    pb.MASK_CHANNEL_LUMINANCE: MaskChannel.LUMINANCE,
+    pb.MASK_CHANNEL_ALPHA: MaskChannel.ALPHA,
 }
 _METHODS = {
     pb.INTERPOLATION_METHOD_UNSPECIFIED: InterpolationMethod.SLERP,
@@ -125,12 +131,15 @@ def generate_request(message: pb.GenerateRequest) -> GenerateRequest:
 
 
 def edit_request(message: pb.EditRequest) -> EditRequest:
-    """An edit as asked. Raises InvalidInput without an init image."""
+    """An edit as asked. Raises InvalidInput without an init image or for an unknown channel."""
     if not message.HasField("init_image"):
         raise InvalidInput("init_image", "must be set")
+    if message.mask_channel not in _MASK_CHANNELS:
+        raise InvalidInput("mask_channel", f"{message.mask_channel} is not a channel of masks")
     return EditRequest(
         init_image=_image("init_image", message.init_image),
         mask=_image("mask", message.mask) if message.HasField("mask") else None,
+        mask_channel=_MASK_CHANNELS[message.mask_channel],
         strength=message.strength if message.HasField("strength") else 0.8,
         model=message.model,
         prompt=message.prompt,

@@ -55,6 +55,13 @@ class Guidance(StrEnum):
     DISTILLED = "distilled"
 
 
+class MaskChannel(StrEnum):
+    """What of a mask tells where an image may change: white of its luminance, or transparency."""
+
+    LUMINANCE = "luminance"
+    ALPHA = "alpha"
+
+
 class ImageFormat(StrEnum):
     """A file format."""
 
@@ -140,6 +147,7 @@ class EditRequest:
 
     init_image: bytes
     mask: bytes | None = None
+    mask_channel: MaskChannel = MaskChannel.LUMINANCE
     strength: float = 0.8
     model: str = ""
     prompt: str = ""

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 from serving.errors import InvalidInput
 
-from imagegen.domain import ImageFormat, Mask, Pixels
+from imagegen.domain import ImageFormat, Mask, MaskChannel, Pixels
 from imagegen.events import ImageFile
 
 _READABLE = ("PNG", "JPEG", "WEBP")
@@ -36,10 +36,17 @@ def read_rgb(data: bytes, field: str) -> Pixels:
         return np.asarray(image.convert("RGB"), dtype=np.uint8)
 
 
-def read_mask(data: bytes, field: str) -> Mask:
-    """Decode a probed file to a mask [H, W], True where nearer white than black. Raises InvalidInput."""
+def read_mask(data: bytes, field: str, channel: MaskChannel = MaskChannel.LUMINANCE) -> Mask:
+    """Decode a probed file to a mask [H, W], True where nearer white than black, or rather transparent than opaque.
+
+    Raises InvalidInput, also for a file without transparency when that is what tells.
+    """
     with _opened(data, field) as image:
-        return np.asarray(image.convert("L"), dtype=np.uint8) >= _MASK_THRESHOLD
+        if channel is MaskChannel.LUMINANCE:
+            return np.asarray(image.convert("L"), dtype=np.uint8) >= _MASK_THRESHOLD
+        if not image.has_transparency_data:
+            raise InvalidInput(f"{field}.data", "must have an alpha channel, transparent where it may change")
+        return np.asarray(image.convert("RGBA").getchannel("A"), dtype=np.uint8) < _MASK_THRESHOLD
 
 
 def write(pixels: Pixels, file_format: ImageFormat, text: Mapping[str, str] | None = None) -> ImageFile:

@@ -69,7 +69,7 @@ def plan_edit(request: EditRequest, models: ModelRegistry, limits: Limits) -> De
     redone = max(1, min(int(resolved.steps * request.strength), resolved.steps))
     start = ImageStart(
         read_rgb(request.init_image, "init_image"),
-        None if request.mask is None else read_mask(request.mask, "mask"),
+        None if request.mask is None else read_mask(request.mask, "mask", request.mask_channel),
     )
     seeds = seeds_of(request.parameters.seed, resolved.count)
     return denoise_spec(

@@ -66,6 +66,7 @@ BAD: list[tuple[str, Message, str]] = [
     ("Edit", pb.EditRequest(init_image=bomb(30_000, 30_000)), "init_image.data"),
     ("Edit", pb.EditRequest(init_image=bomb(5_000, 5_000)), "init_image"),
     ("Edit", pb.EditRequest(init_image=png(16, 16), mask=png(16, 8)), "mask"),
+    ("Edit", pb.EditRequest(init_image=png(16, 16), mask_channel=9), "mask_channel"),
     ("Edit", pb.EditRequest(init_image=png(16, 16), strength=math.nan), "strength"),
     ("Edit", pb.EditRequest(init_image=png(16, 16), strength=0), "strength"),
     ("Edit", pb.EditRequest(init_image=pb.Image(data=b"x", format=77)), "init_image.format"),  # type: ignore[arg-type]

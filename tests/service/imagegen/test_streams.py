@@ -109,6 +109,11 @@ async def test_edit_and_inpaint(stub: Any) -> None:
     edited = pixels(result.image)
     assert np.array_equal(edited[:, :8], PICTURE[:, :8])
     assert not np.array_equal(edited[:, 8:], PICTURE[:, 8:])
+    clear = np.dstack([PICTURE, 255 - mask])
+    masked.mask.CopyFrom(png(clear))
+    masked.mask_channel = pb.MASK_CHANNEL_ALPHA
+    (result,) = images(await collect(stub.Edit(masked)))
+    assert np.array_equal(pixels(result.image), edited)
 
 
 async def test_interpolate_seeds_images_and_latents(stub: Any) -> None:

@@ -17,6 +17,7 @@ class Copier(image_pb2_grpc.ImageServiceServicer):
     def Edit(self, request, context):
         masked = request.mask.data if request.HasField("mask") else b"all"
         told = f"{request.prompt} {request.init_image.data!r} {masked!r} {request.strength:.2f}"
+        told += " by alpha" * (request.mask_channel == pb.MASK_CHANNEL_ALPHA)
         yield from run(pb.EditResponse, told, request.parameters)
 
     def Interpolate(self, request, context):
@@ -110,6 +111,8 @@ def test_a_run_is_its_events(call):
 def test_edit(call):
     (image,) = call(lambda c: c.images.edit("blue", b"IMG", mask=b"MASK", strength=0.5))
     assert image.image.data == b"blue b'IMG' b'MASK' 0.50"
+    (image,) = call(lambda c: c.images.edit("blue", b"IMG", mask=b"MASK", mask_channel="alpha"))
+    assert image.image.data.endswith(b"by alpha")
     (image,) = call(lambda c: c.images.edit("blue", b"IMG"))
     assert b"b'all'" in image.image.data
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from imagegen.domain import ImageFormat
+from imagegen.domain import ImageFormat, MaskChannel
 from imagegen.images import probe, read_mask, read_rgb, write
 from PIL import Image
 from serving.errors import InvalidInput
@@ -58,6 +58,19 @@ def test_mask_is_true_where_white() -> None:
     mask = np.zeros((2, 2), dtype=np.uint8)
     mask[0, 1] = 255
     assert read_mask(encode(Image.fromarray(mask), "PNG"), "mask").tolist() == [[False, True], [False, False]]
+
+
+def test_mask_is_true_where_transparent_when_alpha_tells() -> None:
+    mask = np.full((2, 2, 4), 255, dtype=np.uint8)
+    mask[0, 1, 3] = 0
+    told = read_mask(encode(Image.fromarray(mask), "PNG"), "mask", MaskChannel.ALPHA)
+    assert told.tolist() == [[False, True], [False, False]]
+
+
+def test_mask_without_transparency_is_refused_when_alpha_tells() -> None:
+    opaque = encode(Image.new("L", (2, 2), 255), "PNG")
+    with pytest.raises(InvalidInput, match=r"mask\.data: must have an alpha channel"):
+        read_mask(opaque, "mask", MaskChannel.ALPHA)
 
 
 @pytest.mark.parametrize("size", [(100_000, 10_000), (2**31 - 1, 2**31 - 1)])

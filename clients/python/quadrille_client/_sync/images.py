@@ -41,18 +41,20 @@ class Images:
         init_image: bytes,
         *,
         mask: bytes | None = None,
+        mask_channel: types.MaskChannel | None = None,
         strength: float | None = None,
         model: str = "",
         priority: int | None = None,
         **options: Unpack[types.Diffusion],
     ) -> ImageStream:
-        """Make images from an image file's bytes, event by event; white of the mask may change."""
+        """Make images from an image file's bytes, event by event; see `edit` for masks."""
         request = pb.EditRequest(
             model=model,
             prompt=prompt,
             parameters=convert.parameters(options),
             init_image=pb.Image(data=init_image),
             mask=None if mask is None else pb.Image(data=mask),
+            mask_channel=value(pb.MaskChannel, mask_channel, "mask_channel"),
             strength=strength,
             priority=priority,
         )
@@ -64,14 +66,22 @@ class Images:
         init_image: bytes,
         *,
         mask: bytes | None = None,
+        mask_channel: types.MaskChannel | None = None,
         strength: float | None = None,
         model: str = "",
         priority: int | None = None,
         **options: Unpack[types.Diffusion],
     ) -> tuple[types.ImageResult, ...]:
-        """Make images from an image file's bytes; white of the mask may change."""
+        """Make images from an image file's bytes; white of the mask may change, or what is transparent ("alpha")."""
         stream = self.stream_edit(
-            prompt, init_image, mask=mask, strength=strength, model=model, priority=priority, **options
+            prompt,
+            init_image,
+            mask=mask,
+            mask_channel=mask_channel,
+            strength=strength,
+            model=model,
+            priority=priority,
+            **options,
         )
         return stream.collect()
 

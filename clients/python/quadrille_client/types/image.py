@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 ImageFormat = Literal["png", "jpeg", "webp"]
+MaskChannel = Literal["luminance", "alpha"]
 ScoreMethod = Literal["vae_elbo", "probability_flow"]
 Sampler = Literal["ddim", "euler", "euler_ancestral", "dpm_solver_pp", "ddpm", "unipc", "flow_match_euler"]
 

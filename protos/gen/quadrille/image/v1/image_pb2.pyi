@@ -243,6 +243,30 @@ INTERPOLATION_METHOD_LINEAR: InterpolationMethod.ValueType  # 2
 """Straight line."""
 Global___InterpolationMethod: _TypeAlias = InterpolationMethod  # noqa: Y015
 
+class _MaskChannel:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MaskChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MaskChannel.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MASK_CHANNEL_UNSPECIFIED: _MaskChannel.ValueType  # 0
+    """Luminance."""
+    MASK_CHANNEL_LUMINANCE: _MaskChannel.ValueType  # 1
+    """White where the image may change, black where it stays."""
+    MASK_CHANNEL_ALPHA: _MaskChannel.ValueType  # 2
+    """Transparent where the image may change, opaque where it stays; a mask without transparency is refused."""
+
+class MaskChannel(_MaskChannel, metaclass=_MaskChannelEnumTypeWrapper):
+    """MaskChannel is what of a mask tells where an image may change."""
+
+MASK_CHANNEL_UNSPECIFIED: MaskChannel.ValueType  # 0
+"""Luminance."""
+MASK_CHANNEL_LUMINANCE: MaskChannel.ValueType  # 1
+"""White where the image may change, black where it stays."""
+MASK_CHANNEL_ALPHA: MaskChannel.ValueType  # 2
+"""Transparent where the image may change, opaque where it stays; a mask without transparency is refused."""
+Global___MaskChannel: _TypeAlias = MaskChannel  # noqa: Y015
+
 @_typing.final
 class DiffusionParameters(_message.Message):
     """DiffusionParameters steer a denoising run. All fields are optional."""
@@ -787,6 +811,7 @@ class EditRequest(_message.Message):
     STRENGTH_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    MASK_CHANNEL_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Model id. Empty: the default model that can edit."""
     prompt: _builtins.str
@@ -797,6 +822,8 @@ class EditRequest(_message.Message):
     """Caller's id for this request, at most 128 bytes. Default: the call's request id."""
     priority: _builtins.int
     """Higher is served earlier when requests wait, -100 to 100. Default 0."""
+    mask_channel: Global___MaskChannel.ValueType
+    """What of the mask tells. Default: its luminance."""
     @_builtins.property
     def parameters(self) -> Global___DiffusionParameters:
         """How to make them; width and height follow the init image and must not be set."""
@@ -807,7 +834,7 @@ class EditRequest(_message.Message):
 
     @_builtins.property
     def mask(self) -> Global___Image:
-        """White where the image may change, black where it stays; the init image's size. Absent: everywhere."""
+        """Where the image may change, as mask_channel tells; the init image's size. Absent: everywhere."""
 
     def __init__(
         self,
@@ -820,10 +847,11 @@ class EditRequest(_message.Message):
         strength: _builtins.float | None = ...,
         request_id: _builtins.str = ...,
         priority: _builtins.int | None = ...,
+        mask_channel: Global___MaskChannel.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "_strength", b"_strength", "init_image", b"init_image", "mask", b"mask", "parameters", b"parameters", "priority", b"priority", "strength", b"strength"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "_strength", b"_strength", "init_image", b"init_image", "mask", b"mask", "model", b"model", "parameters", b"parameters", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "strength", b"strength"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "_strength", b"_strength", "init_image", b"init_image", "mask", b"mask", "mask_channel", b"mask_channel", "model", b"model", "parameters", b"parameters", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "strength", b"strength"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__priority: _TypeAlias = _typing.Literal["priority"]  # noqa: Y015
     _WhichOneofArgType__priority: _TypeAlias = _typing.Literal["_priority", b"_priority"]  # noqa: Y015
