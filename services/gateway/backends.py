@@ -7,7 +7,7 @@ are async generators: closing one cancels the call behind it.
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
-from gateway.domain.image import ImageEvent, ImageModel, ImageRequest
+from gateway.domain.image import ImageEdit, ImageEvent, ImageModel, ImageRequest
 from gateway.domain.retrieval import Collection, Hit, NewDocument, SearchRequest, StoredDocument, Vector
 from gateway.domain.text import (
     ChatRequest,
@@ -57,6 +57,10 @@ class ImageBackend(Protocol):
 
     def generate(self, request: ImageRequest) -> AsyncGenerator[ImageEvent, None]:
         """Make images: previews and images, finished."""
+        ...
+
+    def edit(self, request: ImageEdit) -> AsyncGenerator[ImageEvent, None]:
+        """Make images that start from one; the same events."""
         ...
 
 

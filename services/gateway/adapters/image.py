@@ -1,6 +1,8 @@
 """The image port over one or several imagegen servers."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
 
 import grpc
 from quadrille.image.v1 import image_pb2, image_pb2_grpc
@@ -51,9 +53,23 @@ class GrpcImageBackend:
     async def generate(self, request: domain.ImageRequest) -> AsyncGenerator[domain.ImageEvent, None]:
         """Make images."""
         stub = self._stubs[await self._router.route(request.model, "generate")]
-        message = convert.generate_to_proto(request)
+        async with aclosing(self._events(stub.Generate, convert.generate_to_proto(request))) as events:
+            async for event in events:
+                yield event
+
+    async def edit(self, request: domain.ImageEdit) -> AsyncGenerator[domain.ImageEvent, None]:
+        """Make images that start from one."""
+        capability = "edit" if request.mask is None else "inpaint"
+        stub = self._stubs[await self._router.route(request.asked.model, capability)]
+        async with aclosing(self._events(stub.Edit, convert.edit_to_proto(request))) as events:
+            async for event in events:
+                yield event
+
+    async def _events(
+        self, method: Callable[..., Any], message: Any
+    ) -> AsyncGenerator[domain.ImageEvent, None]:
         events: AsyncGenerator[domain.ImageEvent, None] = self._caller.stream(
-            stub.Generate, message, convert.event_from_proto
+            method, message, convert.event_from_proto
         )
         finished = False
         try:

@@ -13,6 +13,14 @@ class ImageFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LoraChoice:
+    """A loaded LoRA adapter and how strongly it acts; None leaves the image service's default."""
+
+    name: str
+    scale: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRequest:
     """Asks for images; None leaves the image service's default. Sizes are in pixels."""
 
@@ -28,6 +36,17 @@ class ImageRequest:
     format: ImageFormat = ImageFormat.PNG
     preview_every_steps: int = 0
     request_id: str = ""
+    loras: tuple[LoraChoice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEdit:
+    """Asks for images that start from an image file; where there is a mask, only what is transparent in it changes."""
+
+    asked: ImageRequest
+    image: bytes
+    mask: bytes | None = None
+    strength: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +84,11 @@ ImageEvent = ImagePreview | ImageResult | ImageFinished
 
 @dataclass(frozen=True, slots=True)
 class ImageModel:
-    """A loaded image model and its defaults; it can generate when `generates` is true."""
+    """A loaded image model, whether it generates and edits, and its defaults."""
 
     id: str
     generates: bool
+    edits: bool
     default_width: int
     default_height: int
     default_steps: int

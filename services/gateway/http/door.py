@@ -73,7 +73,8 @@ class Door:
                 return b"", too_large
             if not message.get("more_body"):
                 break
-        if nesting(bytes(content)) > self._max_depth:
+        form = headers.get("content-type", "").lower().startswith("multipart/form-data")
+        if not form and nesting(bytes(content)) > self._max_depth:
             return b"", _refusal(400, f"the body is nested deeper than {self._max_depth}", "invalid_input")
         return bytes(content), None
 

@@ -1,42 +1,57 @@
-"""POST /v1/images/generations."""
+"""POST /v1/images/generations and /v1/images/edits."""
 
-import base64
-import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter, Request
-from serving.errors import FailedPrecondition
 
 from gateway.backends import ImageBackend
-from gateway.domain.image import ImageFormat, ImagePreview, ImageRequest, ImageResult
+from gateway.domain.image import ImageEdit, ImageFormat, ImageRequest, LoraChoice
 from gateway.http.caller import unless_gone
-from gateway.http.schemas import ImageBody
-from gateway.http.stream import Event, respond
+from gateway.http.image_answers import Kind, Made, streamed, whole
+from gateway.http.image_schemas import EditForm, ImageBody, ImageOptions
+from gateway.http.multipart import described, read_form
+from gateway.http.stream import respond
+from gateway.rag.fields import renamed
 
-_DEFAULT_STEPS = 20  # what previews are spread over when the request names no number of steps
+_DEFAULT_STRENGTH = 0.8  # the image service's
+_FILES = {"init_image.data": "image", "init_image": "image", "mask.data": "mask"}
 
 
 def image_routes(images: ImageBackend) -> APIRouter:
-    """The route over an image backend."""
+    """The routes over an image backend."""
     router = APIRouter()
 
-    @router.post("/v1/images/generations", response_model=None)
-    async def create(request: Request, body: ImageBody) -> Any:
-        asked = _request(body, request.state.request_id)
+    async def answer(
+        request: Request, made: Made, asked: ImageRequest, body: ImageOptions, kind: Kind
+    ) -> Any:
         if body.stream:
-            return await unless_gone(request, respond(_events(images, asked, body), done=False))
-        return await unless_gone(request, _whole(images, asked))
+            events = streamed(made, asked, kind, body.partial_images)
+            return await unless_gone(request, respond(events, done=False))
+        return await unless_gone(request, whole(made, asked))
+
+    @router.post("/v1/images/generations", response_model=None)
+    async def generate(request: Request, body: ImageBody) -> Any:
+        asked = _asked(body, request.state.request_id, await _preview_every(images, body))
+        return await answer(request, images.generate(asked), asked, body, "image_generation")
+
+    @router.post("/v1/images/edits", response_model=None, openapi_extra=described(EditForm, "image", "mask"))
+    async def edit(request: Request) -> Any:
+        form = await read_form(request)
+        form.only("image", "mask")
+        body = form.check(EditForm)
+        image = form.file("image").data
+        mask = form.file("mask").data if "mask" in form.files else None
+        every = await _preview_every(images, body, body.strength or _DEFAULT_STRENGTH)
+        asked = _asked(body, request.state.request_id, every)
+        with renamed(_FILES):
+            made = images.edit(ImageEdit(asked, image, mask, body.strength))
+            return await answer(request, made, asked, body, "image_edit")
 
     return router
 
 
-def _request(body: ImageBody, request_id: str) -> ImageRequest:
+def _asked(body: ImageOptions, request_id: str, preview_every_steps: int) -> ImageRequest:
     width, height = (None, None) if body.size == "auto" else map(int, body.size.split("x"))
-    every = 0
-    if body.stream and body.partial_images:
-        every = max(1, (body.steps or _DEFAULT_STEPS) // (body.partial_images + 1))
     return ImageRequest(
         model=body.model,
         prompt=body.prompt,
@@ -48,51 +63,19 @@ def _request(body: ImageBody, request_id: str) -> ImageRequest:
         seed=body.seed,
         count=1 if body.n is None else body.n,
         format=ImageFormat(body.output_format),
-        preview_every_steps=every,
+        preview_every_steps=preview_every_steps,
         request_id=request_id,
+        loras=tuple(LoraChoice(lora.name, lora.scale) for lora in body.loras),
     )
 
 
-async def _whole(images: ImageBackend, asked: ImageRequest) -> dict[str, Any]:
-    async with aclosing(images.generate(asked)) as events:
-        results = [event async for event in events if isinstance(event, ImageResult)]
-    if any(result.withheld for result in results):
-        raise _withheld()
-    results.sort(key=lambda result: result.index)
-    data = [{"b64_json": _base64(result.data), "seed": result.seed} for result in results]
-    return {"created": int(time.time()), "data": data, "output_format": asked.format.value}
-
-
-async def _events(images: ImageBackend, asked: ImageRequest, body: ImageBody) -> AsyncGenerator[Event, None]:
-    partial = 0
-    async with aclosing(images.generate(asked)) as events:
-        async for event in events:
-            if isinstance(event, ImagePreview) and partial < body.partial_images:
-                yield _event("partial_image", event, asked, partial_image_index=partial)
-                partial += 1
-            elif isinstance(event, ImageResult):
-                if event.withheld:
-                    raise _withheld()
-                yield _event("completed", event, asked, seed=event.seed)
-
-
-def _event(kind: str, image: ImagePreview | ImageResult, asked: ImageRequest, **more: int) -> Event:
-    name = f"image_generation.{kind}"
-    data = {
-        "type": name,
-        "b64_json": _base64(image.data),
-        "created_at": int(time.time()),
-        "size": f"{image.width}x{image.height}",
-        "output_format": asked.format.value,
-        "background": "opaque",
-        "quality": "auto",
-    }
-    return name, {**data, **more}
-
-
-def _withheld() -> FailedPrecondition:
-    return FailedPrecondition("MODERATION_BLOCKED", "an image was withheld by the safety filter")
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+async def _preview_every(images: ImageBackend, body: ImageOptions, share: float | None = None) -> int:
+    """Steps from one preview to the next, so that as many come as are asked; an edit does a `share` of the steps."""
+    if not (body.stream and body.partial_images):
+        return 0
+    steps = body.steps
+    if steps is None:
+        can = (m for m in await images.list_models() if (m.generates if share is None else m.edits))
+        steps = next((m.default_steps for m in can if body.model in ("", m.id)), 1)
+    done = steps if share is None else int(steps * share)
+    return min(max(1, done // (body.partial_images + 1)), 1000)

@@ -193,23 +193,3 @@ class EmbeddingBody(Body):
     input: Text | list[Text]
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Int32 | None = None
-
-
-class ImageBody(Body):
-    """POST /v1/images/generations."""
-
-    prompt: Text
-    n: int | None = Field(None, ge=1, le=16)
-    size: str = Field("auto", pattern=r"^(auto|\d{1,5}x\d{1,5})$")
-    response_format: Literal["b64_json", None] = None
-    output_format: Literal["png", "jpeg", "webp"] = "png"
-    quality: Literal["auto", "standard", None] = None
-    background: Literal["auto", "opaque", None] = None
-    moderation: Literal["auto", "low", None] = None
-    stream: bool = False
-    partial_images: int = Field(0, ge=0, le=3)
-    # Beyond OpenAI's.
-    negative_prompt: Text | None = None
-    steps: Int32 | None = None
-    guidance_scale: Finite | None = None
-    seed: Seed | None = None
