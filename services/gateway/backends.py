@@ -7,6 +7,7 @@ are async generators: closing one cancels the call behind it.
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
+from gateway.domain.filters import Filter
 from gateway.domain.image import ImageEdit, ImageEvent, ImageModel, ImageRequest
 from gateway.domain.retrieval import Collection, Hit, NewDocument, SearchRequest, StoredDocument, Vector
 from gateway.domain.text import (
@@ -71,8 +72,16 @@ class RetrievalBackend(Protocol):
         """A collection by name or alias; NotFound when there is none."""
         ...
 
+    async def list_collections(self) -> Sequence[Collection]:
+        """All of the caller's collections, by name."""
+        ...
+
     async def create_collection(self, collection: Collection) -> None:
         """Make an empty collection; AlreadyExists when there is one of that name."""
+        ...
+
+    async def delete_collection(self, name: str) -> None:
+        """Delete a collection with all it holds; NotFound when there is none."""
         ...
 
     async def get_document(self, collection: str, document_id: str) -> StoredDocument:
@@ -83,8 +92,37 @@ class RetrievalBackend(Protocol):
         """The vectors of a document's chunks, by their texts; empty when there is no such document."""
         ...
 
-    async def upsert_document(self, collection: str, document: NewDocument, embedding_model: str) -> int:
-        """Write a document; returns the log sequence number of the write."""
+    def list_documents(
+        self, collection: str, filter: Filter | None = None
+    ) -> AsyncGenerator[StoredDocument, None]:
+        """Documents whose metadata match, all without a filter, by id, without texts and chunks."""
+        ...
+
+    async def upsert_document(
+        self,
+        collection: str,
+        document: NewDocument,
+        embedding_model: str,
+        expected_version: int | None = None,
+    ) -> int:
+        """Write a document; returns the log sequence number of the write. As upsert_documents otherwise."""
+        ...
+
+    async def upsert_documents(
+        self,
+        collection: str,
+        documents: Sequence[NewDocument],
+        embedding_model: str = "",
+        expected_version: int | None = None,
+    ) -> int:
+        """Write 1 to 1000 documents, all or none; returns the log sequence number of the write.
+
+        VersionConflict when one does not have the expected version, which is 0 for those that must be new.
+        """
+        ...
+
+    async def delete_documents(self, collection: str, ids: Sequence[str]) -> int:
+        """Delete at most 1000 documents; returns how many there were."""
         ...
 
     async def search(self, request: SearchRequest) -> Sequence[Hit]:

@@ -1,6 +1,6 @@
 """The retrieval port over one retrieval server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import grpc
 from quadrille.retrieval.v1 import (
@@ -14,9 +14,12 @@ from serving.errors import NotFound
 
 from gateway.adapters.calls import Caller
 from gateway.convert import retrieval as convert
+from gateway.convert.filters import filter_to_proto
 from gateway.domain import retrieval as domain
+from gateway.domain.filters import Filter
 
 SERVICE = "quadrille.retrieval.v1"
+_PAGE = 1000  # the store's most
 
 
 class GrpcRetrievalBackend:
@@ -34,10 +37,26 @@ class GrpcRetrievalBackend:
         answer = await self._caller.unary(self._collections.GetCollection, request)
         return convert.collection_from_proto(answer.collection)
 
+    async def list_collections(self) -> Sequence[domain.Collection]:
+        """All of the caller's collections, by name."""
+        found: list[domain.Collection] = []
+        request = collection_pb2.ListCollectionsRequest(page_size=_PAGE)
+        while True:
+            answer = await self._caller.unary(self._collections.ListCollections, request)
+            found += map(convert.collection_from_proto, answer.collections)
+            if not answer.next_page_token:
+                return found
+            request.page_token = answer.next_page_token
+
     async def create_collection(self, collection: domain.Collection) -> None:
         """Make an empty collection."""
         request = collection_pb2.CreateCollectionRequest(collection=convert.collection_to_proto(collection))
         await self._caller.unary(self._collections.CreateCollection, request)
+
+    async def delete_collection(self, name: str) -> None:
+        """Delete a collection with all it holds."""
+        request = collection_pb2.DeleteCollectionRequest(name=name)
+        await self._caller.unary(self._collections.DeleteCollection, request)
 
     async def get_document(self, collection: str, document_id: str) -> domain.StoredDocument:
         """A document."""
@@ -54,16 +73,53 @@ class GrpcRetrievalBackend:
             return {}
         return {chunk.text: tuple(chunk.vector) for chunk in answer.document.chunks if chunk.vector}
 
+    async def list_documents(
+        self, collection: str, filter: Filter | None = None
+    ) -> AsyncGenerator[domain.StoredDocument, None]:
+        """Documents by id."""
+        request = document_pb2.ListDocumentsRequest(
+            collection=collection,
+            filter=None if filter is None else filter_to_proto(filter),
+            page_size=_PAGE,
+        )
+        while True:
+            answer = await self._caller.unary(self._documents.ListDocuments, request)
+            for document in answer.documents:
+                yield convert.stored_from_proto(document)
+            if not answer.next_page_token:
+                return
+            request.page_token = answer.next_page_token
+
     async def upsert_document(
-        self, collection: str, document: domain.NewDocument, embedding_model: str
+        self,
+        collection: str,
+        document: domain.NewDocument,
+        embedding_model: str,
+        expected_version: int | None = None,
     ) -> int:
         """Write a document."""
+        return await self.upsert_documents(collection, [document], embedding_model, expected_version)
+
+    async def upsert_documents(
+        self,
+        collection: str,
+        documents: Sequence[domain.NewDocument],
+        embedding_model: str = "",
+        expected_version: int | None = None,
+    ) -> int:
+        """Write documents."""
         request = document_pb2.UpsertDocumentsRequest(
             collection=collection,
-            documents=[convert.document_to_proto(document)],
+            documents=map(convert.document_to_proto, documents),
             embedding_model=embedding_model,
+            expected_version=expected_version,
         )
         return (await self._caller.unary(self._documents.UpsertDocuments, request)).lsn
+
+    async def delete_documents(self, collection: str, ids: Sequence[str]) -> int:
+        """Delete documents."""
+        request = document_pb2.DeleteDocumentsRequest(collection=collection, ids=ids)
+        return (await self._caller.unary(self._documents.DeleteDocuments, request)).deleted_count
 
     async def search(self, request: domain.SearchRequest) -> Sequence[domain.Hit]:
         """Chunks, best first."""

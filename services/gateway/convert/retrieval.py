@@ -5,7 +5,9 @@ from typing import Any
 from google.protobuf import json_format, struct_pb2
 from quadrille.retrieval.v1 import collection_pb2, document_pb2, filter_pb2, search_pb2
 
+from gateway.convert.filters import filter_to_proto
 from gateway.domain import retrieval as domain
+from gateway.domain.filters import Filter
 
 _MODES = {
     search_pb2.SEARCH_MODE_DENSE: domain.SearchMode.DENSE,
@@ -57,6 +59,8 @@ def stored_from_proto(message: document_pb2.Document) -> domain.StoredDocument:
         spans=tuple((chunk.start_byte, chunk.end_byte) for chunk in message.chunks),
         lsn=message.lsn,
         readers=tuple(message.readers),
+        text=message.text,
+        version=message.version,
     )
 
 
@@ -86,7 +90,7 @@ def search_to_proto(request: domain.SearchRequest) -> search_pb2.SearchRequest:
         vector=request.vector,
         text=request.text,
         top_k=request.top_k,
-        filter=None if request.filter is None else filter_pb2.Filter.FromString(request.filter),
+        filter=_filter_to_proto(request.filter),
     )
     return search_pb2.SearchRequest(
         collection=request.collection,
@@ -94,6 +98,12 @@ def search_to_proto(request: domain.SearchRequest) -> search_pb2.SearchRequest:
         min_lsn=request.min_lsn,
         embedding_model=request.embedding_model,
     )
+
+
+def _filter_to_proto(filter: Filter | bytes | None) -> filter_pb2.Filter | None:
+    if filter is None:
+        return None
+    return filter_pb2.Filter.FromString(filter) if isinstance(filter, bytes) else filter_to_proto(filter)
 
 
 def hit_from_proto(message: search_pb2.Hit) -> domain.Hit:

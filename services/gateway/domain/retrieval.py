@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from gateway.domain.filters import Filter
+
 Vector = tuple[float, ...]
 
 
@@ -35,7 +37,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document as the store holds it, without its text; `spans` are its chunks' bytes, in order."""
+    """A document as the store holds it; `spans` are its chunks' bytes, in order. Listings leave out text and spans."""
 
     id: str
     title: str
@@ -45,6 +47,8 @@ class StoredDocument:
     spans: tuple[tuple[int, int], ...]
     lsn: int
     readers: tuple[str, ...] = ()
+    text: str = ""
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +60,14 @@ class NewDocument:
     source_uri: str
     text: str
     metadata: dict[str, Any]
-    chunks: tuple[Chunk, ...]
-    vectors: tuple[Vector, ...]
+    chunks: tuple[Chunk, ...] = ()
+    vectors: tuple[Vector, ...] = ()
     readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """One search; `filter` is the client's filter in its wire form, which the gateway never looks into."""
+    """One search; `filter` may be the client's filter in its wire form, which the gateway never looks into."""
 
     collection: str
     mode: SearchMode
@@ -71,7 +75,7 @@ class SearchRequest:
     top_k: int
     vector: Vector = ()
     embedding_model: str = ""
-    filter: bytes | None = None
+    filter: Filter | bytes | None = None
     min_lsn: int | None = None
 
 
