@@ -2,7 +2,6 @@
 2024 (arXiv:2403.03206). A sample at level sigma is (1 - sigma) clean + sigma noise; models predict noise - clean.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 
 from imagegen.domain import Sampler
 from imagegen.probability_flow import StraightPath
-from imagegen.samplers import MAX_STEPS
+from imagegen.samplers import MAX_STEPS, fresh_scheduler
 from imagegen.schedules import NoiseSchedule
 
 
@@ -82,7 +81,7 @@ class FlowSamplerBank:
             levels["sigmas"] = np.linspace(1.0, 1.0 / steps, steps)
         if self._prototype.config.use_dynamic_shifting:
             levels["mu"] = _log_shift(self._prototype.config, cells // self._token_cells)
-        return FlowSchedule(copy.deepcopy(self._prototype), steps, first_step, **levels)
+        return FlowSchedule(fresh_scheduler(self._prototype), steps, first_step, **levels)
 
 
 def _log_shift(config: Any, tokens: int) -> float:

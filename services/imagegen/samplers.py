@@ -19,6 +19,7 @@ from diffusers import (
     EulerDiscreteScheduler,
     UniPCMultistepScheduler,
 )
+from diffusers.configuration_utils import FrozenDict
 
 from imagegen.domain import Sampler
 from imagegen.probability_flow import DiffusionPath
@@ -40,18 +41,24 @@ _OVERRIDES: dict[Sampler, dict[str, Any]] = {
 _DEFAULT_OF_CLASS = {cls.__name__: sampler for sampler, cls in _CLASSES.items()}
 
 
+def fresh_scheduler(prototype: Any) -> Any:
+    """A diffusers scheduler with a state of its own; it shares the tensors of training, which none ever writes to."""
+    shared = (value for value in vars(prototype).values() if isinstance(value, torch.Tensor | FrozenDict))
+    return copy.deepcopy(prototype, {id(value): value for value in shared})
+
+
 class DiffusionSchedule(NoiseSchedule):
     """A schedule of discrete diffusion, with a diffusers scheduler that is this request's own."""
 
-    def __init__(self, scheduler: Any, steps: int, first_step: int) -> None:
-        """Takes over `scheduler`, which no one else may use."""
+    def __init__(self, scheduler: Any, steps: int, first_step: int, *, draws: bool) -> None:
+        """Takes over `scheduler`, which no one else may use; `draws` tells whether its steps draw noise."""
         self._scheduler = scheduler
+        self._draws = draws
         scheduler.set_timesteps(steps)
         # Trailing spacing can yield one timestep too many by rounding.
         self._timesteps: torch.Tensor = scheduler.timesteps[:steps]
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(first_step)
-        self._draws = "generator" in inspect.signature(scheduler.step).parameters
 
     @property
     def step_count(self) -> int:
@@ -103,6 +110,10 @@ class SamplerBank:
             sampler: _CLASSES[sampler].from_config(settings, **_OVERRIDES.get(sampler, {}))
             for sampler in self.samplers
         }
+        self._draws = {
+            sampler: "generator" in inspect.signature(prototype.step).parameters
+            for sampler, prototype in self._prototypes.items()
+        }
         self.max_steps = {sampler: self._probe_max_steps(sampler) for sampler in self.samplers}
         trained = self._prototypes[Sampler.DDPM]
         self.flow = DiffusionPath(trained.alphas_cumprod.tolist(), trained.config.prediction_type)
@@ -111,14 +122,15 @@ class SamplerBank:
         self, sampler: Sampler | None, steps: int, first_step: int = 0, cells: int = 1
     ) -> DiffusionSchedule:
         """A fresh schedule, of the default sampler for None; ValueError if it cannot take so many steps."""
-        prototype = self._prototypes[sampler or self.samplers[0]]
-        return DiffusionSchedule(copy.deepcopy(prototype), steps, first_step)
+        chosen = sampler or self.samplers[0]
+        fresh = fresh_scheduler(self._prototypes[chosen])
+        return DiffusionSchedule(fresh, steps, first_step, draws=self._draws[chosen])
 
     def _probe_max_steps(self, sampler: Sampler) -> int:
         """Most steps with distinct timesteps inside the training range; diffusers itself does not check."""
         trained = int(self._prototypes[sampler].config.num_train_timesteps)
         for steps in range(min(trained, MAX_STEPS), 0, -1):
-            scheduler = copy.deepcopy(self._prototypes[sampler])
+            scheduler = fresh_scheduler(self._prototypes[sampler])
             scheduler.set_timesteps(steps)
             timesteps = scheduler.timesteps[:steps]
             if len(timesteps.unique()) == steps and float(timesteps.max()) < trained:

@@ -17,6 +17,7 @@ from serving.config import ServiceSettings
 from serving.delegation import MAX_METADATA_BYTES
 from serving.health import Health
 from serving.interceptor import CallInterceptor, Concern
+from serving.memory import settle
 from serving.metrics import RpcMetrics
 from serving.tracing import make_tracer_provider
 
@@ -140,6 +141,7 @@ async def run(
         log.info("listening", port=server.port, metrics_port=server.metrics_port)
         if start is not None:
             await start()
+        settle()
         if announce:
             await server.set_serving()
         log.info("serving", port=server.port)

@@ -26,7 +26,6 @@ from textgen.idempotency import Idempotency
 from textgen.metrics import TextMetrics
 from textgen.models.checkpoint import ModelLoadError, open_files
 from textgen.models.loading import LoadOptions, load_weights
-from textgen.models.memory import settle
 from textgen.models.vllm_engine import is_installed
 from textgen.registry import ModelRegistry
 from textgen.scheduler import Limits
@@ -79,7 +78,6 @@ def load_models(settings: TextgenSettings, assembler: Assembler, vllm: VllmAssem
             engine=info.engine,
             reason=info.engine_reason,
         )
-    settle()
     return ModelRegistry(models)
 
 

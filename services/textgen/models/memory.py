@@ -1,7 +1,6 @@
-"""Running out of device memory is a refusal, not a crash; and what is not needed any more is given back."""
+"""Running out of device memory is a refusal, not a crash; and weights that were packed are given back."""
 
 import ctypes
-import gc
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,14 +25,6 @@ def release(module: nn.Module) -> None:
     for parameter in module.parameters():
         _drop_pages(parameter.data)
         parameter.data = parameter.data.new_empty(0)
-
-
-def settle() -> None:
-    """Give back what loading freed, and look for no garbage among what will live as long as the process."""
-    gc.collect()
-    gc.freeze()
-    with suppress(OSError, AttributeError):  # glibc keeps what is freed unless told
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _drop_pages(tensor: Tensor) -> None:

@@ -1,3 +1,6 @@
+import itertools
+from collections.abc import Iterator
+
 import pytest
 import torch
 from imagegen.domain import Sampler
@@ -78,13 +81,22 @@ def test_default_sampler_is_the_pipelines_own() -> None:
     assert set(bank().samplers) == set(SAMPLERS)
 
 
-def test_schedules_share_no_state() -> None:
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_schedules_share_no_state(sampler: Sampler) -> None:
     schedules = bank()
-    first = schedules.schedule(Sampler.DPM_SOLVER_PP, 5)
-    sample = torch.ones(1, 4, 2, 2)
-    first.step(sample, 0, sample, [torch.Generator()])
-    assert schedules.schedule(Sampler.DPM_SOLVER_PP, 3).step_count == 3
-    assert first.step_count == 5
+
+    def steps(count: int) -> Iterator[torch.Tensor]:
+        schedule, generator = schedules.schedule(sampler, count), torch.Generator().manual_seed(count)
+        sample = torch.ones(1, 4, 2, 2) * schedule.initial_sigma
+        for step in range(count):
+            prediction = torch.tanh(schedule.scale_input(sample, step))
+            sample, _ = schedule.step(prediction, step, sample, [generator])
+            yield sample
+
+    alone = [list(steps(5)), list(steps(7))]
+    together = list(itertools.zip_longest(steps(5), steps(7)))
+    for column, expected in zip(zip(*together, strict=True), alone, strict=True):
+        assert all(map(torch.equal, column, expected))
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
