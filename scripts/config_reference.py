@@ -57,7 +57,7 @@ def shown(value: Any) -> str:
         return "none"
     if value is PydanticUndefined:
         return "required"
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple | list | dict):
         return ", ".join(shown(item) for item in value) or "empty"
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"`{text.replace(f'{ROOT}/', '')}`"

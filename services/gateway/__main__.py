@@ -2,9 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping
 
-import grpc
 import structlog
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
@@ -24,6 +22,10 @@ from gateway.adapters.health import GrpcHealthProbe
 from gateway.adapters.image import GrpcImageBackend, image_router
 from gateway.adapters.retrieval import GrpcRetrievalBackend
 from gateway.adapters.text import GrpcTextBackend, text_router
+from gateway.balancing.balancer import Balancer
+from gateway.balancing.discovery import Discovery
+from gateway.balancing.pool import Connect, Pool
+from gateway.balancing.replica import Replica
 from gateway.config import GatewaySettings
 from gateway.http.app import make_app
 from gateway.http.server import HttpServer
@@ -32,7 +34,8 @@ from gateway.metrics import GatewayMetrics
 from gateway.proxy import Proxied, handlers
 from gateway.rag.ask import Asker
 from gateway.rag.ingest import Ingester
-from gateway.routes import by_capability, fixed
+from gateway.routes import EVERYWHERE
+from gateway.routing import Sole
 from gateway.servicer import RagServicer
 from gateway.watch import BackendWatch
 
@@ -56,23 +59,30 @@ class Gateway:
         registry = CollectorRegistry()
         metrics = GatewayMetrics(registry)
         key = settings.backend_api_key
-        self._texts = _channels(settings, settings.text_addresses)
-        self._images = _channels(settings, settings.image_addresses)
-        self._retrievals = _channels(settings, (settings.retrieval_address,))
-        texts, images = text_router(self._texts, key), image_router(self._images, key)
-        text = GrpcTextBackend(self._texts, texts, key)
-        image = GrpcImageBackend(self._images, images, key)
-        retrieval_channel = self._retrievals[settings.retrieval_address]
-        retrieval = GrpcRetrievalBackend(retrieval_channel, key)
+        self._pools = {
+            kind: Pool(addresses, _connect(kind, settings))
+            for kind, addresses in (
+                ("text", settings.text_addresses),
+                ("image", settings.image_addresses),
+                ("retrieval", (settings.retrieval_address,)),
+            )
+        }
+        text_pool, image_pool, retrieval_pool = self._pools.values()
+        texts = text_router(text_pool, key, settings.model_fallbacks)
+        images = image_router(image_pool, key, settings.model_fallbacks)
+        text_balancer, image_balancer = Balancer(texts, metrics), Balancer(images, metrics)
+        text = GrpcTextBackend(texts, text_balancer, key)
+        image = GrpcImageBackend(images, image_balancer, key)
+        retrieval = GrpcRetrievalBackend(retrieval_pool.replicas[0].channel, key)
         self.server = GrpcServer(settings, registry=registry)
         servicer = RagServicer(Asker(text, retrieval, metrics), Ingester(text, retrieval, metrics), metrics)
         rag_pb2_grpc.add_RagServiceServicer_to_server(servicer, self.server.grpc)
         proxied = [
-            Proxied(TEXT, by_capability(texts, self._texts), TEXT_NATIVE, texts.forget),
-            Proxied(TEXT_ADAPTERS, by_capability(texts, self._texts), lost=texts.forget),
-            Proxied(IMAGE, by_capability(images, self._images), IMAGE_NATIVE, images.forget),
-            Proxied(IMAGE_ADAPTERS, by_capability(images, self._images), lost=images.forget),
-            *(Proxied(service, fixed(retrieval_channel)) for service in RETRIEVAL),
+            Proxied(TEXT, text_balancer, TEXT_NATIVE),
+            Proxied(TEXT_ADAPTERS, text_balancer, everywhere=EVERYWHERE),
+            Proxied(IMAGE, image_balancer, IMAGE_NATIVE),
+            Proxied(IMAGE_ADAPTERS, image_balancer, everywhere=EVERYWHERE),
+            *(Proxied(service, Balancer(Sole(retrieval_pool), metrics)) for service in RETRIEVAL),
         ]
         listings = (text_listing(texts), image_listing(images))
         self.server.grpc.add_generic_rpc_handlers((*listings, *handlers(proxied, metrics, key)))
@@ -81,14 +91,7 @@ class Gateway:
             *(item.full_name for item in (TEXT, TEXT_ADAPTERS, IMAGE, IMAGE_ADAPTERS, *RETRIEVAL)),
         )
         self.watch = BackendWatch(
-            {
-                kind: [GrpcHealthProbe(f"{kind}@{address}", channel) for address, channel in group.items()]
-                for kind, group in (
-                    ("text", self._texts),
-                    ("image", self._images),
-                    ("retrieval", self._retrievals),
-                )
-            },
+            self._pools,
             {
                 "text": [TEXT.full_name, TEXT_ADAPTERS.full_name],
                 "image": [IMAGE.full_name, IMAGE_ADAPTERS.full_name],
@@ -98,7 +101,9 @@ class Gateway:
             metrics,
             own_services=[RAG],
             interval_s=settings.health_interval_s,
+            refresh=(texts.refresh, images.refresh),
         )
+        self._discovery = Discovery((text_pool, image_pool), settings.resolve_interval_s)
         app = make_app(
             text,
             image,
@@ -113,26 +118,32 @@ class Gateway:
         self.http = HttpServer(
             app, host, settings.http_port, grace_s=settings.drain_grace_s, tls=settings.server_tls
         )
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Open the HTTP door and begin to watch the backends."""
+        await self._discovery.look()
         await self.http.start()
         log.info("http_listening", port=self.http.bound_port)
-        self._watching = asyncio.create_task(self.watch.run())
+        self._watching = [asyncio.create_task(task.run()) for task in (self.watch, self._discovery)]
 
     async def stop(self) -> None:
         """Close both."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._watching:
+            task.cancel()
         await self.http.stop()
-        for channel in (*self._texts.values(), *self._images.values(), *self._retrievals.values()):
-            await channel.close(None)
+        for pool in self._pools.values():
+            await pool.close()
 
 
-def _channels(settings: GatewaySettings, addresses: tuple[str, ...]) -> Mapping[str, grpc.aio.Channel]:
+def _connect(kind: str, settings: GatewaySettings) -> Connect:
     tls, limit = settings.backend_tls, settings.max_message_bytes
-    return {address: open_channel(address, tls, limit) for address in addresses}
+
+    def connect(address: str, name: str | None) -> Replica:
+        channel = open_channel(address, tls, limit, name)
+        return Replica(address, channel, GrpcHealthProbe(f"{kind}@{address}", channel))
+
+    return connect
 
 
 async def _main(settings: GatewaySettings) -> None:

@@ -1,7 +1,7 @@
 """Options of the gateway."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 from serving.channel import TlsOptions
@@ -18,12 +18,21 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     text_addresses: CommaList = Field(
         ("127.0.0.1:50051",),
         min_length=1,
-        description="textgen servers; a request goes to the one that has its model.",
+        description="textgen servers; a request goes to one that has its model. A name that resolves to several "
+        "addresses is as many servers.",
     )
     image_addresses: CommaList = Field(
         ("127.0.0.1:50052",), min_length=1, description="imagegen servers; likewise."
     )
     retrieval_address: str = Field("127.0.0.1:50053", description="The retrieval server.")
+    model_fallbacks: dict[Annotated[str, Field(min_length=1)], CommaList] = Field(
+        default_factory=dict,
+        description="Models that stand in for one, in this order, while no server of it can be used; the name need "
+        "not be a model's. In the environment as JSON.",
+    )
+    resolve_interval_s: float = Field(
+        10.0, gt=0, description="Seconds between two resolutions of the backends' names."
+    )
     backend_ca: Authority | None = Field(
         None, description="PEM authority of the backends; turns TLS to them on."
     )

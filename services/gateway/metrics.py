@@ -56,6 +56,30 @@ class GatewayMetrics:
         self.backend_up = Gauge(
             "quadrille_gateway_backend_up", "1 while a backend says SERVING", ["backend"], registry=registry
         )
+        self.backend_calls = Gauge(
+            "quadrille_gateway_backend_calls",
+            "Calls that run at a backend",
+            ["backend"],
+            registry=registry,
+        )
+        self.ejections = Counter(
+            "quadrille_gateway_backend_ejections_total",
+            "Times that a backend was taken out of use for its failures",
+            ["backend"],
+            registry=registry,
+        )
+        self.retries = Counter(
+            "quadrille_gateway_retries_total",
+            "Calls that failed before their first message and could go to another backend, by what became of that",
+            ["outcome"],
+            registry=registry,
+        )
+        self.fallbacks = Counter(
+            "quadrille_gateway_fallbacks_total",
+            "Calls that went to another model than they named, by that name",
+            ["model"],
+            registry=registry,
+        )
 
     def observe_ask(self, timings: rag.AskTimings, groundedness: float, seconds: float) -> None:
         """A whole answer that rests on passages."""

@@ -1,11 +1,12 @@
 """Serves other services' methods by passing calls on, message by message, as bytes.
 
-Nothing is decoded but the model's name, where a request has one, to find the server that holds it. The deadline,
+A request is decoded only where it names a model, to find a server that holds it, and never an answer. The deadline,
 the request id, the tenant and the trace go along; a cancelled call is cancelled behind too; the backend's status
 and its details come back as they are. One message is in flight at a time, so a slow reader slows the backend.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,20 +17,24 @@ from serving.channel import outgoing_metadata, time_left
 from serving.errors import DeadlineUnreachable, InvalidInput, TooLarge, Unavailable
 from serving.status import DETAILS_KEY
 
+from gateway.balancing.balancer import Balancer, Lease
+from gateway.balancing.work import Work
+from gateway.convert.work import work_of
 from gateway.metrics import GatewayMetrics
+from gateway.routes import capability_of
 
-# Picks the channel of a call, given the model that the request names ("" for none) and the method's name.
-Route = Callable[[str, str], Awaitable[grpc.aio.Channel]]
+# A method of a channel, given the channel.
+Method = Callable[[grpc.aio.Channel], Callable[..., Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Proxied:
-    """A service to pass on; methods in `native` are answered here instead, `lost` is told of a lost backend."""
+    """A service to pass on: methods in `native` are answered here instead, those in `everywhere` by all its servers."""
 
     descriptor: ServiceDescriptor
-    route: Route
+    balancer: Balancer
     native: frozenset[str] = frozenset()
-    lost: Callable[[], None] = lambda: None
+    everywhere: frozenset[str] = frozenset()
 
 
 def handlers(services: Iterable[Proxied], metrics: GatewayMetrics, api_key: str | None) -> list[Any]:
@@ -65,9 +70,9 @@ class Forwarder:
     ) -> None:
         self._service = service.descriptor.full_name
         self._path = f"/{self._service}/{method.name}"
-        self._name = method.name
-        self._route = service.route
-        self._lost = service.lost
+        self._capability = capability_of(method.name)
+        self._balancer = service.balancer
+        self._unary = self._balancer.everywhere if method.name in service.everywhere else self._balancer.unary
         self._metrics = metrics
         self._api_key = api_key
         names_model = "model" in method.input_type.fields_by_name and not method.client_streaming
@@ -75,47 +80,67 @@ class Forwarder:
 
     async def unary_unary(self, request: bytes, context: Any) -> bytes:
         """One message in, one out."""
-        channel = await self._route(self._model(request), self._name)
-        return await self._answer(channel.unary_unary(self._path, bytes, bytes), request)
+        work = self._work(request)
+        return await self._answer(
+            work, lambda channel: channel.unary_unary(self._path, bytes, bytes), request
+        )
 
     async def stream_unary(self, requests: AsyncIterator[bytes], context: Any) -> bytes:
         """Many in, one out."""
-        channel = await self._route("", self._name)
-        return await self._answer(channel.stream_unary(self._path, bytes, bytes), requests)
+        work = Work(capability=self._capability, repeatable=False)
+        return await self._answer(
+            work, lambda channel: channel.stream_unary(self._path, bytes, bytes), requests
+        )
 
     async def unary_stream(self, request: bytes, context: Any) -> AsyncIterator[bytes]:
         """One in, many out."""
-        channel = await self._route(self._model(request), self._name)
-        async for response in self._answers(channel.unary_stream(self._path, bytes, bytes), request):
+        work = self._work(request)
+        async for response in self._answers(
+            work, lambda channel: channel.unary_stream(self._path, bytes, bytes), request
+        ):
             yield response
 
     async def stream_stream(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         """Many in, many out."""
-        channel = await self._route("", self._name)
-        async for response in self._answers(channel.stream_stream(self._path, bytes, bytes), requests):
+        work = Work(capability=self._capability, repeatable=False)
+        async for response in self._answers(
+            work, lambda channel: channel.stream_stream(self._path, bytes, bytes), requests
+        ):
             yield response
 
-    async def _answer(self, method: Callable[..., Any], request: Any) -> bytes:
-        call = method(request, timeout=time_left(), metadata=outgoing_metadata(self._api_key))
+    async def _answer(self, work: Work, method: Method, request: Any) -> bytes:
+        async def send(lease: Lease) -> bytes:
+            call = self._begin(work, method, request, lease)
+            try:
+                response: bytes = await call
+                return response
+            finally:
+                call.cancel()  # does nothing to a call that is over
+
         try:
-            response: bytes = await call
+            response = await self._unary(work, send)
         except grpc.aio.AioRpcError as error:
             raise self._failed(error) from error
-        finally:
-            call.cancel()  # does nothing to a call that is over
         self._count(grpc.StatusCode.OK)
         return response
 
-    async def _answers(self, method: Callable[..., Any], request: Any) -> AsyncIterator[bytes]:
-        call = method(request, timeout=time_left(), metadata=outgoing_metadata(self._api_key))
+    async def _answers(self, work: Work, method: Method, request: Any) -> AsyncIterator[bytes]:
+        responses = self._balancer.stream(work, lambda lease: self._begin(work, method, request, lease))
         try:
-            async for response in call:
-                yield response
+            async with aclosing(responses):
+                async for response in responses:
+                    yield response
         except grpc.aio.AioRpcError as error:
             raise self._failed(error) from error
-        finally:
-            call.cancel()
         self._count(grpc.StatusCode.OK)
+
+    def _begin(self, work: Work, method: Method, request: Any, lease: Lease) -> Any:
+        if lease.model != work.model:  # another stands in for the model that was asked for
+            message = self._request_type.FromString(request)
+            message.model = lease.model
+            request = message.SerializeToString()
+        send = method(lease.replica.channel)
+        return send(request, timeout=time_left(), metadata=outgoing_metadata(self._api_key))
 
     def _failed(self, error: grpc.aio.AioRpcError) -> Exception:
         """The backend's own error as it is; what gRPC says of a backend that said nothing, with our details."""
@@ -125,7 +150,6 @@ class Forwarder:
         if any(key == DETAILS_KEY for key, _ in received):
             return error
         if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
-            self._lost()
             return Unavailable(f"{self._service} cannot be reached", service=self._service)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return DeadlineUnreachable(f"{self._service} took too long", service=self._service)
@@ -136,10 +160,11 @@ class Forwarder:
     def _count(self, code: grpc.StatusCode) -> None:
         self._metrics.proxied.labels(self._service, code.name).inc()
 
-    def _model(self, request: bytes) -> str:
+    def _work(self, request: bytes) -> Work:
         if self._request_type is None:
-            return ""
+            return Work(capability=self._capability)
         try:
-            return str(self._request_type.FromString(request).model)
+            message = self._request_type.FromString(request)
         except Exception as error:  # protobuf's DecodeError has several homes
             raise InvalidInput("request", "is not a message of this method") from error
+        return work_of(message, self._capability)

@@ -1,13 +1,6 @@
-"""Which channel a proxied call takes."""
+"""Which capability a method needs."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
-
-import grpc
-
-from gateway.proxy import Route
-from gateway.routing import Router
 
 # Methods that need another capability than their name says.
 _CAPABILITIES = {
@@ -16,22 +9,10 @@ _CAPABILITIES = {
     "UnloadLora": "generate",
     "ListLoras": "generate",
 }
+# Methods that change a server, so that every one which could answer has to be asked.
+EVERYWHERE = frozenset({"LoadLora", "UnloadLora"})
 
 
-def by_capability(router: Router[Any], channels: Mapping[str, grpc.aio.Channel]) -> Route:
-    """To the backend that has the named model or, without a name, the method's capability."""
-
-    async def route(model: str, method: str) -> grpc.aio.Channel:
-        capability = _CAPABILITIES.get(method, re.sub(r"(?<!^)(?=[A-Z])", "_", method).lower())
-        return channels[await router.route(model, capability)]
-
-    return route
-
-
-def fixed(channel: grpc.aio.Channel) -> Route:
-    """Always the same one."""
-
-    async def route(model: str, method: str) -> grpc.aio.Channel:
-        return channel
-
-    return route
+def capability_of(method: str) -> str:
+    """The capability, as the contract names it in lower case."""
+    return _CAPABILITIES.get(method, re.sub(r"(?<!^)(?=[A-Z])", "_", method).lower())

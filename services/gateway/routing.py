@@ -1,19 +1,24 @@
-"""Which backend a model is served by.
+"""Which servers can answer a request.
 
-One service may run several times with different models. The backends' model lists are read now and then and kept;
-a request that names a model goes to the first backend that lists it, one that names none to the first backend whose
-models can do what is asked.
+One service may run several times, with the same models or with different ones. The servers' model lists are read now
+and then and kept; a request that names a model can go to all that list it, one that names none to those whose default
+for what is asked is the same as the first one's.
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from serving.errors import NotConfigured, NotFound, QuadrilleError, Unavailable
 
+from gateway.balancing.pool import Pool
+from gateway.balancing.replica import Replica
+
 Model = TypeVar("Model")
+RECHECK_S = 1.0  # no list is read twice within it, whatever is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +29,39 @@ class ModelEntry:
     capabilities: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Servers that can answer, and the model that they are to be asked for, empty for their default."""
+
+    model: str
+    replicas: tuple[Replica, ...]
+
+
 def choose(
     listings: Mapping[str, Sequence[ModelEntry] | None], model: str, capability: str, option: str
-) -> str:
-    """The address to send a request to.
+) -> tuple[str, ...]:
+    """The addresses that a request can be sent to, in the order given, at least one.
 
     `listings` maps each address, in order of preference, to its models, or to None when it cannot be reached;
     `option` would load another model.
     Raises NotFound for a model that nobody lists, NotConfigured when nobody has the capability, and Unavailable
     instead of both while an address that might have it cannot be reached.
     """
-    for address, entries in listings.items():
-        for entry in entries or ():
-            if entry.id == model if model else capability in entry.capabilities:
-                return address
+    if model:
+        found = [
+            address
+            for address, entries in listings.items()
+            if any(item.id == model for item in entries or ())
+        ]
+    else:
+        able = {
+            address: next((item.id for item in entries or () if capability in item.capabilities), None)
+            for address, entries in listings.items()
+        }
+        default = next((name for name in able.values() if name is not None), None)
+        found = [address for address, name in able.items() if name is not None and name == default]
+    if found:
+        return tuple(found)
     if any(entries is None for entries in listings.values()):
         raise Unavailable("a backend that may hold the model cannot be reached")
     if model:
@@ -45,89 +69,163 @@ def choose(
     raise NotConfigured(f"no loaded model can {capability}", f"add one that can to {option}")
 
 
-class Router(Generic[Model]):
-    """Keeps the backends' model lists for `ttl_s` seconds and picks backends by them.
+@dataclass(frozen=True, slots=True)
+class _Listing(Generic[Model]):
+    """What a server answered, and when, in which of its lives."""
 
-    With one address there is nothing to pick: requests go there unread, and the backend judges them.
+    models: Sequence[Model]
+    entries: Sequence[ModelEntry]
+    error: QuadrilleError | None
+    read_at: float
+    life: int
+
+
+class Router(Generic[Model]):
+    """Keeps the servers' model lists for `ttl_s` seconds and picks servers by them.
+
+    `fallbacks` names, for a model, those that take its place while no server of it can be used; the name need not be
+    a model's itself. `rename` makes a model of another name out of one.
+    With one server and no fallback there is nothing to pick: requests go there unread, and it judges them.
     """
 
     def __init__(
         self,
-        addresses: Sequence[str],
-        fetch: Callable[[str], Awaitable[Sequence[Model]]],
+        pool: Pool,
+        fetch: Callable[[Replica], Awaitable[Sequence[Model]]],
         describe: Callable[[Model], ModelEntry],
+        rename: Callable[[Model, str], Model],
         *,
         option: str,
+        fallbacks: Mapping[str, Sequence[str]] | None = None,
         ttl_s: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.addresses = tuple(addresses)
+        self.pool = pool
         self._fetch = fetch
         self._describe = describe
+        self._rename = rename
         self._option = option
+        self._fallbacks = fallbacks or {}
         self._ttl_s = ttl_s
         self._clock = clock
-        self._lists: dict[str, Sequence[Model]] = {}
-        self._errors: dict[str, QuadrilleError] = {}
-        self._read_at: float | None = None
+        self._listings: dict[str, _Listing[Model]] = {}
         self._lock = asyncio.Lock()
 
-    async def route(self, model: str, capability: str) -> str:
-        """The address that serves this model or, when it is empty, this capability."""
-        if len(self.addresses) == 1:
-            return self.addresses[0]
-        await self._refresh()
+    async def route(self, model: str, capability: str, without: Collection[Replica] = ()) -> Choice:
+        """The servers for this model or, when it is empty, this capability; `without` are left aside."""
+        replicas = self.pool.replicas
+        if len(replicas) == 1 and model not in self._fallbacks:
+            if replicas[0] in without:
+                raise Unavailable("there is no other backend")
+            return Choice(model, replicas)
         try:
-            return choose(self._entries(), model, capability, self._option)
-        except (NotFound, Unavailable):  # it may have been loaded since
-            self.forget()
-            await self._refresh()
-            return choose(self._entries(), model, capability, self._option)
+            return self._choose(model, capability, self._fit(without))
+        except (NotFound, Unavailable, NotConfigured):
+            if without:
+                raise
+        # Nobody in good health has it. It may have been loaded since; or else one in bad health is better than none.
+        await self.refresh(RECHECK_S)
+        try:
+            return self._choose(model, capability, self._fit(()))
+        except Unavailable:
+            return self._choose(model, capability, self._known())
 
     async def models(self) -> list[Model]:
-        """The models of all backends that can be reached, each id once.
+        """The models of all servers that can be reached, each id once, then names that others stand in for.
 
-        Raises what the first backend raised when none can be reached.
+        Raises what the first server raised when none can be reached.
         """
-        await self._refresh()
-        if not self._lists:
-            raise next(iter(self._errors.values()))
+        await self.refresh()
+        known = self._known()
+        if not known:
+            errors = (self._listings[item.address].error for item in self.pool.replicas)
+            raise next(error for error in errors if error is not None)
         merged: dict[str, Model] = {}
-        for address in self.addresses:
-            for model in self._lists.get(address, ()):
+        for replica in known:
+            for model in self._listings[replica.address].models:
                 merged.setdefault(self._describe(model).id, model)
+        for name, others in self._fallbacks.items():
+            standing_in = next((merged[other] for other in others if other in merged), None)
+            if name not in merged and standing_in is not None:
+                merged[name] = self._rename(standing_in, name)
         return list(merged.values())
 
-    def forget(self) -> None:
-        """Read the lists anew before the next answer; called when a backend was lost."""
-        self._read_at = None
-
-    async def _refresh(self) -> None:
+    async def refresh(self, older_than_s: float | None = None) -> None:
+        """Read the lists that are older than that, by default than `ttl_s`, or from before their server was lost."""
+        limit = self._ttl_s if older_than_s is None else older_than_s
         async with self._lock:
-            if self._read_at is not None and self._clock() - self._read_at < self._ttl_s:
-                return
-            results = await asyncio.gather(*map(self._read, self.addresses))
-            self._lists = _present((address, models) for address, models, _ in results)
-            self._errors = _present((address, error) for address, _, error in results)
-            self._read_at = None if self._errors else self._clock()
+            await asyncio.gather(
+                *(self._read(item) for item in self.pool.replicas if self._is_stale(item, limit))
+            )
+            present = {item.address for item in self.pool.replicas}
+            self._listings = {key: value for key, value in self._listings.items() if key in present}
 
-    async def _read(self, address: str) -> tuple[str, Sequence[Model] | None, QuadrilleError | None]:
+    def _is_stale(self, replica: Replica, limit_s: float) -> bool:
+        listing = self._listings.get(replica.address)
+        if listing is None or listing.life != replica.life:
+            return True
+        # One that could not be read is soon tried again.
+        limit_s = RECHECK_S if listing.error is not None else limit_s
+        return self._clock() - listing.read_at >= limit_s
+
+    async def _read(self, replica: Replica) -> None:
+        life, models, failed = replica.life, list[Model](), None
         try:
-            return address, await self._fetch(address), None
+            models += await self._fetch(replica)
         except QuadrilleError as error:
-            return address, None, error
+            failed = error
+        entries = [self._describe(model) for model in models]
+        if failed is None:
+            replica.models = frozenset(item.id for item in entries)
+        self._listings[replica.address] = _Listing(models, entries, failed, self._clock(), life)
 
-    def _entries(self) -> dict[str, Sequence[ModelEntry] | None]:
-        return {
-            address: [self._describe(model) for model in self._lists[address]]
-            if address in self._lists
-            else None
-            for address in self.addresses
+    def _known(self) -> list[Replica]:
+        """Those whose list could be read."""
+        read = ((item, self._listings.get(item.address)) for item in self.pool.replicas)
+        return [item for item, listing in read if listing is not None and listing.error is None]
+
+    def _fit(self, without: Collection[Replica]) -> list[Replica]:
+        """Of those the ones that serve and haven't been lost or taken out since."""
+        return [
+            item
+            for item in self._known()
+            if item.serving
+            and self._listings[item.address].life == item.life
+            and item.ejection.admits
+            and item not in without
+        ]
+
+    def _choose(self, model: str, capability: str, usable: Collection[Replica]) -> Choice:
+        by_address = {item.address: item for item in self.pool.replicas}
+        listings = {
+            address: self._listings[address].entries if item in usable else None
+            for address, item in by_address.items()
         }
+        try:
+            found, name = choose(listings, model, capability, self._option), model
+        except (NotFound, Unavailable):
+            found, name = (), ""
+            for name in self._fallbacks.get(model, ()):
+                able = {
+                    address: [item for item in entries or () if capability in item.capabilities]
+                    for address, entries in listings.items()
+                }
+                with contextlib.suppress(NotFound):
+                    found = choose(able, name, capability, self._option)
+                    break
+            if not found:
+                raise
+        return Choice(name, tuple(by_address[address] for address in found))
 
 
-_Value = TypeVar("_Value")
+class Sole:
+    """Routes of a service that runs once."""
 
+    def __init__(self, pool: Pool) -> None:
+        self._replicas = pool.replicas
 
-def _present(pairs: Iterable[tuple[str, _Value | None]]) -> dict[str, _Value]:
-    return {key: value for key, value in pairs if value is not None}
+    async def route(self, model: str, capability: str, without: Collection[Replica] = ()) -> Choice:
+        """That one; raises Unavailable when it is to be left aside."""
+        if without:
+            raise Unavailable("there is no other backend")
+        return Choice(model, self._replicas)

@@ -1,38 +1,41 @@
 """Keeps the gateway's health in step with its backends'."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from serving.health import Health
 
-from gateway.backends import HealthProbe
+from gateway.balancing.pool import Pool
 from gateway.metrics import GatewayMetrics
 
 
 class BackendWatch:
     """Looks at every backend once an interval.
 
-    A service at the gateway is SERVING while one of its backends is; the gateway as a whole, and RAG, while all
-    backends are, because backends of one kind hold different models.
+    A service at the gateway is SERVING while one of its backends is; the gateway as a whole, and RAG, while every
+    backend is, or others have all of its models. `refresh` reads what models there are.
     """
 
     def __init__(
         self,
-        probes: Mapping[str, Sequence[HealthProbe]],
+        pools: Mapping[str, Pool],
         services: Mapping[str, Sequence[str]],
         health: Health,
         metrics: GatewayMetrics,
         *,
         own_services: Sequence[str],
         interval_s: float,
+        refresh: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
-        self._probes = probes  # by kind of backend: "text", "image", "retrieval"
+        self._pools = pools  # by kind of backend: "text", "image", "retrieval"
         self._services = services  # full service names by kind
         self._health = health
         self._metrics = metrics
         self._own = own_services
         self._interval_s = interval_s
-        self.down: tuple[str, ...] = tuple(probes)
+        self._refresh = refresh
+        self._shown: set[str] = set()
+        self.down: tuple[str, ...] = tuple(pools)
 
     @property
     def ready(self) -> bool:
@@ -41,14 +44,17 @@ class BackendWatch:
 
     async def look(self) -> None:
         """Look once and tell the health service."""
-        probes = [(kind, probe) for kind, group in self._probes.items() for probe in group]
-        answers = await asyncio.gather(*(probe.is_serving() for _, probe in probes))
-        up: dict[str, bool] = dict.fromkeys(self._probes, False)
-        for (kind, probe), serving in zip(probes, answers, strict=True):
-            self._metrics.backend_up.labels(probe.name).set(serving)
-            up[kind] |= serving
-        lost = {kind for (kind, _), serving in zip(probes, answers, strict=True) if not serving}
-        self.down = tuple(kind for kind in self._probes if kind in lost)
+        replicas = {item.probe.name: item for pool in self._pools.values() for item in pool.replicas}
+        answers = await asyncio.gather(*(item.probe.is_serving() for item in replicas.values()))
+        for (name, replica), serving in zip(replicas.items(), answers, strict=True):
+            replica.serving = serving
+            self._metrics.backend_up.labels(name).set(serving)
+            self._metrics.backend_calls.labels(name).set(replica.calls)
+        self._forget(self._shown - set(replicas))
+        self._shown = set(replicas)
+        await asyncio.gather(*(refresh() for refresh in self._refresh))
+        self.down = tuple(kind for kind, pool in self._pools.items() if not pool.covered())
+        up = {kind: any(item.serving for item in pool.replicas) for kind, pool in self._pools.items()}
         for kind, names in self._services.items():
             for name in names:
                 await self._health.set(name, up[kind])
@@ -59,3 +65,9 @@ class BackendWatch:
         while True:
             await self.look()
             await asyncio.sleep(self._interval_s)
+
+    def _forget(self, names: set[str]) -> None:
+        """Servers that are gone are shown no longer."""
+        for name in names:
+            for metric in (self._metrics.backend_up, self._metrics.backend_calls):
+                metric.remove(name)

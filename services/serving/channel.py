@@ -22,10 +22,16 @@ class TlsOptions:
 
 
 def open_channel(
-    address: str, tls: TlsOptions | None = None, max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
+    address: str,
+    tls: TlsOptions | None = None,
+    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+    server_name: str | None = None,
 ) -> grpc.aio.Channel:
-    """A channel that pings idle connections, so that a lost peer is noticed within half a minute."""
-    options = [
+    """A channel that pings idle connections, so that a lost peer is noticed within half a minute.
+
+    `server_name` is the one that the server's certificate must have; by default it is the address'.
+    """
+    options: list[tuple[str, int | str]] = [
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.keepalive_time_ms", 20_000),
@@ -34,6 +40,8 @@ def open_channel(
         ("grpc.max_reconnect_backoff_ms", 5_000),
         ("grpc.lb_policy_name", "round_robin"),
     ]
+    if server_name is not None:
+        options += [("grpc.default_authority", server_name), ("grpc.ssl_target_name_override", server_name)]
     if tls is None:
         return grpc.aio.insecure_channel(address, options)
     key, certificate = (path.read_bytes() if path else None for path in (tls.key, tls.certificate))

@@ -3,7 +3,11 @@
 import asyncio
 
 import pytest
+from gateway.adapters.health import GrpcHealthProbe
 from gateway.adapters.text import GrpcTextBackend, text_router
+from gateway.balancing.balancer import Balancer
+from gateway.balancing.pool import Pool
+from gateway.balancing.replica import Replica
 from gateway.domain.text import (
     ChatMessage,
     ChatRequest,
@@ -20,6 +24,7 @@ from gateway.domain.text import (
     TextCapability,
 )
 from gateway.domain.tools import NamedTool, Tool, ToolCall, ToolCallDelta
+from gateway.metrics import GatewayMetrics
 from prometheus_client import CollectorRegistry
 from quadrille.text.v1 import text_pb2, text_pb2_grpc, tools_pb2
 from serving.channel import open_channel
@@ -90,6 +95,16 @@ class Service(text_pb2_grpc.TextServiceServicer):
         return text_pb2.TokenizeResponse(tokens=[{"end_byte": 2}, {"end_byte": 5}])
 
 
+def over(*addresses):
+    def connect(address, name):
+        channel = open_channel(address, server_name=name)
+        return Replica(address, channel, GrpcHealthProbe(address, channel))
+
+    pool = Pool(addresses, connect)
+    router = text_router(pool)
+    return pool, GrpcTextBackend(router, Balancer(router, GatewayMetrics(CollectorRegistry())))
+
+
 @pytest.fixture
 async def service():
     return Service()
@@ -100,9 +115,9 @@ async def backend(service):
     server = GrpcServer(ServiceSettings(drain_grace_s=0), registry=CollectorRegistry())
     text_pb2_grpc.add_TextServiceServicer_to_server(service, server.grpc)
     async with running(server, services=["quadrille.text.v1.TextService"]) as address:
-        channels = {address: open_channel(address)}
-        yield GrpcTextBackend(channels, text_router(channels))
-        await channels[address].close(None)
+        pool, backend = over(address)
+        yield backend
+        await pool.close()
 
 
 async def test_models_keep_the_capabilities_that_are_known(backend):
@@ -197,10 +212,9 @@ async def test_relevance_comes_in_the_order_of_the_documents(backend, service):
 
 
 async def test_nobody_there_is_unavailable():
-    channels = {"127.0.0.1:1": open_channel("127.0.0.1:1")}
-    backend = GrpcTextBackend(channels, text_router(channels))
+    pool, backend = over("127.0.0.1:1")
     for work in (backend.list_models(), backend.embed(EmbedRequest("", ("a",))), backend.token_ends("", "a")):
         with pytest.raises(Unavailable) as caught:
             await work
         assert caught.value.metadata["service"] == "quadrille.text.v1.TextService"
-    await channels["127.0.0.1:1"].close(None)
+    await pool.close()

@@ -61,3 +61,16 @@ async def test_the_probe_speaks_both(make_server, certificates):
         assert not await asyncio.to_thread(is_serving, address)
         command = (sys.executable, "-m", "serving.probe", address, *map(str, ours))
         assert await (await asyncio.create_subprocess_exec(*command)).wait() == 0
+
+
+async def test_a_server_reached_by_address_shows_the_certificate_of_its_name(make_server, certificates):
+    server, _ = make_server(**shown(certificates))
+    async with running(server, services=[SERVICE]) as address:
+
+        async def code(name):
+            async with open_channel(address, TlsOptions(certificates.ca), server_name=name) as channel:
+                stub = text_pb2_grpc.TextServiceStub(channel)
+                return await stub.Detokenize(text_pb2.DetokenizeRequest(), timeout=10).code()
+
+        assert await code("localhost") is grpc.StatusCode.OK
+        assert await code("elsewhere") is grpc.StatusCode.UNAVAILABLE

@@ -1,0 +1,1 @@
+"""Which of several servers answers a call, and what happens when one of them does not."""
