@@ -27,6 +27,7 @@ from gateway.balancing.discovery import Discovery
 from gateway.balancing.pool import Connect, Pool
 from gateway.balancing.replica import Replica
 from gateway.config import GatewaySettings
+from gateway.convert.named import RequestIds
 from gateway.http.app import make_app
 from gateway.http.server import HttpServer
 from gateway.listing import IMAGE_NATIVE, TEXT_NATIVE, image_listing, text_listing
@@ -37,6 +38,9 @@ from gateway.rag.ingest import Ingester
 from gateway.routes import EVERYWHERE
 from gateway.routing import Sole
 from gateway.servicer import RagServicer
+from gateway.streams.metrics import StreamMetrics
+from gateway.streams.named import NamedRequests
+from gateway.streams.rpc import NamedCalls
 from gateway.watch import BackendWatch
 
 log = structlog.get_logger(__name__)
@@ -74,7 +78,9 @@ class Gateway:
         text = GrpcTextBackend(texts, text_balancer, key)
         image = GrpcImageBackend(images, image_balancer, key)
         retrieval = GrpcRetrievalBackend(retrieval_pool.replicas[0].channel, key)
-        self.server = GrpcServer(settings, registry=registry)
+        self._named = NamedRequests(settings.stream_limits, StreamMetrics(registry))
+        ids = RequestIds((rag_pb2.DESCRIPTOR.services_by_name["RagService"], TEXT, IMAGE))
+        self.server = GrpcServer(settings, registry=registry, inner=[NamedCalls(self._named, ids)])
         servicer = RagServicer(Asker(text, retrieval, metrics), Ingester(text, retrieval, metrics), metrics)
         rag_pb2_grpc.add_RagServiceServicer_to_server(servicer, self.server.grpc)
         proxied = [
@@ -108,6 +114,7 @@ class Gateway:
             text,
             image,
             keys=self.server.keys,
+            named=self._named,
             metrics=metrics,
             registry=registry,
             down=lambda: ("draining",) if self.server.draining else self.watch.down,
@@ -131,6 +138,7 @@ class Gateway:
         """Close both."""
         for task in self._watching:
             task.cancel()
+        await self._named.close()
         await self.http.stop()
         for pool in self._pools.values():
             await pool.close()

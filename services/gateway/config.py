@@ -8,6 +8,8 @@ from serving.channel import TlsOptions
 from serving.config import Authority, CommaList, ServiceSettings
 from serving.tls import check_pair
 
+from gateway.streams.limits import StreamLimits
+
 
 class GatewaySettings(ServiceSettings, service="gateway"):
     """Where it listens, and which services stand behind it. Its metrics are on the HTTP port, under /metrics."""
@@ -51,6 +53,17 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     )
     max_json_depth: int = Field(64, ge=4, description="Deepest nesting of a JSON body.")
 
+    resume_grace_s: float = Field(
+        30.0, ge=0, description="Seconds that a named request goes on while nobody follows it."
+    )
+    replay_s: float = Field(60.0, ge=0, description="Seconds that the answer to a named request is kept.")
+    replay_bytes_each: int = Field(
+        8 * 1024 * 1024, ge=1024, description="Bytes of one named request's answer that are kept at most."
+    )
+    replay_bytes: int = Field(
+        64 * 1024 * 1024, ge=1024, description="Bytes of all named requests' answers that are kept at most."
+    )
+
     @model_validator(mode="after")
     def _backends_consistent(self) -> Self:
         check_pair(backend_certificate=self.backend_certificate, backend_key=self.backend_key)
@@ -64,3 +77,14 @@ class GatewaySettings(ServiceSettings, service="gateway"):
         if self.backend_ca is None:
             return None
         return TlsOptions(self.backend_ca, self.backend_certificate, self.backend_key)
+
+    @property
+    def stream_limits(self) -> StreamLimits:
+        """What named requests may hold."""
+        return StreamLimits(
+            self.replay_bytes_each,
+            self.replay_bytes,
+            self.max_concurrent_calls,
+            self.resume_grace_s,
+            self.replay_s,
+        )

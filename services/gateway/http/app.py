@@ -17,8 +17,10 @@ from gateway.http.door import Door
 from gateway.http.embeddings import embedding_routes
 from gateway.http.images import image_routes
 from gateway.http.models import model_routes
+from gateway.http.named import NamedHttp
 from gateway.http.ops import ops_routes
 from gateway.metrics import GatewayMetrics
+from gateway.streams.named import NamedRequests
 
 
 def make_app(
@@ -26,6 +28,7 @@ def make_app(
     images: ImageBackend,
     *,
     keys: KeyStore,
+    named: NamedRequests,
     metrics: GatewayMetrics,
     registry: CollectorRegistry,
     down: Callable[[], Sequence[str]],
@@ -46,4 +49,5 @@ def make_app(
         app.include_router(router, dependencies=[Depends(identified(keys, scope))])
     routes = [route.path for route in app.routes if isinstance(route, Route)]
     paths = {*routes, *app.openapi()["paths"]}
-    return Door(app, metrics=metrics, routes=paths, max_bytes=max_body_bytes, max_depth=max_json_depth)
+    within = NamedHttp(app, named, keys)
+    return Door(within, metrics=metrics, routes=paths, max_bytes=max_body_bytes, max_depth=max_json_depth)
