@@ -12,12 +12,14 @@ from serving.server import GrpcServer, run
 from retrieval import failpoints
 from retrieval.audit import RecallAudit
 from retrieval.config import RetrievalSettings
+from retrieval.convert.search import passage_to_bytes
 from retrieval.engine import Engine
 from retrieval.index.builder import Builder
 from retrieval.index.files import SegmentFiles
 from retrieval.index.flat import FlatIndex
 from retrieval.index.kinds import kind_of
 from retrieval.index.set import IndexSet, Segments
+from retrieval.kept import KeptPassages
 from retrieval.metrics import StoreMetrics
 from retrieval.servicers import SERVICES, register
 from retrieval.store.base import CommitListener, Store
@@ -53,7 +55,13 @@ def build_engine(settings: RetrievalSettings, registry: CollectorRegistry) -> En
         return RecallAudit(store, indexes, metrics, share=settings.audit_share)
 
     return Engine(
-        open_store, open_builder, open_audit, indexes, metrics, reader_threads=settings.reader_threads
+        open_store,
+        open_builder,
+        open_audit,
+        indexes,
+        metrics,
+        KeptPassages(settings.passage_cache_bytes, passage_to_bytes),
+        reader_threads=settings.reader_threads,
     )
 
 

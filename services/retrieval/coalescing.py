@@ -13,6 +13,9 @@ from serving.errors import DeadlineUnreachable, Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+# A result or an exception for each item.
+Outcomes = Sequence[Result | Exception]
+Begun = Outcomes[Result] | Callable[[], Outcomes[Result]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +31,14 @@ class Coalescer(Generic[Item, Result]):
     No pass waits for company, so whoever is alone is served at once. Who left before a pass is not in it.
 
     Args:
-        run: does a pass, on a thread of `executor`; gives a result or an exception for each item.
-        executor: where passes run.
+        begin: begins a pass, on the event loop, and so without waiting; gives a result or an exception for each
+            item, or the work on a thread of `executor` that does.
+        executor: where passes go on.
         most: items of one pass; more than that of one caller make a pass of their own.
     """
 
-    def __init__(
-        self, run: Callable[[list[Item]], list[Result | Exception]], executor: Executor, most: int
-    ) -> None:
-        self._run = run
+    def __init__(self, begin: Callable[[list[Item]], Begun[Result]], executor: Executor, most: int) -> None:
+        self._begin = begin
         self._executor = executor
         self._most = most
         self._lanes: dict[Hashable, deque[_Entry[Item, Result]]] = {}
@@ -59,7 +61,31 @@ class Coalescer(Generic[Item, Result]):
         return await entry.answered
 
     def _next(self, key: Hashable) -> None:
-        lane = self._lanes[key]
+        taken = self._take(self._lanes[key])
+        if not taken:
+            del self._lanes[key]
+            return
+        loop = asyncio.get_running_loop()
+        items = [item for entry in taken for item in entry.items]
+        try:
+            begun = self._begin(items)
+        except Exception as error:
+            begun = [error] * len(items)
+        if not callable(begun):
+            loop.call_soon(self._next, key)
+            _tell(taken, begun)
+            return
+        try:
+            running = loop.run_in_executor(self._executor, begun)
+        except RuntimeError:  # the executor was shut down
+            waiting = [*taken, *self._lanes.pop(key)]
+            for entry in waiting:
+                _tell([entry], [Unavailable("the service stops")] * len(entry.items))
+            return
+        running.add_done_callback(functools.partial(self._finish, key, taken))
+
+    def _take(self, lane: deque[_Entry[Item, Result]]) -> list[_Entry[Item, Result]]:
+        """Take those of the next pass from a lane."""
         taken: list[_Entry[Item, Result]] = []
         room = self._most
         while lane and (not taken or len(lane[0].items) <= room):
@@ -73,43 +99,35 @@ class Coalescer(Generic[Item, Result]):
                 continue
             taken.append(entry)
             room -= len(entry.items)
-        if not taken:
-            del self._lanes[key]
-            return
-        items = [item for entry in taken for item in entry.items]
-        loop = asyncio.get_running_loop()
-        try:
-            running = loop.run_in_executor(self._executor, self._run, items)
-        except RuntimeError:  # the executor was shut down
-            self._refuse([*taken, *self._lanes.pop(key)])
-            return
-        running.add_done_callback(functools.partial(self._finish, key, taken))
-
-    def _refuse(self, entries: Sequence[_Entry[Item, Result]]) -> None:
-        for entry in entries:
-            if not entry.answered.done():
-                entry.answered.set_exception(Unavailable("the service stops"))
+        return taken
 
     def _finish(
         self,
         key: Hashable,
         taken: list[_Entry[Item, Result]],
-        finished: "asyncio.Future[list[Result | Exception]]",
+        finished: "asyncio.Future[Outcomes[Result]]",
     ) -> None:
         self._next(key)  # before anybody is told: the thread need not wait for that
-        place = 0
+        failure = finished.exception()
+        if failure is None:
+            _tell(taken, finished.result())
+            return
         for entry in taken:
-            part = slice(place, place := place + len(entry.items))
-            if entry.answered.done():
-                continue
-            if (failure := finished.exception()) is not None:
+            if not entry.answered.done():
                 entry.answered.set_exception(failure)
-                continue
-            results: list[Result] = []
-            for outcome in finished.result()[part]:
-                if isinstance(outcome, Exception):
-                    entry.answered.set_exception(outcome)
-                    break
-                results.append(outcome)
-            else:
-                entry.answered.set_result(results)
+
+
+def _tell(entries: Sequence[_Entry[Item, Result]], outcomes: Outcomes[Result]) -> None:
+    place = 0
+    for entry in entries:
+        part = slice(place, place := place + len(entry.items))
+        if entry.answered.done():
+            continue
+        results: list[Result] = []
+        for outcome in outcomes[part]:
+            if isinstance(outcome, Exception):
+                entry.answered.set_exception(outcome)
+                break
+            results.append(outcome)
+        else:
+            entry.answered.set_result(results)

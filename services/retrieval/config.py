@@ -32,6 +32,11 @@ class RetrievalSettings(ServiceSettings, service="retrieval"):
         description="Vectors of a collection that are searched flat before they are built into a segment.",
     )
     build_threads: int = Field(1, ge=1, le=256, description="Threads that build a segment, at low priority.")
+    passage_cache_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=0,
+        description="Memory for passages that were found before, in bytes: vector queries then need not read them.",
+    )
     audit_share: float = Field(
         0.01,
         ge=0.0,

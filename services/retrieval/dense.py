@@ -1,6 +1,7 @@
-"""Plain dense queries over one collection, of one caller or several, as one search of its index. Blocking."""
+"""Plain dense queries over one collection, of one caller or several, as one search of its index."""
 
 import contextlib
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +10,40 @@ import numpy as np
 from serving.errors import QuadrilleError
 
 from retrieval.audit import RecallAudit
-from retrieval.domain import Answer, Collection, Hit, Passage, Plan, Query, Ranked, SearchMode, Vector
+from retrieval.coalescing import Begun
+from retrieval.domain import (
+    EVERYTHING,
+    Access,
+    Answer,
+    Collection,
+    Hit,
+    Ids,
+    IndexKind,
+    Plan,
+    Query,
+    Ranked,
+    Scores,
+    SearchMode,
+    Vector,
+)
 from retrieval.index.set import IndexSet
+from retrieval.kept import KeptPassage, KeptPassages
+from retrieval.known import Known, KnownCollections
 from retrieval.metrics import StoreMetrics
 from retrieval.ranking import rank
 from retrieval.searching import Target, check_target, resolve_mode
 from retrieval.store.base import Store
+from retrieval.store.reader import Reader
 from retrieval.validation import check_vector
 from retrieval.vector_search import VectorQuery, VectorSearch
 
 Found = tuple[Answer, Collection]
+Outcome = Found | Exception
+
+# A pass that may take longer is a thread's: the event loop has others to serve.
+_AT_ONCE_S = 0.001
+# Indexes of these kinds hold the vectors whole, so a search of them reads no disk.
+_IN_MEMORY = (IndexKind.FLAT, IndexKind.HNSW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +53,24 @@ class DenseQuery:
     target: Target
     query: Query
     field: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Searched:
+    """What a pass found before it was fetched; `checked` has the query's vector or what speaks against it."""
+
+    queries: Sequence[DenseQuery]
+    checked: Sequence[Vector | QuadrilleError]
+    found: Sequence[tuple[Ids, Scores]]
+    collection: Collection
+    lsn: int
+    allowed_count: int | None
+    how: str
+    started: float
+
+    def ids(self) -> list[int]:
+        """The chunks that were found, ascending."""
+        return sorted({chunk for ids, _ in self.found for chunk in ids.tolist()})
 
 
 def shared_by(query: Query, field: str) -> str | None:
@@ -44,60 +87,165 @@ def shared_by(query: Query, field: str) -> str | None:
 
 
 class DensePass:
-    """Searches for queries that share a key; any number of threads may."""
+    """Searches for queries that share a key, a tenant and a collection's name; any number of threads may."""
 
     def __init__(
-        self, store: Store, indexes: IndexSet, metrics: StoreMetrics, audit: RecallAudit | None = None
+        self,
+        store: Store,
+        indexes: IndexSet,
+        metrics: StoreMetrics,
+        kept: KeptPassages,
+        audit: RecallAudit | None = None,
     ) -> None:
         self._store = store
         self._indexes = indexes
         self._vectors = VectorSearch(indexes, audit)
         self._metrics = metrics
         self._seconds = metrics.search_seconds.labels(SearchMode.DENSE.value)
+        self._kept = kept
+        self._known = KnownCollections()
 
-    def run(self, queries: Sequence[DenseQuery]) -> list[Found | Exception]:
+    def shared_access(self, target: Target) -> Access:
+        """Return the access under which a query is searched for: everybody's where nothing has readers."""
+        known = self._known.get(target.tenant, target.name, self._store.version)
+        return None if known is not None and known.open else target.access
+
+    def begin(self, queries: Sequence[DenseQuery]) -> Begun[Found]:
+        """Answer at once what memory alone can answer in no time; else return the work that does, for a thread.
+
+        It never waits. What it raises concerns all queries, as with `run`.
+        """
+        version = self._store.version
+        target, first = queries[0].target, queries[0].query
+        known = self._known.get(target.tenant, target.name, version)
+        if (
+            known is None
+            or first.filter is not None
+            or known.collection.spec.index not in _IN_MEMORY
+            or known.query_s * len(queries) > _AT_ONCE_S
+            or any(item.target.explain or not known.shows_all(item.target.access) for item in queries)
+        ):
+            return functools.partial(self.run, queries)
+        started = time.perf_counter()
+        with self._indexes.lock.shared_at_once() as held:
+            if not held:
+                return functools.partial(self.run, queries)
+            searched = self._search(queries, known.collection, known.lsn, None, None, started)
+        if self._store.version != version:  # the index may have been another's already
+            return functools.partial(self.run, queries)
+        ids = searched.ids()
+        passages = self._kept.get(known.epoch, ids)
+        if len(passages) < len(ids):
+            return functools.partial(self._fetch, searched, known, passages)
+        return self._answers(searched, passages)
+
+    def run(self, queries: Sequence[DenseQuery]) -> Sequence[Outcome]:
         """Return for each query its answer and the collection that it came from, or what speaks against it.
 
-        Raises what concerns all of them.
+        Raises what concerns all of them. Blocks.
         """
+        accesses = {item.target.access for item in queries}
+        restricted = next((access for access in accesses if access is not EVERYTHING), EVERYTHING)
+        if (together := self._run(queries, restricted)) is not None:
+            return together
+        # They were put together when nothing had readers yet.
+        outcomes: dict[int, Outcome] = {}
+        for access in accesses:
+            places = [i for i, item in enumerate(queries) if item.target.access == access]
+            outcomes |= zip(places, self.run([queries[i] for i in places]), strict=True)
+        return [outcomes[i] for i in range(len(queries))]
+
+    def _run(self, queries: Sequence[DenseQuery], access: Access) -> Sequence[Outcome] | None:
+        """Answer all in the view of one access; None when others among them may not read the same."""
         started = time.perf_counter()
         target, first = queries[0].target, queries[0].query
+        alike = all(item.target.access == access for item in queries)
         with contextlib.ExitStack() as view:
             with self._indexes.lock.shared():  # no commit between opening the view and searching the index
-                reader = view.enter_context(self._store.reading(target.access))
+                reader = view.enter_context(self._store.reading(access))
                 collection = reader.collection(target.tenant, target.name)
-                checked = [_checked(item, collection, reader.lsn) for item in queries]
-                vectors = [vector for vector in checked if not isinstance(vector, QuadrilleError)]
-                if not vectors:
-                    return [refusal for refusal in checked if isinstance(refusal, QuadrilleError)]
+                if not alike and reader.matching_chunks(collection.id, None) is not None:
+                    return None
                 allowed = reader.matching_chunks(collection.id, first.filter)
-                asked = VectorQuery(np.stack(vectors), first.top_k, allowed, first.effort)
-                found = self._vectors.search(reader, collection, asked)
-                explained = any(item.target.explain for item in queries)
-                how = self._vectors.explain(collection, asked) if explained else ""
-            passages = reader.passages(np.unique(np.concatenate([ids for ids, _ in found])))
-        seconds = time.perf_counter() - started
-        names = {number: passage.id for number, passage in passages.items()}
-        by_name = {passage.id: passage for passage in passages.values()}
+                begun = time.thread_time()
+                searched = self._search(queries, collection, reader.lsn, allowed, reader, started)
+                taken = time.thread_time() - begun
+            if first.filter is None and allowed is None and searched.found:
+                is_open = access is not EVERYTHING  # and yet all is seen
+                self._note(target, collection, reader, is_open, taken / len(searched.found))
+            ids = searched.ids()
+            # What a view hides is not for the memory to show.
+            passages = self._kept.get(reader.epoch, ids) if allowed is None else {}
+            return self._answers(searched, passages | self._read(reader, ids, passages))
+
+    def _note(
+        self, target: Target, collection: Collection, reader: Reader, is_open: bool, query_s: float
+    ) -> None:
+        if (before := self._known.get(target.tenant, target.name, reader.version)) is not None:
+            is_open, query_s = is_open or before.open, min(query_s, before.query_s)
+        known = Known(reader.version, reader.epoch, collection, reader.lsn, is_open, query_s)
+        self._known.put(target.tenant, target.name, known)
+
+    def _fetch(
+        self, searched: _Searched, known: Known, passages: dict[int, KeptPassage]
+    ) -> Sequence[Outcome]:
+        """Read the passages that memory lacks, in the view that was searched, or do all of it again."""
+        with self._store.reading() as reader:
+            if reader.version == known.version and reader.lsn == known.lsn:
+                return self._answers(searched, passages | self._read(reader, searched.ids(), passages))
+        return self.run(searched.queries)
+
+    def _read(
+        self, reader: Reader, ids: Sequence[int], passages: Mapping[int, KeptPassage]
+    ) -> dict[int, KeptPassage]:
+        lacking = [chunk for chunk in ids if chunk not in passages]
+        if not lacking:
+            return {}
+        return self._kept.put(reader.epoch, reader.passages(np.array(lacking, dtype=np.int64)))
+
+    def _search(
+        self,
+        queries: Sequence[DenseQuery],
+        collection: Collection,
+        lsn: int,
+        allowed: Ids | None,
+        reader: Reader | None,
+        started: float,
+    ) -> _Searched:
+        first = queries[0].query
+        checked = [_checked(item, collection, lsn) for item in queries]
+        vectors = [vector for vector in checked if not isinstance(vector, QuadrilleError)]
+        found, how = [], ""
+        if vectors:
+            asked = VectorQuery(np.array(vectors), first.top_k, allowed, first.effort)
+            found = self._vectors.search(reader, collection, asked)
+            explained = any(item.target.explain for item in queries)
+            how = self._vectors.explain(collection, asked) if explained else ""
         count = None if allowed is None else len(allowed)
-        candidates = iter(found)
-        outcomes: list[Found | Exception] = []
-        for item, verdict in zip(queries, checked, strict=True):
+        return _Searched(queries, checked, found, collection, lsn, count, how, started)
+
+    def _answers(self, searched: _Searched, passages: Mapping[int, KeptPassage]) -> Sequence[Outcome]:
+        seconds = time.perf_counter() - searched.started
+        names = {number: kept.passage.id for number, kept in passages.items()}
+        by_name = {kept.passage.id: kept for kept in passages.values()}
+        candidates = iter(searched.found)
+        outcomes: list[Outcome] = []
+        for item, verdict in zip(searched.queries, searched.checked, strict=True):
             if isinstance(verdict, QuadrilleError):
                 outcomes.append(verdict)
                 continue
-            ranks = rank(next(candidates), names, first.top_k)
+            ranks = rank(next(candidates), names, item.query.top_k)
             plan = Plan(
                 SearchMode.DENSE,
-                dense=how,
-                filtered_chunk_count=count,
+                dense=searched.how,
+                filtered_chunk_count=searched.allowed_count,
                 dense_candidate_count=len(ranks),
             )
             hits = _hits(ranks, by_name, item.query.min_score)
-            outcomes.append((Answer(hits, reader.lsn, plan, seconds), collection))
-        for _ in queries:
+            outcomes.append((Answer(hits, searched.lsn, plan, seconds), searched.collection))
+        for _ in searched.found:
             self._seconds.observe(seconds)
-        self._metrics.pass_size.observe(len(queries))
+        self._metrics.pass_size.observe(len(searched.queries))
         return outcomes
 
 
@@ -112,10 +260,10 @@ def _checked(item: DenseQuery, collection: Collection, lsn: int) -> Vector | Qua
 
 
 def _hits(
-    ranks: Mapping[str, Ranked], passages: Mapping[str, Passage], least: float | None
+    ranks: Mapping[str, Ranked], passages: Mapping[str, KeptPassage], least: float | None
 ) -> tuple[Hit, ...]:
     return tuple(
-        Hit(passages[name], ranked.score, ranked, None)
+        Hit(passages[name].passage, ranked.score, ranked, None, passages[name].encoded)
         for name, ranked in ranks.items()
         if least is None or ranked.score >= least
     )

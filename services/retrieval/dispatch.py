@@ -13,6 +13,7 @@ from retrieval.coalescing import Coalescer
 from retrieval.dense import DensePass, DenseQuery, Found, shared_by
 from retrieval.domain import Answer, Query
 from retrieval.index.set import IndexSet
+from retrieval.kept import KeptPassages
 from retrieval.metrics import StoreMetrics
 from retrieval.searching import Searcher, Target
 from retrieval.store.base import Store
@@ -24,7 +25,10 @@ _MANY = 32
 
 
 class Dispatcher:
-    """Answers queries on `readers`, whose threads compute alone, and large batches on a thread of its own."""
+    """Answers queries at once or on `readers`, whose threads compute alone, and large batches on a thread of its own.
+
+    The event loop's thread is to compute alone, too.
+    """
 
     def __init__(
         self,
@@ -32,14 +36,17 @@ class Dispatcher:
         indexes: IndexSet,
         metrics: StoreMetrics,
         readers: Executor,
+        kept: KeptPassages,
         audit: RecallAudit | None = None,
     ) -> None:
         self._readers = readers
         self._bulk = ThreadPoolExecutor(1, thread_name_prefix="retrieval-bulk")
         self._searcher = Searcher(store, indexes, metrics, audit)
-        run = DensePass(store, indexes, metrics, audit).run
-        self._few = Coalescer[DenseQuery, Found](run, readers, _MOST)
-        self._many = Coalescer[DenseQuery, Found](run, self._bulk, _MOST)
+        self._dense = dense = DensePass(store, indexes, metrics, kept, audit)
+        self._few = Coalescer[DenseQuery, Found](dense.begin, readers, _MOST)
+        self._many = Coalescer[DenseQuery, Found](
+            lambda items: functools.partial(dense.run, items), self._bulk, _MOST
+        )
 
     async def answer(
         self, target: Target, queries: Sequence[Query], fields: Sequence[str], deadline: float | None
@@ -72,4 +79,5 @@ class Dispatcher:
         passes = self._many if len(part) >= _MANY else self._few
         items = [DenseQuery(target, query, field) for query, field in part]
         # What one caller may read is never another's: they share a pass only when they may read the same.
-        return await passes.submit((target.tenant, target.access, target.name, key), items, deadline)
+        access = self._dense.shared_access(target)
+        return await passes.submit((target.tenant, access, target.name, key), items, deadline)

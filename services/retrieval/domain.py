@@ -243,12 +243,16 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A chunk that was found, with its places in the rankings that had it as a candidate."""
+    """A chunk that was found, with its places in the rankings that had it as a candidate.
+
+    `encoded` is the passage in the form in which it is sent, where that is at hand.
+    """
 
     passage: Passage
     score: float
     dense: Ranked | None
     lexical: Ranked | None
+    encoded: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from retrieval.filters import Filter, check_filter
 from retrieval.index.builder import Builder
 from retrieval.index.set import IndexSet
 from retrieval.index.threads import compute_alone
+from retrieval.kept import KeptPassages
 from retrieval.metrics import StoreMetrics
 from retrieval.searching import Target, check_stamp_matches
 from retrieval.store.base import CommitListener, Store
@@ -50,11 +51,13 @@ class Engine:
         open_audit: OpenAudit,
         indexes: IndexSet,
         metrics: StoreMetrics,
+        kept: KeptPassages,
         *,
         reader_threads: int = 4,
     ) -> None:
         self.metrics = metrics
         self.indexes = indexes
+        self._kept = kept
         self._open_store = open_store
         self._open_builder = open_builder
         self._open_audit = open_audit
@@ -72,7 +75,8 @@ class Engine:
         self._opened.push_async_callback(self._close_store)
         audit = self._open_audit(store)
         self._opened.push_async_callback(self.in_thread, audit.stop)
-        self._dispatcher = Dispatcher(store, self.indexes, self.metrics, self._threads, audit)
+        self._dispatcher = Dispatcher(store, self.indexes, self.metrics, self._threads, self._kept, audit)
+        compute_alone()  # small searches run in the event loop's thread
         self._opened.push_async_callback(self.in_thread, self._dispatcher.close)
         builder = self._open_builder(store)
         self._opened.push_async_callback(self.in_thread, builder.stop)

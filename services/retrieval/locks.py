@@ -31,6 +31,20 @@ class SharedLock:
                 self._changed.notify_all()
 
     @contextlib.contextmanager
+    def shared_at_once(self) -> Iterator[bool]:
+        """Hold the lock together with other sharers if that takes no waiting; gives whether it is held."""
+        with self._changed:
+            held = not self._exclusive and not self._waiting
+            self._sharers += held
+        try:
+            yield held
+        finally:
+            if held:
+                with self._changed:
+                    self._sharers -= 1
+                    self._changed.notify_all()
+
+    @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the lock alone."""
         with self._changed:

@@ -53,10 +53,10 @@ def check_vector(vector: Vector, spec: CollectionSpec, field: str) -> Vector:
     """Return a vector, (dimension,) float32, ready for the collection's metric: of length 1 under cosine."""
     if vector.shape != (spec.dimension,):
         raise InvalidInput(field, f"has {vector.size} components where the collection has {spec.dimension}")
-    if not np.isfinite(vector).all():
-        raise InvalidInput(field, "components must be finite")
     wide = vector.astype(np.float64)
-    norm = float(np.sqrt((wide * wide).sum()))
+    norm = math.sqrt((wide * wide).sum())
+    if not math.isfinite(norm):  # float32 squared cannot overflow here, so some component is not
+        raise InvalidInput(field, "components must be finite")
     if spec.metric is not Metric.COSINE:
         if norm > limits.MAX_VECTOR_NORM:
             raise InvalidInput(field, f"must not be longer than {limits.MAX_VECTOR_NORM:g}")

@@ -31,10 +31,15 @@ class VectorSearch:
         self._indexes = indexes
         self._audit = audit
 
-    def search(self, reader: Reader, collection: Collection, query: VectorQuery) -> list[tuple[Ids, Scores]]:
-        """Return what `VectorIndex.search` does, and have the audit see it."""
+    def search(
+        self, reader: Reader | None, collection: Collection, query: VectorQuery
+    ) -> list[tuple[Ids, Scores]]:
+        """Return what `VectorIndex.search` does, and have the audit see it.
+
+        Indexes that hold the vectors themselves need no reader.
+        """
         index = self._indexes.get(collection.id)
-        fetch = fetch_from(reader, collection.spec.dimension)
+        fetch = None if reader is None else fetch_from(reader, collection.spec.dimension)
         found = index.search(query.vectors, query.k, query.allowed, query.effort, fetch)
         if self._audit:
             self._audit.offer(collection, query.vectors, query.k, query.allowed, query.effort)

@@ -17,6 +17,7 @@ from retrieval.domain import (
     Fusion,
     Hit,
     Mmr,
+    Passage,
     Plan,
     Query,
     ReciprocalRank,
@@ -181,8 +182,18 @@ def _write(
 
 
 def _add_hit(response: search_pb2.SearchResponse, hit: Hit) -> None:
-    passage = hit.passage
-    message = response.hits.add(
+    message = response.hits.add()
+    message.MergeFromString(hit.encoded or passage_to_bytes(hit.passage))
+    message.score = hit.score
+    if hit.dense is not None:
+        message.dense_score, message.dense_rank = hit.dense.score, hit.dense.rank
+    if hit.lexical is not None:
+        message.lexical_score, message.lexical_rank = hit.lexical.score, hit.lexical.rank
+
+
+def passage_to_bytes(passage: Passage) -> bytes:
+    """Write what a hit says of its passage, as a serialised Hit."""
+    message = search_pb2.Hit(
         chunk_id=passage.id,
         document_id=passage.document_id,
         ordinal=passage.ordinal,
@@ -191,16 +202,12 @@ def _add_hit(response: search_pb2.SearchResponse, hit: Hit) -> None:
         source_uri=passage.source_uri,
         start_byte=passage.start_byte,
         end_byte=passage.end_byte,
-        score=hit.score,
-        dense_score=hit.dense.score if hit.dense else None,
-        lexical_score=hit.lexical.score if hit.lexical else None,
-        dense_rank=hit.dense.rank if hit.dense else None,
-        lexical_rank=hit.lexical.rank if hit.lexical else None,
         content_sha256=passage.content_sha256,
     )
     message.metadata.SetInParent()
     if passage.metadata:
         message.metadata.update(passage.metadata)
+    return message.SerializeToString()
 
 
 def _plan(plan: Plan) -> search_pb2.SearchPlan:

@@ -40,10 +40,12 @@ def score(metric: Metric, queries: Vector, places: Ids, read: Callable[[Ids], Ve
     `read` returns the vectors at places, (count, dimension). Each score is computed by itself, so equal vectors score
     equal wherever they lie.
     """
+    step = max(1, _BLOCK // queries.shape[1])
+    if places.shape[0] == 1 and places.shape[1] <= step and (places >= 0).all():
+        return _score(metric, queries, read(places[0]))[None, :]
     flat = places.ravel()
     owners = np.repeat(np.arange(len(places)), places.shape[1])
     scores = np.full(len(flat), -np.inf)
-    step = max(1, _BLOCK // queries.shape[1])
     for start in range(0, len(flat), step):
         some = np.flatnonzero(flat[start : start + step] >= 0) + start
         scores[some] = _score(metric, queries[owners[some]], read(flat[some]))
@@ -60,12 +62,12 @@ def best(ids: Ids, scores: Scores, k: int) -> tuple[Ids, Scores]:
 
 
 def _score(metric: Metric, queries: Vector, rows: Vector) -> Scores:
-    """Compare each query with the row beside it, both (n, dimension)."""
+    """Compare each query with the row beside it, both (n, dimension); one query with all rows."""
     wide = rows.astype(np.float64)
     if metric is Metric.L2:
         return np.asarray(-np.square(wide - queries).sum(axis=1), dtype=np.float64)
     wide *= queries
     scores = wide.sum(axis=1)
     if metric is Metric.COSINE:
-        scores = scores.clip(-1.0, 1.0)
+        np.minimum(np.maximum(scores, -1.0, out=scores), 1.0, out=scores)
     return np.asarray(scores, dtype=np.float64)

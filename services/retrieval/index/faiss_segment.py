@@ -69,7 +69,7 @@ class FaissSegment(ABC):
         if not isinstance(step, Walk):
             return self._scan(queries, fetch, allowed)
         distances, slots = self._walk(queries, fetch, step.width, allowed)
-        short = np.flatnonzero((slots >= 0).sum(axis=1) < wanted)
+        short = np.flatnonzero(slots[:, wanted - 1] < 0)  # what was not found stands last
         if len(short):
             distances[short], slots[short] = self._scan(queries[short], fetch, allowed)
         return distances, slots

@@ -51,6 +51,17 @@ class Store(Protocol):
     Writes raise Overloaded when too many wait, Unavailable once the store is closed.
     """
 
+    @property
+    def version(self) -> int:
+        """A number that grows with every commit, before the commit's listener and callers hear of it.
+
+        While it stays, so does all that a view opened under it has shown, and nothing newer was acknowledged.
+        """
+
+    @property
+    def epoch(self) -> int:
+        """A number that grows, and the version with it, when the store is replaced: ids may then come again."""
+
     def reading(self, access: Access = EVERYTHING) -> AbstractContextManager[Reader]:
         """Hold a view of what `access` may read; not to be nested in one thread."""
 

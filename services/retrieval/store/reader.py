@@ -13,9 +13,13 @@ class Reader(Protocol):
     """A view of what one caller may read; what others alone may read is not there, but for vectors and
     counts.
 
-    `lsn` is the last write that the view sees. Chunks go by internal ids, which ascend with time."""
+    `lsn` is the last write that the view sees. Chunks go by internal ids, which ascend with time.
+    """
 
     lsn: int
+    # `Store.version` and `Store.epoch` when the view was opened, or before.
+    version: int
+    epoch: int
 
     def collection(self, tenant: str, name: str, *, alias: bool = True) -> Collection:
         """Return a collection by name or, unless `alias` is False, by alias; raises NotFound."""

@@ -279,6 +279,30 @@ def test_a_reader_sees_one_point_in_time(store: Store, books: Collection) -> Non
     assert names(store, books) == ["a"]
 
 
+def test_every_write_is_another_version_before_it_is_acknowledged(store: Store, books: Collection) -> None:
+    seen = store.version
+    for write in (
+        lambda: store.upsert(books, [document("a", "one")], None),
+        lambda: store.swap_alias("acme", "live", "books"),
+        lambda: store.delete(books, ["a"]),
+        lambda: store.create_collection("acme", CollectionSpec("more", 2)),
+        lambda: store.delete_collection("acme", "more"),
+    ):
+        write().result(10)
+        assert store.version > seen
+        seen = store.version
+        with store.reading() as reader:
+            assert (reader.version, reader.epoch) == (seen, store.epoch)
+
+
+def test_a_store_that_is_replaced_has_another_epoch_and_version(store: Store, books: Collection) -> None:
+    store.snapshot("first")
+    before = store.version, store.epoch
+    store.restore("first").result(30)
+    assert store.version > before[0]
+    assert store.epoch > before[1]
+
+
 def test_what_was_acknowledged_survives_reopening(reopen: Callable[[], Store], indexes: IndexSet) -> None:
     store = reopen()
     books = store.create_collection("acme", SPEC).result(10)

@@ -5,6 +5,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from retrieval.index.flat import FlatIndex
 from retrieval.index.set import IndexSet
+from retrieval.kept import KeptPassages
 from retrieval.metrics import StoreMetrics
 from retrieval.store.sqlite.store import SqliteStore
 
@@ -17,6 +18,11 @@ def metrics() -> StoreMetrics:
 @pytest.fixture
 def indexes(metrics: StoreMetrics) -> IndexSet:
     return IndexSet(FlatIndex, metrics)
+
+
+@pytest.fixture
+def kept() -> KeptPassages:
+    return KeptPassages(2**20, lambda passage: passage.text.encode())
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Passes are held up by events, never by time, so that each test says what waits for what."""
 
 import asyncio
+import functools
 import threading
 import time
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture
 def coalescer(held: Held, threads: ThreadPoolExecutor) -> Coalescer[int, int]:
-    return Coalescer(held, threads, most=4)
+    return Coalescer(lambda items: functools.partial(held, items), threads, most=4)
 
 
 async def test_what_waits_while_a_pass_runs_is_answered_together(
@@ -136,6 +137,26 @@ async def test_a_broken_pass_is_told_to_all_in_it_and_the_next_one_runs(
     )
     assert [str(error) for error in found] == ["broken", "broken"]
     assert await coalescer.submit("a", [2]) == [20]
+
+
+async def test_what_needs_no_thread_is_answered_on_the_loop(threads: ThreadPoolExecutor) -> None:
+    threads.shutdown()
+    passes: list[list[int]] = []
+
+    def begin(items: list[int]) -> list[int | Exception]:
+        passes.append(items)
+        if 13 in items:
+            raise RuntimeError("broken")
+        return [10 * item if item else NotFound("item", "0") for item in items]
+
+    coalescer = Coalescer[int, int](begin, threads, most=4)
+    tasks = [coalescer.submit("a", items) for items in ([1, 2], [0], [3, 4], [13])]
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert found[0] == [10, 20]
+    assert isinstance(found[1], NotFound)
+    assert [str(error) for error in found[2:]] == ["broken", "broken"]
+    assert passes == [[1, 2, 0], [3, 4, 13]]
+    assert await coalescer.submit("a", [5]) == [50]
 
 
 async def test_nobody_waits_for_threads_that_are_gone(

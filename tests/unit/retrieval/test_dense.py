@@ -19,6 +19,7 @@ from retrieval.domain import (
 )
 from retrieval.filters import AnyOf, Filter, Not
 from retrieval.index.set import IndexSet
+from retrieval.kept import KeptPassages
 from retrieval.metrics import StoreMetrics
 from retrieval.searching import Searcher, Target
 from retrieval.store.sqlite.store import SqliteStore
@@ -45,10 +46,14 @@ def collection(store: SqliteStore) -> Collection:
 
 
 @pytest.fixture
-def run(
-    store: SqliteStore, indexes: IndexSet, metrics: StoreMetrics, collection: Collection
-) -> Callable[..., list]:
-    dense = DensePass(store, indexes, metrics)
+def dense(
+    store: SqliteStore, indexes: IndexSet, metrics: StoreMetrics, kept: KeptPassages, collection: Collection
+) -> DensePass:
+    return DensePass(store, indexes, metrics, kept)
+
+
+@pytest.fixture
+def run(dense: DensePass) -> Callable[..., list]:
     return lambda *items: dense.run(items)
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 from retrieval.dispatch import Dispatcher
-from retrieval.domain import EVERYTHING, Chunk, CollectionSpec, Document, Query, SearchMode
+from retrieval.domain import EVERYTHING, Access, Chunk, CollectionSpec, Document, Query, SearchMode
 from retrieval.filters import AnyOf
 from retrieval.index.set import IndexSet
+from retrieval.kept import KeptPassages
 from retrieval.metrics import StoreMetrics
 from retrieval.searching import Target
 from retrieval.store.sqlite.store import SqliteStore
@@ -32,7 +33,7 @@ def registry() -> CollectorRegistry:
 
 @pytest.fixture
 async def dispatcher(
-    store: SqliteStore, indexes: IndexSet, registry: CollectorRegistry
+    store: SqliteStore, indexes: IndexSet, registry: CollectorRegistry, kept: KeptPassages
 ) -> AsyncIterator[Dispatcher]:
     for name in ("books", "other"):
         made = store.create_collection("t", CollectionSpec(name, 2)).result()
@@ -42,7 +43,7 @@ async def dispatcher(
         ]
         store.upsert(made, documents, None).result()
     with ThreadPoolExecutor(2) as threads:
-        dispatcher = Dispatcher(store, indexes, StoreMetrics(registry), threads)
+        dispatcher = Dispatcher(store, indexes, StoreMetrics(registry), threads, kept)
         yield dispatcher
         dispatcher.close()
 
@@ -62,6 +63,29 @@ async def test_callers_share_a_pass_only_with_those_who_may_read_the_same(
     for who, (answer,) in zip(accesses, answers, strict=True):
         assert {hit.passage.document_id for hit in answer.hits} == SEEN[who]
     assert passes() == 2
+
+
+async def test_where_nothing_has_readers_all_callers_share_until_something_has(
+    dispatcher: Dispatcher, store: SqliteStore, passes: Callable[[], float | None]
+) -> None:
+    made = store.create_collection("t", CollectionSpec("open", 2)).result()
+    store.upsert(made, [Document("a", chunks=(CHUNK,))], None).result()
+
+    async def ask(accesses: list[Access]) -> list[set[str]]:
+        answers = await asyncio.gather(
+            *(dispatcher.answer(Target("t", who, "open"), [query(1, 0)], ["query"], None) for who in accesses)
+        )
+        return [{hit.passage.document_id for hit in answer.hits} for (answer,) in answers]
+
+    bob, eve = frozenset({"principal:bob"}), frozenset({"principal:eve"})
+    await ask([bob])  # tells that nothing has readers
+    assert await ask([bob, eve, EVERYTHING] * 4) == [{"a"}] * 12
+    assert passes() == 2
+    asking = asyncio.ensure_future(ask([bob, eve, EVERYTHING]))
+    await asyncio.sleep(0)
+    store.upsert(made, [Document("b", chunks=(CHUNK,), readers=("principal:bob",))], None).result()
+    assert await asking in ([{"a", "b"}, {"a"}, {"a", "b"}], [{"a"}] * 3)
+    assert await ask([bob, eve, EVERYTHING]) == [{"a", "b"}, {"a"}, {"a", "b"}]
 
 
 async def test_tenants_whose_collections_have_one_name_share_nothing(

@@ -55,6 +55,22 @@ def test_a_waiting_writer_keeps_new_readers_out() -> None:
     assert order == ["write", "read"]
 
 
+def test_who_cannot_wait_shares_what_is_shared_and_is_told_of_the_rest() -> None:
+    lock = SharedLock()
+    with lock.shared(), lock.shared_at_once() as held:
+        assert held
+        writing = lock.exclusive()
+        writer = start(writing.__enter__)
+        while not lock._waiting:
+            pass
+        with lock.shared_at_once() as late:
+            assert not late
+    writer.join(5)
+    assert lock._exclusive
+    with lock.shared_at_once() as held:
+        assert not held
+
+
 def test_an_error_inside_lets_go() -> None:
     lock = SharedLock()
     for side in (lock.shared, lock.exclusive):

@@ -46,10 +46,12 @@ class SqliteReader:
         path: Path,
         access: Access = EVERYTHING,
         chunk_sets: ChunkSets | None = None,
+        version: int = 0,
     ) -> None:
         self._connection = connection
         self._chunk_sets = chunk_sets
-        self._epoch = 0 if chunk_sets is None else chunk_sets.epoch  # before the view is fixed
+        self.version = version
+        self.epoch = 0 if chunk_sets is None else chunk_sets.epoch  # before the view is fixed
         self._access = access
         self._path = path
         self.lsn = last_lsn(connection)  # the first read fixes what the transaction sees
@@ -118,7 +120,7 @@ class SqliteReader:
         if self._chunk_sets is None:
             return self._matching(collection, restriction)
         # Every write has a number of its own. Callers whom the same condition lets in share a set.
-        key = repr((self._epoch, collection, self._last_lsn(collection), restriction))
+        key = repr((self.epoch, collection, self._last_lsn(collection), restriction))
         return self._chunk_sets.get(key, lambda: self._matching(collection, restriction))
 
     def lexical(

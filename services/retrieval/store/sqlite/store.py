@@ -64,6 +64,7 @@ class SqliteStore:
         self._idle: list[sqlite3.Connection] = []
         self._gate = SharedLock()  # shared by reads; a restore or a compaction has the store to itself
         self._copying = threading.Lock()
+        self._version = 0
         self._chunk_sets = ChunkSets(_CHUNK_SETS_BYTES)
         self._snapshots = Snapshots(directory / "snapshots")
         with contextlib.ExitStack() as stack:
@@ -77,17 +78,33 @@ class SqliteStore:
             with self.reading() as reader:
                 listener.reload(reader)
             self._writer = GroupCommitWriter(
-                self._connection, listener, metrics, max_batch=max_batch, max_queued=max_queued
+                self._connection,
+                listener,
+                metrics,
+                max_batch=max_batch,
+                max_queued=max_queued,
+                committed=self._changed,
             )
             self._closing = stack.pop_all()
+
+    @property
+    def version(self) -> int:
+        """A number that grows with every commit."""
+        return self._version
+
+    @property
+    def epoch(self) -> int:
+        """A number that grows when the store is replaced or mended."""
+        return self._chunk_sets.epoch
 
     @contextlib.contextmanager
     def reading(self, access: Access = EVERYTHING) -> Iterator[Reader]:
         """Hold a view, at one point in time, of what `access` may read."""
         with self._gate.shared(), self._borrowed() as connection, translated():
+            version = self._version
             connection.execute("BEGIN")
             try:
-                yield SqliteReader(connection, self._path, access, self._chunk_sets)
+                yield SqliteReader(connection, self._path, access, self._chunk_sets, version)
             except BaseException as error:
                 let_go(error)
                 raise
@@ -152,7 +169,7 @@ class SqliteStore:
 
         def run(connection: sqlite3.Connection) -> None:
             derived.rebuild(connection, broken)
-            self._chunk_sets.clear()
+            self._replaced()
 
         return self._writer.alone(run)
 
@@ -166,7 +183,7 @@ class SqliteStore:
 
         def run(connection: sqlite3.Connection) -> Totals:
             with contextlib.closing(self._snapshots.open_verified(name)) as source, self._gate.exclusive():
-                self._chunk_sets.clear()
+                self._replaced()
                 failpoints.hit("restore.before_copy")
                 source.backup(connection)
                 failpoints.hit("restore.after_copy")
@@ -201,6 +218,13 @@ class SqliteStore:
         """Write what is queued, close everything and let another process have the store."""
         self._writer.close()
         self._closing.close()
+
+    def _changed(self) -> None:
+        self._version += 1  # on the writer's thread alone
+
+    def _replaced(self) -> None:
+        self._chunk_sets.clear()
+        self._changed()
 
     @contextlib.contextmanager
     def _borrowed(self) -> Iterator[sqlite3.Connection]:

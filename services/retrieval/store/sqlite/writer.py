@@ -42,7 +42,7 @@ class GroupCommitWriter:
     """Takes writes from any thread; a future resolves after the commit, once the listener took it in.
 
     Raises Overloaded from `submit` when `max_queued` writes wait. A future that is cancelled while it waits
-    is never written.
+    is never written. `committed` is called after every commit, before the listener takes it in.
     """
 
     def __init__(
@@ -53,8 +53,10 @@ class GroupCommitWriter:
         *,
         max_batch: int,
         max_queued: int,
+        committed: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connection
+        self._committed = committed
         self._listener = listener
         self._metrics = metrics
         self._max_batch = max_batch
@@ -159,7 +161,10 @@ class GroupCommitWriter:
 
     def _commit(self) -> None:
         failpoints.hit("write.before_commit")
-        self._connection.execute("COMMIT")
+        try:
+            self._connection.execute("COMMIT")
+        finally:  # whether it took effect or not
+            self._committed()
         failpoints.hit("write.after_commit")
 
     def _abandon(self, jobs: list[_Job], error: BaseException) -> None:

@@ -1,0 +1,33 @@
+from datetime import UTC, datetime
+
+from retrieval.domain import EVERYTHING, Collection, CollectionSpec
+from retrieval.known import Known, KnownCollections
+
+COLLECTION = Collection(1, "t", CollectionSpec("c", 2), 0, 0, 1, datetime.now(UTC))
+BOB = frozenset({"principal:bob"})
+
+
+def known(version: int, *, is_open: bool = True) -> Known:
+    return Known(version, 0, COLLECTION, 7, is_open, 0.0)
+
+
+def test_what_is_known_holds_for_one_version_name_and_tenant() -> None:
+    collections = KnownCollections()
+    collections.put("t", "c", known(3))
+    assert collections.get("t", "c", 3) == known(3)
+    for tenant, name, version in (("t", "c", 4), ("u", "c", 3), ("t", "d", 3)):
+        assert collections.get(tenant, name, version) is None
+
+
+def test_names_that_come_and_go_take_no_memory_for_ever() -> None:
+    collections = KnownCollections()
+    for number in range(5000):
+        collections.put("t", str(number), known(1))
+    assert collections.get("t", "4999", 1) is not None
+    assert len(collections._kept) <= 1024
+
+
+def test_who_may_read_all_of_it() -> None:
+    assert known(1).shows_all(BOB)
+    assert not known(1, is_open=False).shows_all(BOB)
+    assert known(1, is_open=False).shows_all(EVERYTHING)
