@@ -53,7 +53,7 @@ def check(
         assert sorted(reader.chunk_names(ids).values()) == [f"{n}#{i}" for n in seen for i in (0, 1)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(WRITES, st.none() | st.frozensets(READERS, max_size=3))
 def test_each_caller_sees_what_is_theirs(
     writes: list[tuple[dict[str, tuple[set[str], bool]], Access]], access: Access
