@@ -132,7 +132,7 @@ REFUSED = {
         "chat/completions",
         {"messages": [{"role": "x", "content": "x"}]},
         400,
-        "messages.0.role",
+        "messages[0].role",
     ),
     "a template": ("chat/completions", {"messages": USER, "chat_template": "{{ x }}"}, 403, None),
     "no input": ("embeddings", {"input": []}, 400, "input"),

@@ -19,6 +19,7 @@ from gateway.http.images import image_routes
 from gateway.http.models import model_routes
 from gateway.http.named import NamedHttp
 from gateway.http.ops import ops_routes
+from gateway.http.rerank import rerank_routes
 from gateway.metrics import GatewayMetrics
 from gateway.streams.named import NamedRequests
 
@@ -44,6 +45,7 @@ def make_app(
         ("text", chat_routes(text)),
         ("text", completion_routes(text)),
         ("text", embedding_routes(text)),
+        ("text", rerank_routes(text)),
         ("image", image_routes(images)),
     ):
         app.include_router(router, dependencies=[Depends(identified(keys, scope))])

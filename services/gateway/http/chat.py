@@ -86,7 +86,7 @@ async def _whole(text: TextBackend, chat: ChatRequest) -> dict[str, Any]:
                         _choice(item.index, item.finish_reason, pieces.get(item.index, []), chat)
                         for item in event.sequences
                     ]
-                    return {**head, "choices": choices, "usage": _usage(event)}
+                    return {**head, "choices": choices, "usage": usage_body(event.usage)}
     raise AssertionError("a backend's stream ends in its finished event")
 
 
@@ -129,7 +129,7 @@ async def _chunks(text: TextBackend, chat: ChatRequest, body: ChatBody) -> Async
                     for item in event.sequences:
                         yield None, {**head, **blank, "choices": [_delta(item.index, {}, item.finish_reason)]}
                     if with_usage:
-                        yield None, {**head, "choices": [], "usage": _usage(event)}
+                        yield None, {**head, "choices": [], "usage": usage_body(event.usage)}
 
 
 def _more(delta: GenerationDelta) -> dict[str, Any]:
@@ -150,8 +150,3 @@ def _head(started: GenerationStarted, created: int, kind: str) -> dict[str, Any]
         "created": created,
         "model": started.model,
     }
-
-
-def _usage(finished: GenerationFinished) -> dict[str, Any]:
-    usage = finished.usage
-    return usage_body(usage.prompt_token_count, usage.completion_token_count, usage.cached_prompt_token_count)

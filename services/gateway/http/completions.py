@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import astuple
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,6 +17,7 @@ from gateway.domain.text import (
     GenerationFinished,
     GenerationStarted,
     TokenLogprob,
+    Usage,
 )
 from gateway.http.caller import unless_gone
 from gateway.http.sampling import sampling, usage_body
@@ -79,20 +81,18 @@ async def _whole(text: TextBackend, requests: list[GenerateRequest], request_id:
         raise failed.exceptions[0] from None
     results = [task.result() for task in tasks]
     choices = [choice for choices, _, _ in results for choice in choices]
-    usage = usage_body(*(sum(item[1][part] for item in results) for part in range(3)))
+    usage = Usage(*(sum(counts) for counts in zip(*(astuple(item[1]) for item in results), strict=True)))
     return {
         "id": f"cmpl-{request_id}",
         "object": "text_completion",
         "created": int(time.time()),
         "model": results[0][2],
         "choices": [{**choice, "index": place} for place, choice in enumerate(choices)],
-        "usage": usage,
+        "usage": usage_body(usage),
     }
 
 
-async def _collect(
-    text: TextBackend, request: GenerateRequest
-) -> tuple[list[dict[str, Any]], tuple[int, int, int], str]:
+async def _collect(text: TextBackend, request: GenerateRequest) -> tuple[list[dict[str, Any]], Usage, str]:
     pieces: dict[int, list[GenerationDelta]] = {}
     model = ""
     async with aclosing(text.generate(request)) as events:
@@ -106,12 +106,7 @@ async def _collect(
                     choices = [
                         _choice(pieces.get(item.index, []), item.finish_reason, request) for item in sequences
                     ]
-                    counts = (
-                        usage.prompt_token_count,
-                        usage.completion_token_count,
-                        usage.cached_prompt_token_count,
-                    )
-                    return choices, counts, model
+                    return choices, usage, model
     raise AssertionError("a backend's stream ends in its finished event")
 
 
@@ -127,6 +122,7 @@ async def _chunks(
     head: dict[str, Any] = {}
     offsets: dict[int, int] = {}
     with_usage = body.stream_options is not None and body.stream_options.include_usage
+    blank = {"usage": None} if with_usage else {}
     async with aclosing(text.generate(request)) as events:
         async for event in events:
             match event:
@@ -144,13 +140,15 @@ async def _chunks(
                         else None
                     )
                     offsets[event.index] = offsets.get(event.index, 0) + len(event.text)
-                    yield None, {**head, "choices": [_part(event.index, event.text, None, logprobs)]}
+                    yield None, {**head, **blank, "choices": [_part(event.index, event.text, None, logprobs)]}
                 case GenerationFinished(sequences, usage):
                     for item in sequences:
-                        yield None, {**head, "choices": [_part(item.index, "", item.finish_reason, None)]}
+                        yield (
+                            None,
+                            {**head, **blank, "choices": [_part(item.index, "", item.finish_reason, None)]},
+                        )
                     if with_usage:
-                        counts = usage_body(usage.prompt_token_count, usage.completion_token_count)
-                        yield None, {**head, "choices": [], "usage": counts}
+                        yield None, {**head, "choices": [], "usage": usage_body(usage)}
 
 
 def _part(index: int, text: str, reason: str | None, logprobs: dict[str, Any] | None) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Failures in OpenAI's form: {"error": {"message", "type", "param", "code"}}."""
 
 import re
+from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 import grpc
@@ -55,7 +57,7 @@ def failure(error: Exception) -> tuple[int, dict[str, str], dict[str, Any]]:
         if isinstance(error, errors.InvalidInput):
             param = _param(error.field)
             message = f"{param}: {error.description}"
-        return status, _retry_headers(error), body(message, kind, param, error.reason.lower())
+        return status, _headers(error), body(message, kind, param, error.reason.lower())
     log.error("unexpected_error", exc_info=error)
     message = "internal error; the server's log has it under this request id"
     return 500, {}, body(message, "server_error", None, "internal")
@@ -75,15 +77,15 @@ def install(app: FastAPI) -> None:
 
     async def unreadable(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        first = error.errors()[0]
-        param = ".".join(str(part) for part in first["loc"] if part != "body") or None
-        message = f"{param}: {first['msg']}" if param else str(first["msg"])
+        param, why = _told(error)
+        message = f"{param}: {why}" if param else why
         return JSONResponse(body(message, "invalid_request_error", param, "invalid_input"), 400)
 
     async def plain(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         kind = "not_found_error" if error.status_code == 404 else "invalid_request_error"
-        return JSONResponse(body(str(error.detail), kind, None, None), error.status_code)
+        content = body(str(error.detail), kind, None, None)
+        return JSONResponse(content, error.status_code, error.headers)
 
     async def gone(_request: Request, _error: Exception) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)  # nobody reads it; it is counted
@@ -96,6 +98,32 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, known)
 
 
+def place(loc: Sequence[str | int], sent: Any, *, missing: bool = False) -> str | None:
+    """Path of what is wrong in a body, e.g. messages[0].role, or None when it is the body itself.
+
+    Pydantic's path also names the members of unions that it tried, which are nowhere in the body. What is missing is
+    there neither, so it has to be said whether the last part is.
+    """
+    path, here = "", sent
+    for left, part in zip(reversed(range(len(loc) - 1)), loc[1:], strict=True):
+        if isinstance(here, list) and isinstance(part, int) and part < len(here):
+            path, here = f"{path}[{part}]", here[part]
+        elif isinstance(here, dict) and (part in here or (missing and not left)):
+            path, here = f"{path}.{part}", here.get(part)
+    return path.removeprefix(".") or None
+
+
+def _told(error: RequestValidationError) -> tuple[str | None, str]:
+    """Where the first fault is, and what. Of a union's members the one that came furthest tells most."""
+    faults = [
+        (place(fault["loc"], error.body, missing=fault["type"] == "missing"), str(fault["msg"]))
+        for fault in error.errors()
+    ]
+    first = faults[0][0] or ""
+    near = [fault for fault in faults if (fault[0] or "").startswith(first)]
+    return max(near, key=lambda fault: len(fault[0] or ""))
+
+
 def _param(field: str) -> str:
     for theirs, ours in _PARAMS.items():
         rest = field.removeprefix(theirs)
@@ -104,8 +132,10 @@ def _param(field: str) -> str:
     return _FUNCTION.sub(r"\1.function.", field.removeprefix("sampling.").removeprefix("parameters."))
 
 
-def _retry_headers(error: errors.QuadrilleError) -> dict[str, str]:
+def _headers(error: errors.QuadrilleError) -> dict[str, str]:
+    if isinstance(error, errors.Unauthenticated):
+        return {"www-authenticate": "Bearer"}
     if not isinstance(error, errors.Overloaded | errors.Unavailable):
         return {}
     seconds = error.retry_after_s
-    return {"retry-after": str(max(1, round(seconds))), "retry-after-ms": str(max(1, round(seconds * 1000)))}
+    return {"retry-after": str(max(1, ceil(seconds))), "retry-after-ms": str(max(1, round(seconds * 1000)))}

@@ -6,7 +6,7 @@ from typing import Any
 
 from serving.errors import InvalidInput, PermissionDenied
 
-from gateway.domain.text import Sampling, StructuredOutput, TokenLogprob
+from gateway.domain.text import Sampling, StructuredOutput, TokenLogprob, Usage
 from gateway.http.schemas import ResponseFormat, SampledBody
 
 
@@ -58,11 +58,11 @@ def chat_logprob(entry: TokenLogprob) -> dict[str, Any]:
     return {**plain(entry), "top_logprobs": [plain(item) for item in entry.top]}
 
 
-def usage_body(prompt: int, completion: int, cached: int = 0) -> dict[str, Any]:
+def usage_body(usage: Usage) -> dict[str, Any]:
     """OpenAI's usage object."""
     return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": cached},
+        "prompt_tokens": usage.prompt_token_count,
+        "completion_tokens": usage.completion_token_count,
+        "total_tokens": usage.prompt_token_count + usage.completion_token_count,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_prompt_token_count},
     }

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 def _whole_characters(text: str) -> str:
@@ -104,7 +104,11 @@ class Message(BaseModel):
     tool_calls: list[ToolCall] | None = None
     tool_call_id: Text | None = None
     name: None = None  # templates have no place for it
+    # What an answer may hold when it is sent back as it came.
     refusal: None = None
+    audio: None = None
+    function_call: None = None
+    annotations: list[Any] | None = Field(None, max_length=0)
 
 
 class JsonSchema(BaseModel):
@@ -187,9 +191,34 @@ class CompletionBody(SampledBody):
     suffix: None = None
 
 
+def _no_tokens(given: Any) -> Any:
+    if isinstance(given, list) and given and isinstance(given[0], int | list):
+        raise ValueError(
+            "must be text: tokens of another vocabulary are other words (LangChain: check_embedding_ctx_length=False)"
+        )
+    return given
+
+
 class EmbeddingBody(Body):
     """POST /v1/embeddings."""
 
-    input: Text | list[Text]
+    input: Annotated[Text | list[Text], BeforeValidator(_no_tokens)]
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Int32 | None = None
+
+
+class RerankDocument(BaseModel):
+    """A document as an object."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: Text
+
+
+class RerankBody(Body):
+    """POST /v1/rerank."""
+
+    query: Text
+    documents: list[Text | RerankDocument]
+    top_n: int | None = Field(None, ge=1)
+    return_documents: bool = False

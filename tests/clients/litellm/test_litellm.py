@@ -69,6 +69,26 @@ def test_embeddings(base_url):
     assert [len(item["embedding"]) for item in answer.data] == [64, 64]
 
 
+def test_rerank(base_url):
+    """As a vLLM server, which is what LiteLLM knows this form of."""
+    documents = ["a dog", "cats", "purr"]
+    answer = litellm.rerank(
+        model="hosted_vllm/reranker",
+        query="cat",
+        documents=documents,
+        top_n=2,
+        return_documents=True,
+        api_base=base_url,
+        api_key="none",
+    )
+    scores = [item["relevance_score"] for item in answer.results]
+    assert scores == sorted(scores, reverse=True)
+    assert [item["document"]["text"] for item in answer.results] == [
+        documents[item["index"]] for item in answer.results
+    ]
+    assert len(scores) == 2
+
+
 def test_errors_are_litellms_own(chat):
     with pytest.raises(litellm.BadRequestError, match="max_tokens"):
         chat(max_tokens=10**9)

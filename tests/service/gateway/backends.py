@@ -141,7 +141,11 @@ class TextService(text_pb2_grpc.TextServiceServicer):
         results = [
             text_pb2.RerankResult(index=i, score=-len(item)) for i, item in enumerate(request.documents)
         ]
-        return text_pb2.RerankResponse(results=sorted(results, key=lambda item: -item.score))
+        return text_pb2.RerankResponse(
+            results=sorted(results, key=lambda item: -item.score),
+            model=request.model,
+            usage=text_pb2.Usage(prompt_token_count=len(results)),
+        )
 
     async def _stream(self, kind, answer, request):
         n = request.sampling.n or 1
@@ -162,7 +166,9 @@ class TextService(text_pb2_grpc.TextServiceServicer):
         if answer == "forever":
             return
         ends = [text_pb2.SequenceResult(index=i, finish_reason=text_pb2.FINISH_REASON_STOP) for i in range(n)]
-        usage = text_pb2.Usage(prompt_token_count=7, completion_token_count=n * len(pieces))
+        usage = text_pb2.Usage(
+            prompt_token_count=7, completion_token_count=n * len(pieces), cached_prompt_token_count=3
+        )
         yield kind(finished=text_pb2.GenerationFinished(sequences=ends, usage=usage))
 
 

@@ -21,7 +21,7 @@ USER = [{"role": "user", "content": "hello"}]
         (CHAT, {"messages": USER, "top_k": 10**12}, "top_k"),
         (CHAT, {"messages": USER, "logprobs": True, "top_logprobs": 10**12}, "top_logprobs"),
         (CHAT, {"messages": USER, "logit_bias": {str(10**12): 1.0}}, "logit_bias"),
-        (CHAT, {"messages": [{**USER[0], "name": "ann"}]}, "messages.0.name"),
+        (CHAT, {"messages": [{**USER[0], "name": "ann"}]}, "messages[0].name"),
         ("/v1/completions", {"prompt": [10**12]}, "prompt"),
         ("/v1/completions", {"prompt": ["x"] * 17}, "prompt"),
         ("/v1/completions", {"prompt": "x", "suffix": "y"}, "suffix"),

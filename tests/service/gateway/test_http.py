@@ -43,8 +43,24 @@ async def test_completions(client):
     assert [(choice.index, choice.text) for choice in whole.choices] == [(0, "one two"), (1, "three")]
     assert whole.choices[0].logprobs.text_offset == [0, 4]
     assert (await client.completions.create(model="tiny", prompt=[1, 2])).choices[0].text == "ids"
-    stream = await client.completions.create(model="tiny", prompt="a b c", stream=True)
-    assert "".join([chunk.choices[0].text async for chunk in stream]) == "a b c"
+    assert whole.usage.prompt_tokens_details.cached_tokens == 6
+
+
+async def test_completions_stream_and_end_with_usage(client):
+    options = {"model": "tiny", "prompt": "a b c"}
+    whole = await client.completions.create(**options)
+    stream = await client.completions.create(**options, stream=True, stream_options={"include_usage": True})
+    *chunks, last = [chunk async for chunk in stream]
+    assert "".join(chunk.choices[0].text for chunk in chunks) == whole.choices[0].text == "a b c"
+    assert (last.choices, last.usage) == ([], whole.usage)
+    assert all(chunk.usage is None for chunk in chunks)
+
+
+async def test_an_answer_may_be_sent_back_as_it_came(client):
+    first = await client.chat.completions.create(model="tiny", messages=USER)
+    turns = [*USER, first.choices[0].message.model_dump(), *USER]
+    again = await client.chat.completions.create(model="tiny", messages=turns)
+    assert again.choices[0].message == first.choices[0].message
 
 
 async def test_embeddings_in_both_encodings(client, plain):
@@ -53,6 +69,13 @@ async def test_embeddings_in_both_encodings(client, plain):
     floats = (await plain.post("/v1/embeddings", json=body)).json()["data"][0]["embedding"]
     assert len(parsed.data) == 2
     assert parsed.data[0].embedding == pytest.approx(floats)
+
+
+async def test_tokens_are_no_text_to_embed(client):
+    for tokens in ([1, 2], [[1], [2]]):
+        with pytest.raises(openai.BadRequestError, match="check_embedding_ctx_length") as caught:
+            await client.embeddings.create(model="hash", input=tokens)
+        assert caught.value.body["param"] == "input"
 
 
 async def test_images(client):
@@ -122,6 +145,8 @@ async def test_bodies_that_are_too_deep_too_long_or_no_json(make_doors):
         nan = '{"messages":[{"role":"user","content":"x"}],"temperature":NaN}'
         assert (await plain.post("/v1/chat/completions", content=nan, headers=headers)).status_code == 400
         assert (await plain.get("/nowhere")).status_code == 404
+        wrong = await plain.get("/v1/embeddings")
+        assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
 
 
 async def test_health_readiness_and_metrics(plain, doors):
@@ -171,7 +196,8 @@ async def test_keys_hold_for_http(make_doors, tmp_path):
     doors = await make_doors(api_keys_file=path)
     async with httpx.AsyncClient(base_url=doors.http) as plain:
         assert (await plain.get("/healthz")).status_code == 200
-        assert (await plain.get("/v1/models")).status_code == 401
+        refused = await plain.get("/v1/models")
+        assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
         good = {"authorization": "Bearer good"}
         assert (await plain.get("/v1/models", headers=good)).status_code == 200
         image = await plain.post("/v1/images/generations", json={"prompt": "x"}, headers=good)

@@ -60,12 +60,12 @@ def tool(**function):
 
 
 BAD = [
-    ({"messages": USER, "tools": [{"type": "retrieval"}]}, "tools.0"),
+    ({"messages": USER, "tools": [{"type": "retrieval"}]}, "tools[0]"),
     ({**tool(name="weather"), "tool_choice": "any"}, "tool_choice"),
     (tool(name="weather", strict=True), "tools[0].function.strict"),
     (tool(name="a b"), "tools[0].function.name"),
     ({"messages": [{"role": "assistant", "content": None}, *USER]}, "messages[0].content"),
-    ({"messages": [{"role": "assistant", "tool_calls": [{"id": "1"}]}, *USER]}, "messages.0.tool_calls"),
+    ({"messages": [{"role": "assistant", "tool_calls": [{"id": "1"}]}, *USER]}, "messages[0].tool_calls"),
 ]
 
 

@@ -1,7 +1,7 @@
 """Domain errors in OpenAI's form."""
 
 import pytest
-from gateway.http.errors import failure
+from gateway.http.errors import failure, place
 from serving import errors
 
 STATUSES = {
@@ -57,3 +57,24 @@ PARAMETERS = {
 def test_fields_have_the_names_of_the_http_api(field, param):
     error = failure(errors.InvalidInput(field, "is wrong"))[2]["error"]
     assert (error["param"], error["message"]) == (param, f"{param}: is wrong")
+
+
+SENT = {"messages": [{"role": "user"}], "prompt": [[1, "x"]]}
+PLACES = {
+    ("body", "messages", 0, "role"): "messages[0].role",
+    ("body", "prompt", "list[list[int]]", 0, 1): "prompt[0][1]",
+    ("body", "prompt", "str"): "prompt",
+    ("body",): None,
+    ("body", 17): None,  # where the JSON is broken
+}
+
+
+@pytest.mark.parametrize(("loc", "path"), PLACES.items())
+def test_places_in_a_body_are_paths_in_it(loc, path):
+    assert place(loc, SENT) == path
+
+
+def test_what_is_missing_has_a_path_all_the_same():
+    loc = ("body", "messages", 0, "content")
+    assert place(loc, SENT, missing=True) == "messages[0].content"
+    assert place(loc, SENT) == "messages[0]"
