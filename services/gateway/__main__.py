@@ -30,6 +30,7 @@ from gateway.config import GatewaySettings
 from gateway.convert.named import RequestIds
 from gateway.http.app import make_app
 from gateway.http.server import HttpServer
+from gateway.http.surroundings import surrounded
 from gateway.listing import IMAGE_NATIVE, TEXT_NATIVE, image_listing, text_listing
 from gateway.metrics import GatewayMetrics
 from gateway.proxy import Proxied, handlers
@@ -78,7 +79,8 @@ class Gateway:
         text = GrpcTextBackend(texts, text_balancer, key)
         image = GrpcImageBackend(images, image_balancer, key)
         retrieval = GrpcRetrievalBackend(retrieval_pool.replicas[0].channel, key)
-        self._named = NamedRequests(settings.stream_limits, StreamMetrics(registry))
+        stream_metrics = StreamMetrics(registry)
+        self._named = NamedRequests(settings.stream_limits, stream_metrics)
         ids = RequestIds((rag_pb2.DESCRIPTOR.services_by_name["RagService"], TEXT, IMAGE))
         self.server = GrpcServer(settings, registry=registry, inner=[NamedCalls(self._named, ids)])
         servicer = RagServicer(Asker(text, retrieval, metrics), Ingester(text, retrieval, metrics), metrics)
@@ -123,7 +125,14 @@ class Gateway:
         )
         host = settings.http_host or settings.host
         self.http = HttpServer(
-            app, host, settings.http_port, grace_s=settings.drain_grace_s, tls=settings.server_tls
+            surrounded(app, settings.caution, stream_metrics),
+            host,
+            settings.http_port,
+            grace_s=settings.drain_grace_s,
+            max_head_bytes=settings.max_http_head_bytes,
+            head_timeout_s=settings.http_read_timeout_s,
+            stall_s=settings.reader_stall_s,
+            tls=settings.server_tls,
         )
         self._watching: list[asyncio.Task[None]] = []
 

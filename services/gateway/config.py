@@ -5,9 +5,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 from serving.channel import TlsOptions
-from serving.config import Authority, CommaList, ServiceSettings
+from serving.config import Authority, CommaList, ServiceSettings, is_loopback
 from serving.tls import check_pair
 
+from gateway.http.caution import Caution
 from gateway.streams.limits import StreamLimits
 
 
@@ -15,6 +16,11 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     """Where it listens, and which services stand behind it. Its metrics are on the HTTP port, under /metrics."""
 
     port: int = Field(50050, ge=0, le=65535, description="Port of gRPC; 0 picks a free one.")
+    reader_stall_s: float | None = Field(
+        60.0,
+        gt=0,
+        description="Seconds that a stream waits for a reader who takes nothing; then it ends. None: forever.",
+    )
     http_host: str | None = Field(None, description="Address that HTTP listens on. None: the same as `host`.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port of HTTP; 0 picks a free one.")
     text_addresses: CommaList = Field(
@@ -51,6 +57,19 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     max_http_body_bytes: int = Field(
         16 * 1024 * 1024, ge=1024, description="Largest HTTP request body, in bytes."
     )
+    max_http_head_bytes: int = Field(
+        32 * 1024, ge=1024, description="Largest head of an HTTP request: its line and headers, in bytes."
+    )
+    http_read_timeout_s: float = Field(
+        60.0, gt=0, description="Seconds in which the head of an HTTP request must come, and then its body."
+    )
+    http_hosts: CommaList = Field(
+        (),
+        description="Names that HTTP is served under. None: any or, on loopback without API keys, its names only.",
+    )
+    cors_origins: CommaList = Field(
+        (), description='Origins, e.g. "https://app.example", whose pages may call; "*" for any.'
+    )
     max_json_depth: int = Field(64, ge=4, description="Deepest nesting of a JSON body.")
 
     resume_grace_s: float = Field(
@@ -77,6 +96,15 @@ class GatewaySettings(ServiceSettings, service="gateway"):
         if self.backend_ca is None:
             return None
         return TlsOptions(self.backend_ca, self.backend_certificate, self.backend_key)
+
+    @property
+    def caution(self) -> Caution:
+        """How careful HTTP is."""
+        host, hosts = self.http_host or self.host, self.http_hosts or None
+        if hosts is None and self.api_keys_file is None and is_loopback(host):
+            hosts = ("localhost", "127.0.0.1", "::1", host.strip("[]"))
+        tls = self.server_tls is not None
+        return Caution(self.http_read_timeout_s, self.reader_stall_s, hosts, self.cors_origins, tls)
 
     @property
     def stream_limits(self) -> StreamLimits:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import socket
 import ssl
 from collections.abc import Iterator
@@ -11,16 +12,31 @@ import uvicorn
 from serving.tls import ServerTls
 from starlette.types import ASGIApp
 
+from gateway.http.connection import Connection
+
 
 class HttpServer(uvicorn.Server):
     """A uvicorn server that leaves signals to the process and can be started and stopped."""
 
     def __init__(
-        self, app: ASGIApp, host: str, port: int, *, grace_s: float, tls: ServerTls | None = None
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        *,
+        grace_s: float,
+        max_head_bytes: int,
+        head_timeout_s: float,
+        stall_s: float | None,
+        tls: ServerTls | None = None,
     ) -> None:
+        """`stall_s`: how long bytes may wait to be taken by who has the other end of a connection."""
+        connection: Any = functools.partial(Connection, head_timeout_s=head_timeout_s)
         secured = {} if tls is None else _secured(tls)
         config = uvicorn.Config(
             app,
+            http=connection,
+            h11_max_incomplete_event_size=max_head_bytes,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -30,6 +46,7 @@ class HttpServer(uvicorn.Server):
         )
         super().__init__(config)
         self._address = (host, port)
+        self._stall_s = stall_s
         self._task: asyncio.Task[None] | None = None
         self.bound_port = 0
 
@@ -46,6 +63,11 @@ class HttpServer(uvicorn.Server):
         except OSError as error:
             host, port = self._address
             raise OSError(f"cannot listen on {host}:{port} for HTTP: {error.strerror}") from error
+        if self._stall_s is not None and hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it
+            milliseconds = max(
+                1, round(2 * self._stall_s * 1000)
+            )  # for what was written whole; Patience is first
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         self.bound_port = listener.getsockname()[1]
         self._task = asyncio.create_task(self.serve(sockets=[listener]))
         while not self.started and not self._task.done():

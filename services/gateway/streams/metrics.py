@@ -22,3 +22,8 @@ class StreamMetrics:
             "Named requests cancelled because nobody came back for them",
             registry=registry,
         )
+        self.stalled = Counter(
+            "quadrille_gateway_http_stalled_readers_total",
+            "HTTP connections closed because their clients did not read",
+            registry=registry,
+        )

@@ -41,6 +41,8 @@ class TextService(text_pb2_grpc.TextServiceServicer):
 
     def __init__(self) -> None:
         self.cancelled = asyncio.Event()
+        self.pace = asyncio.Event()  # while it is set, little is said at once
+        self.pace.set()
         self.calls = []
         self.embedded = []
         self.intervals = []  # ms between deltas that were asked for
@@ -128,7 +130,8 @@ class TextService(text_pb2_grpc.TextServiceServicer):
             async for event in self._stream(text_pb2.GenerateResponse, request.prompt.text or "ids", request):
                 yield event
             while request.prompt.text == "forever":
-                yield text_pb2.GenerateResponse(delta=text_pb2.GenerationDelta(text="."))
+                text = "." if self.pace.is_set() else "." * 100_000
+                yield text_pb2.GenerateResponse(delta=text_pb2.GenerationDelta(text=text))
                 await asyncio.sleep(0.01)
         finally:
             self.cancelled.set()

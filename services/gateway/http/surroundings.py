@@ -1,0 +1,28 @@
+"""What surrounds the HTTP application, whatever it is: patience, headers, origins."""
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from gateway.http.caution import Caution
+from gateway.http.origins import Origins
+from gateway.http.patience import Patience
+from gateway.http.secured import Secured
+from gateway.streams.metrics import StreamMetrics
+
+_READABLE = ("x-request-id", "retry-after", "retry-after-ms", "x-should-retry", "idempotency-replayed")
+
+
+def surrounded(app: ASGIApp, caution: Caution, metrics: StreamMetrics) -> ASGIApp:
+    """The application with all of it around, outermost last."""
+    if caution.origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=list(caution.origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=list(_READABLE),
+            max_age=600,
+        )
+    app = Origins(app, hosts=caution.hosts, origins=caution.origins)
+    app = Secured(app, tls=caution.tls)
+    return Patience(app, read_s=caution.read_s, stall_s=caution.stall_s, stalled=metrics.stalled)
