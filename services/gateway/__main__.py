@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
 from quadrille.image.v1 import adapters_pb2 as image_adapters_pb2
 from quadrille.image.v1 import image_pb2
+from quadrille.kserve.open_inference_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from quadrille.retrieval.v1 import admin_pb2, collection_pb2, document_pb2, search_pb2
 from quadrille.text.v1 import adapters_pb2 as text_adapters_pb2
 from quadrille.text.v1 import text_pb2
@@ -31,6 +32,9 @@ from gateway.convert.named import RequestIds
 from gateway.http.app import make_app
 from gateway.http.server import HttpServer
 from gateway.http.surroundings import surrounded
+from gateway.kserve.inferrer import Inferrer
+from gateway.kserve.servicer import SERVICE as INFERENCE
+from gateway.kserve.servicer import InferenceServicer
 from gateway.listing import IMAGE_NATIVE, TEXT_NATIVE, image_listing, text_listing
 from gateway.metrics import GatewayMetrics
 from gateway.proxy import Proxied, handlers
@@ -85,6 +89,8 @@ class Gateway:
         self.server = GrpcServer(settings, registry=registry, inner=[NamedCalls(self._named, ids)])
         servicer = RagServicer(Asker(text, retrieval, metrics), Ingester(text, retrieval, metrics), metrics)
         rag_pb2_grpc.add_RagServiceServicer_to_server(servicer, self.server.grpc)
+        inference = InferenceServicer(Inferrer(text), lambda: not self.server.draining and self.watch.ready)
+        add_GRPCInferenceServiceServicer_to_server(inference, self.server.grpc)
         proxied = [
             Proxied(TEXT, text_balancer, TEXT_NATIVE),
             Proxied(TEXT_ADAPTERS, text_balancer, everywhere=EVERYWHERE),
@@ -96,12 +102,13 @@ class Gateway:
         self.server.grpc.add_generic_rpc_handlers((*listings, *handlers(proxied, metrics, key)))
         self.services = (
             RAG,
+            INFERENCE,
             *(item.full_name for item in (TEXT, TEXT_ADAPTERS, IMAGE, IMAGE_ADAPTERS, *RETRIEVAL)),
         )
         self.watch = BackendWatch(
             self._pools,
             {
-                "text": [TEXT.full_name, TEXT_ADAPTERS.full_name],
+                "text": [TEXT.full_name, TEXT_ADAPTERS.full_name, INFERENCE],
                 "image": [IMAGE.full_name, IMAGE_ADAPTERS.full_name],
                 "retrieval": [item.full_name for item in RETRIEVAL],
             },

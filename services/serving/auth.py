@@ -20,6 +20,8 @@ _ADMIN_SERVICES = frozenset(
         "quadrille.image.v1.AdapterService",
     }
 )
+# Services of protocols that are not ours, and the scope of what they do here.
+_OTHERS = {"inference.GRPCInferenceService": "text"}
 _NO_TENANT = Tenant()
 
 
@@ -110,6 +112,8 @@ def require(principal: Principal, scope: str) -> None:
 def scope_of(method: str) -> str:
     """The scope that a method needs: "admin", or its package, e.g. "text" for /quadrille.text.v1.TextService/Embed."""
     service = method.removeprefix("/").partition("/")[0]
+    if service in _OTHERS:
+        return _OTHERS[service]
     if service in _ADMIN_SERVICES:
         return "admin"
     parts = service.split(".")

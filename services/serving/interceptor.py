@@ -22,7 +22,12 @@ from serving.call import REQUEST_ID_KEY
 from serving.errors import ReaderStalled
 
 # Probes and tools must work without a key, while draining and under load.
-EXEMPT = ("/grpc.health.v1.Health/", "/grpc.reflection.")
+EXEMPT = (
+    "/grpc.health.v1.Health/",
+    "/grpc.reflection.",
+    "/inference.GRPCInferenceService/ServerLive",
+    "/inference.GRPCInferenceService/ServerReady",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ PROTOS = Path(__file__).resolve().parents[2] / "protos"
 
 def services():
     """The contract's services, by full name."""
-    sources = sorted(PROTOS.glob("quadrille/**/*.proto"))
+    sources = sorted(PROTOS.glob("quadrille/*/v1/*.proto"))
     names = (".".join(source.relative_to(PROTOS).with_suffix("").parts) for source in sources)
     modules = [importlib.import_module(f"{name}_pb2") for name in names]
     return {

@@ -78,6 +78,7 @@ def test_key_file(tmp_path):
         ("/quadrille.text.v1.AdapterService/LoadLora", "admin"),
         ("/quadrille.image.v1.AdapterService/ListLoras", "admin"),
         ("/quadrille.gateway.v1.RagService/Ask", "gateway"),
+        ("/inference.GRPCInferenceService/ModelInfer", "text"),
         ("/other.Service/Call", "admin"),
     ],
 )
