@@ -23,6 +23,8 @@ from gateway.adapters.health import GrpcHealthProbe
 from gateway.adapters.image import GrpcImageBackend, image_router
 from gateway.adapters.retrieval import GrpcRetrievalBackend
 from gateway.adapters.text import GrpcTextBackend, text_router
+from gateway.audit.log import AuditLog, NoAudit
+from gateway.audit.rpc import AuditedCalls
 from gateway.balancing.balancer import Balancer
 from gateway.balancing.discovery import Discovery
 from gateway.balancing.pool import Connect, Pool
@@ -86,7 +88,11 @@ class Gateway:
         stream_metrics = StreamMetrics(registry)
         self._named = NamedRequests(settings.stream_limits, stream_metrics)
         ids = RequestIds((rag_pb2.DESCRIPTOR.services_by_name["RagService"], TEXT, IMAGE))
-        self.server = GrpcServer(settings, registry=registry, inner=[NamedCalls(self._named, ids)])
+        self._audit = AuditLog(settings.audit_file, registry) if settings.audit_file else NoAudit()
+        outer = [AuditedCalls(self._audit)] if settings.audit_file else []
+        self.server = GrpcServer(
+            settings, registry=registry, outer=outer, inner=[NamedCalls(self._named, ids)]
+        )
         servicer = RagServicer(Asker(text, retrieval, metrics), Ingester(text, retrieval, metrics), metrics)
         rag_pb2_grpc.add_RagServiceServicer_to_server(servicer, self.server.grpc)
         inference = InferenceServicer(Inferrer(text), lambda: not self.server.draining and self.watch.ready)
@@ -132,7 +138,7 @@ class Gateway:
         )
         host = settings.http_host or settings.host
         self.http = HttpServer(
-            surrounded(app, settings.caution, stream_metrics),
+            surrounded(app, settings.caution, stream_metrics, self._audit),
             host,
             settings.http_port,
             grace_s=settings.drain_grace_s,
@@ -158,6 +164,7 @@ class Gateway:
         await self.http.stop()
         for pool in self._pools.values():
             await pool.close()
+        self._audit.close()
 
 
 def _connect(kind: str, settings: GatewaySettings) -> Connect:

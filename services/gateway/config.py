@@ -72,6 +72,9 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     )
     max_json_depth: int = Field(64, ge=4, description="Deepest nesting of a JSON body.")
 
+    audit_file: Path | None = Field(
+        None, description="File that who asked what, and how it ended, is appended to. None: it is not noted."
+    )
     resume_grace_s: float = Field(
         30.0, ge=0, description="Seconds that a named request goes on while nobody follows it."
     )

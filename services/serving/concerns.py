@@ -38,12 +38,8 @@ class Metered:
         code = "OK"
         try:
             return await proceed()
-        except asyncio.CancelledError:
-            late = incoming.deadline is not None and time.monotonic() >= incoming.deadline
-            code = "DEADLINE_EXCEEDED" if late else "CANCELLED"
-            raise
-        except BaseException:
-            code = _code_name(incoming.context.code())
+        except BaseException as error:
+            code = outcome_of(incoming, error)
             raise
         finally:
             self._handled(method, code).inc()
@@ -164,9 +160,17 @@ class Identified:
         """Enter one call, or raise Unauthenticated or PermissionDenied."""
         metadata = incoming.metadata
         principal = self._keys.authenticate(bearer(metadata.get("authorization")), acting_for(metadata))
-        require(principal, self._scope_of(incoming.method))
         enter_call(Call(incoming.method, incoming.request_id, principal, incoming.deadline))
+        require(principal, self._scope_of(incoming.method))
         return await proceed()
+
+
+def outcome_of(incoming: Incoming, error: BaseException) -> str:
+    """Name of the code by which a call ended that raised this, all concerns around it done."""
+    if isinstance(error, asyncio.CancelledError):
+        late = incoming.deadline is not None and time.monotonic() >= incoming.deadline
+        return "DEADLINE_EXCEEDED" if late else "CANCELLED"
+    return _code_name(incoming.context.code())
 
 
 def _code_name(code: object) -> str:

@@ -18,8 +18,8 @@ def identified(keys: KeyStore, scope: str) -> Callable[[Request], Awaitable[None
 
     async def identify(request: Request) -> None:
         principal = keys.authenticate(bearer(request.headers.get("authorization")))
-        require(principal, scope)
         enter_call(Call(request.url.path, request.state.request_id, principal))
+        require(principal, scope)
 
     return identify
 

@@ -1,8 +1,10 @@
-"""What surrounds the HTTP application, whatever it is: patience, headers, origins."""
+"""What surrounds the HTTP application, whatever it is: patience, headers, the audit, origins."""
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from gateway.audit.http import AuditedHttp
+from gateway.audit.log import Audit
 from gateway.http.caution import Caution
 from gateway.http.origins import Origins
 from gateway.http.patience import Patience
@@ -12,7 +14,7 @@ from gateway.streams.metrics import StreamMetrics
 _READABLE = ("x-request-id", "retry-after", "retry-after-ms", "x-should-retry", "idempotency-replayed")
 
 
-def surrounded(app: ASGIApp, caution: Caution, metrics: StreamMetrics) -> ASGIApp:
+def surrounded(app: ASGIApp, caution: Caution, metrics: StreamMetrics, audit: Audit) -> ASGIApp:
     """The application with all of it around, outermost last."""
     if caution.origins:
         app = CORSMiddleware(
@@ -24,5 +26,6 @@ def surrounded(app: ASGIApp, caution: Caution, metrics: StreamMetrics) -> ASGIAp
             max_age=600,
         )
     app = Origins(app, hosts=caution.hosts, origins=caution.origins)
+    app = AuditedHttp(app, audit)
     app = Secured(app, tls=caution.tls)
     return Patience(app, read_s=caution.read_s, stall_s=caution.stall_s, stalled=metrics.stalled)
