@@ -3,9 +3,10 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from serving.metrics import LATENCY_BUCKETS, RATIO_BUCKETS
 
-from gateway.domain import rag
+from gateway.domain import ingest
+from gateway.domain.answer import Abstention, AskTimings, Groundedness
 
-STAGES = ("embed", "search", "first_token", "generate")
+STAGES = ("rewrite", "embed", "search", "rerank", "pack", "first_token", "generate", "support")
 
 
 class GatewayMetrics:
@@ -42,6 +43,18 @@ class GatewayMetrics:
             "quadrille_gateway_rag_groundedness_ratio",
             "Part of an answer's sentences that a passage supports",
             buckets=RATIO_BUCKETS,
+            registry=registry,
+        )
+        self.abstentions = Counter(
+            "quadrille_gateway_rag_abstentions_total",
+            "Questions that the documents don't answer, by reason",
+            ["reason"],
+            registry=registry,
+        )
+        self.sentences = Counter(
+            "quadrille_gateway_rag_sentences_total",
+            "Sentences of answers, by fate: supported, unsupported, withheld",
+            ["fate"],
             registry=registry,
         )
         self.files = Counter(
@@ -81,16 +94,26 @@ class GatewayMetrics:
             registry=registry,
         )
 
-    def observe_ask(self, timings: rag.AskTimings, groundedness: float, seconds: float) -> None:
-        """A whole answer that rests on passages."""
-        values = (timings.embed_ms, timings.search_ms, timings.first_token_ms, timings.generate_ms)
-        for stage, milliseconds in zip(STAGES, values, strict=True):
-            self.stage_seconds.labels(stage).observe(milliseconds / 1000)
-        self.groundedness.observe(groundedness)
-        self.ask_seconds.observe(seconds)
+    def observe_ask(
+        self, timings: AskTimings, groundedness: Groundedness, abstention: Abstention | None
+    ) -> None:
+        """An answer or an abstention. Stages that it lacks are not counted, nor support where nothing is said."""
+        for stage in STAGES:
+            if milliseconds := getattr(timings, f"{stage}_ms"):
+                self.stage_seconds.labels(stage).observe(milliseconds / 1000)
+        if abstention is not None:
+            self.abstentions.labels(abstention.value).inc()
+        if abstention not in (Abstention.NOTHING_FOUND, Abstention.NOTHING_USABLE):
+            self.ask_seconds.observe(timings.total_ms / 1000)
+        if groundedness.sentence_count:
+            self.groundedness.observe(groundedness.score)
+        supported, withheld = groundedness.supported_sentence_count, groundedness.withheld_sentence_count
+        self.sentences.labels("supported").inc(supported)
+        self.sentences.labels("unsupported").inc(groundedness.sentence_count - supported - withheld)
+        self.sentences.labels("withheld").inc(withheld)
 
-    def count_file(self, event: rag.FileStored | rag.FileRefused) -> None:
+    def count_file(self, event: ingest.FileStored | ingest.FileRefused) -> None:
         """The fate of a file."""
-        stored = "unchanged" if isinstance(event, rag.FileStored) and event.unchanged else "stored"
-        outcome = "refused" if isinstance(event, rag.FileRefused) else stored
+        stored = "unchanged" if isinstance(event, ingest.FileStored) and event.unchanged else "stored"
+        outcome = "refused" if isinstance(event, ingest.FileRefused) else stored
         self.files.labels(outcome).inc()

@@ -9,8 +9,10 @@ from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
 from serving.call import current_call
 from serving.errors import InvalidInput
 
-from gateway.convert import rag as convert
-from gateway.domain.rag import File, FileRefused
+from gateway.convert import ingest as convert
+from gateway.convert.answer import event_to_proto
+from gateway.convert.ask import ask_from_proto
+from gateway.domain.ingest import File, FileRefused
 from gateway.metrics import GatewayMetrics
 from gateway.rag.ask import Asker
 from gateway.rag.ingest import Ingester
@@ -28,11 +30,11 @@ class RagServicer(rag_pb2_grpc.RagServiceServicer):
         """Answer a question."""
         outcome = "failed"
         try:
-            question = convert.ask_from_proto(request)
+            question = ask_from_proto(request)
             question = replace(question, request_id=question.request_id or current_call().request_id)
             async with aclosing(self._asker.ask(question)) as events:
                 async for event in events:
-                    yield convert.event_to_proto(event)
+                    yield event_to_proto(event)
             outcome = "answered"
         finally:
             self._metrics.asks.labels(outcome).inc()

@@ -91,6 +91,7 @@ def search_to_proto(request: domain.SearchRequest) -> search_pb2.SearchRequest:
         text=request.text,
         top_k=request.top_k,
         filter=_filter_to_proto(request.filter),
+        mmr=None if request.mmr is None else _mmr_to_proto(request.mmr),
     )
     return search_pb2.SearchRequest(
         collection=request.collection,
@@ -104,6 +105,20 @@ def _filter_to_proto(filter: Filter | bytes | None) -> filter_pb2.Filter | None:
     if filter is None:
         return None
     return filter_pb2.Filter.FromString(filter) if isinstance(filter, bytes) else filter_to_proto(filter)
+
+
+def _mmr_to_proto(mmr: domain.MaximalMarginalRelevance) -> search_pb2.MaximalMarginalRelevance:
+    return search_pb2.MaximalMarginalRelevance(
+        relevance_weight=mmr.relevance_weight, candidate_count=mmr.candidate_count
+    )
+
+
+def mmr_from_proto(message: search_pb2.MaximalMarginalRelevance) -> domain.MaximalMarginalRelevance:
+    """How hits are varied; the store judges the values."""
+    return domain.MaximalMarginalRelevance(
+        message.relevance_weight if message.HasField("relevance_weight") else None,
+        message.candidate_count if message.HasField("candidate_count") else None,
+    )
 
 
 def hit_from_proto(message: search_pb2.Hit) -> domain.Hit:

@@ -66,6 +66,14 @@ class NewDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class MaximalMarginalRelevance:
+    """Trades relevance for variety; None leaves the store's default."""
+
+    relevance_weight: float | None = None
+    candidate_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SearchRequest:
     """One search; `filter` may be the client's filter in its wire form, which the gateway never looks into."""
 
@@ -77,6 +85,7 @@ class SearchRequest:
     embedding_model: str = ""
     filter: Filter | bytes | None = None
     min_lsn: int | None = None
+    mmr: MaximalMarginalRelevance | None = None
 
 
 @dataclass(frozen=True, slots=True)

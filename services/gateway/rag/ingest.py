@@ -15,7 +15,7 @@ from serving.errors import (
 )
 
 from gateway.backends import RetrievalBackend, TextBackend
-from gateway.domain import rag
+from gateway.domain import ingest as domain
 from gateway.domain.retrieval import Collection, NewDocument, Vector
 from gateway.domain.text import TextModel
 from gateway.metrics import GatewayMetrics
@@ -43,8 +43,8 @@ class Ingester:
         self._metrics = metrics
 
     async def ingest(
-        self, start: rag.IngestStart, files: AsyncIterator[rag.File | rag.FileRefused]
-    ) -> AsyncGenerator[rag.IngestEvent, None]:
+        self, start: domain.IngestStart, files: AsyncIterator[domain.File | domain.FileRefused]
+    ) -> AsyncGenerator[domain.IngestEvent, None]:
         """One event a file, in order, then finished. What is already refused is passed through.
 
         A file's own errors refuse that file; a service that is lost, or a deadline, ends the ingest.
@@ -56,34 +56,34 @@ class Ingester:
         async for file in files:
             event = (
                 file
-                if isinstance(file, rag.FileRefused)
+                if isinstance(file, domain.FileRefused)
                 else await self._file(start, embedder, file, reusable)
             )
             self._metrics.count_file(event)
-            if isinstance(event, rag.FileRefused):
+            if isinstance(event, domain.FileRefused):
                 refused += 1
             else:
                 stored += 1
                 chunks += 0 if event.unchanged else event.chunk_count
                 lsn = lsn if event.unchanged else max(lsn, event.lsn)
             yield event
-        yield rag.IngestFinished(stored, refused, chunks, lsn, collection.name)
+        yield domain.IngestFinished(stored, refused, chunks, lsn, collection.name)
 
     async def _file(
-        self, start: rag.IngestStart, embedder: Embedder, file: rag.File, reusable: bool
-    ) -> rag.FileStored | rag.FileRefused:
+        self, start: domain.IngestStart, embedder: Embedder, file: domain.File, reusable: bool
+    ) -> domain.FileStored | domain.FileRefused:
         try:
             return await self._store(start, embedder, file, reusable)
         except (Unavailable, DeadlineUnreachable):
             raise
         except InvalidInput as error:
-            return rag.FileRefused(file.id, error.reason, error.field, error.description)
+            return domain.FileRefused(file.id, error.reason, error.field, error.description)
         except QuadrilleError as error:
-            return rag.FileRefused(file.id, error.reason, "", error.message)
+            return domain.FileRefused(file.id, error.reason, "", error.message)
 
     async def _store(
-        self, start: rag.IngestStart, embedder: Embedder, file: rag.File, reusable: bool
-    ) -> rag.FileStored:
+        self, start: domain.IngestStart, embedder: Embedder, file: domain.File, reusable: bool
+    ) -> domain.FileStored:
         """Store one file; `reusable` says that the collection's vectors are of this embedder."""
         read = await read_file(file)
         title, uri = file.title or read.title or file.id, file.source_uri or file.id
@@ -102,7 +102,7 @@ class Ingester:
             spans = tuple((chunk.start_byte, chunk.end_byte) for chunk in chunks)
             held = (known.content_sha256, known.spans, known.title, known.source_uri, known.metadata)
             if (*held, set(known.readers)) == (digest, spans, title, uri, file.metadata, set(file.readers)):
-                return rag.FileStored(file.id, len(chunks), known.lsn, unchanged=True)
+                return domain.FileStored(file.id, len(chunks), known.lsn, unchanged=True)
         embedded: Mapping[str, Vector] = {}
         if known is not None and reusable:
             embedded = await self._retrieval.chunk_vectors(start.collection, file.id)
@@ -112,7 +112,7 @@ class Ingester:
         )
         with renamed(_DOCUMENT_FIELDS):
             lsn = await self._retrieval.upsert_document(start.collection, document, embedder.model.stamp)
-        return rag.FileStored(file.id, len(chunks), lsn, unchanged=False)
+        return domain.FileStored(file.id, len(chunks), lsn, unchanged=False)
 
     async def _collection(self, name: str, embedder: TextModel) -> Collection:
         with renamed(_COLLECTION_FIELDS):

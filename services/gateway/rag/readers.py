@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from serving.errors import InvalidInput
 
-from gateway.domain.rag import File
+from gateway.domain.ingest import File
 from gateway.rag.html import read_html
 from gateway.rag.pdf import read_pdf
 from gateway.rag.plain import storable

@@ -209,6 +209,7 @@ class Store:
     def __init__(self) -> None:
         self.collections = {}
         self.documents = {}
+        self.queries = []
         self.lsn = 0
 
     def collection(self, name):
@@ -279,6 +280,7 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
 
     async def Search(self, request, context):
         key = self.store.collection(request.collection)
+        self.store.queries.append(request.query)
         asked = set(words(request.query.text))
         if len(request.query.text.encode()) > 4096:
             raise InvalidInput("query.text", "is over 4096 bytes")

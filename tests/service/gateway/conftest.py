@@ -33,9 +33,10 @@ async def serve(register, services, options):
 class Doors:
     """A running gateway over running backends."""
 
-    def __init__(self, gateway, text):
+    def __init__(self, gateway, text, store):
         self.gateway = gateway
         self.text = text
+        self.store = store
         self.grpc = f"127.0.0.1:{gateway.server.port}"
         self.http = f"http://127.0.0.1:{gateway.http.bound_port}"
 
@@ -93,7 +94,7 @@ async def make_doors(monkeypatch):
                 await gateway.stop()
 
             stack.push_async_callback(close)
-            return Doors(gateway, text)
+            return Doors(gateway, text, store)
 
         yield make
 

@@ -8,6 +8,8 @@ from quadrille.gateway.v1 import rag_pb2_grpc
 from quadrille.retrieval.v1 import search_pb2, search_pb2_grpc
 from quadrille.text.v1 import text_pb2, text_pb2_grpc
 from quadrille_client import AsyncClient, Client, NotFoundError
+from quadrille_client.convert import rag as convert
+from quadrille_client.types import rag as types
 from serving.errors import NotFound
 
 HIT = search_pb2.Hit(chunk_id="d#0", document_id="d", text="Sky is blue.", end_byte=12, dense_score=0)
@@ -84,6 +86,68 @@ def test_an_answer_is_collected(call):
 def test_an_answer_streams(call):
     kinds = [type(event).__name__ for event in call(lambda c: c.stream_ask("docs", "why?", passages=2))]
     assert kinds == ["Retrieved", "AnswerDelta", "AnswerDelta", "Citation", "AskFinished"]
+
+
+def test_a_questions_options_are_those_of_the_contract():
+    options = {"rerank": "", "rerank_depth": 9, "rewrite": "history", "mmr": 0.0, "mmr_candidates": 40}
+    options |= {"min_relevance": 0.0, "max_passage_tokens": 5, "max_history_tokens": 0, "temperature": 0.0}
+    options |= {"support": "relevance", "supported_only": True, "injection_defence": "omit", "passages": 2}
+    request = convert.ask(["a", "b"], "why?", options | {"mode": "dense", "min_lsn": 0, "model": None})
+    assert json_format.MessageToDict(request, preserving_proto_field_name=True) == {
+        "collections": ["a", "b"],
+        "question": "why?",
+        "sampling": {"temperature": 0.0},
+        "top_k": 2,
+        "mode": "SEARCH_MODE_DENSE",
+        "min_lsn": "0",
+        "rerank": {"depth": 9},
+        "rewrite": {"method": "REWRITE_METHOD_HISTORY"},
+        "mmr": {"relevance_weight": 0.0, "candidate_count": 40},
+        "min_relevance": 0.0,
+        "max_passage_tokens": 5,
+        "max_history_tokens": 0,
+        "support_method": "SUPPORT_METHOD_RELEVANCE",
+        "supported_only": True,
+        "injection_defence": "INJECTION_DEFENCE_OMIT",
+    }
+    with pytest.raises(TypeError, match="passage"):
+        convert.ask("a", "why?", {"passage": 2})
+    with pytest.raises(ValueError, match="support must be one of"):
+        convert.ask("a", "why?", {"support": "magic"})
+
+
+def test_every_event_is_typed():
+    place = pb.Evidence(start_byte=1, end_byte=3)
+    sentence = pb.SentenceSupport(number=1, supported=True, evidence=place, cited_passage_numbers=[2])
+    retrieved = pb.Retrieved(
+        passages=[pb.Passage(number=1, hit=HIT, collection="c", rerank_score=0.0)],
+        omitted=[pb.OmittedPassage(chunk_id="d#1", reason=3, suspicions=[{"kind": "role", "end_byte": 2}])],
+    )
+    event = convert.event(pb.AskResponse(retrieved=retrieved))
+    assert (event.passages[0].collection, event.passages[0].rerank_score) == ("c", 0.0)
+    assert event.omitted[0].reason == "suspicious"
+    assert event.omitted[0].suspicions == (types.Suspicion("role", 0, 2),)
+    assert convert.event(pb.AskResponse(rewritten={"query": "q", "method": "m"})) == types.Rewritten("q", "m")
+    cited = convert.event(pb.AskResponse(citation={"support": 0.5, "evidence": place}))
+    assert (cited.support, cited.evidence) == (0.5, types.Evidence(1, 3))
+    assert convert.event(pb.AskResponse(sentence=sentence)).cited_passage_numbers == (2,)
+    support = pb.Groundedness(sentences=[sentence], withheld_sentence_count=3)
+    timings = pb.AskTimings(energy_joules=0.0, total_ms=5)
+    finished = pb.AskFinished(groundedness=support, timings=timings, abstention=4)
+    end = convert.event(pb.AskResponse(finished=finished))
+    assert (end.abstention, end.energy_joules, end.total_ms) == ("unsupported", 0.0, 5)
+    assert end.groundedness.sentences[0].evidence == types.Evidence(1, 3)
+    assert end.groundedness.withheld_sentence_count == 3
+    assert convert.event(pb.AskResponse()) is None
+
+
+def test_a_conversation_remembers_the_latest_turns():
+    with Client("127.0.0.1:1") as client:
+        conversation = client.conversation("docs")
+    for number in range(40):
+        conversation.remember(f"q{number}", "a")
+    assert len(conversation.history) == 32
+    assert conversation.history[0] == {"role": "user", "content": "q24"}
 
 
 def test_a_text_is_embedded_and_the_stamp_goes_along(call, search):

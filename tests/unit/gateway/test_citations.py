@@ -1,8 +1,8 @@
 import itertools
 
-from gateway.domain.rag import Passage
+from gateway.domain.answer import Passage
 from gateway.domain.retrieval import Hit
-from gateway.rag.citations import CitationParser, without_markers
+from gateway.rag.citations import CitationParser, unmarked, without_markers
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +14,7 @@ def cited(answer: str, cuts: tuple[int, ...] = ()) -> list[tuple[int, str]]:
     edges = [0, *sorted(cut % (len(answer) + 1) for cut in cuts), len(answer)]
     found = [citation for a, b in itertools.pairwise(edges) for citation in parser.feed(answer[a:b])]
     data = answer.encode()
-    return [(c.passage.number, data[c.answer_start_byte : c.answer_end_byte].decode()) for c in found]
+    return [(each.passage.number, data[slice(*each.statement)].decode()) for each in found]
 
 
 ANSWER = "Größe counts. [1] The store is SQLite [2][3]. It holds vectors [1, 2]."
@@ -49,8 +49,9 @@ def test_any_text_is_read(text):
     assert parser.answer == text
 
 
-def test_without_markers():
+def test_markers_are_taken_out_or_made_plain_text():
     assert without_markers("a [1] b [2, 3].") == "a  b ."
+    assert unmarked("[1] a[0] [x] [ 2, 3 ]") == "(1) a(0) [x] ( 2, 3 )"
 
 
 def test_white_space_between_markers_is_read_in_linear_time():

@@ -1,7 +1,7 @@
 import io
 
 import pytest
-from gateway.domain.rag import File
+from gateway.domain.ingest import File
 from gateway.rag.readers import read_file
 from pypdf import PdfWriter
 from serving.errors import InvalidInput

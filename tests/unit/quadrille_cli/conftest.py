@@ -116,14 +116,30 @@ class Collections(collection_pb2_grpc.CollectionServiceServicer):
 
 class Rag(rag_pb2_grpc.RagServiceServicer):
     def Ask(self, request, context):
-        passage = rag_pb2.Passage(number=1, hit=HIT)
-        yield rag_pb2.AskResponse(retrieved=rag_pb2.Retrieved(passages=[passage]))
+        if request.history:
+            query = f"{request.history[0].content} {request.history[1].content} {request.question}"
+            yield rag_pb2.AskResponse(rewritten=rag_pb2.Rewritten(query=query, method="history"))
+        suspicions = [rag_pb2.Suspicion(kind="role")] * 2 if request.injection_defence else []
+        passage = rag_pb2.Passage(number=1, hit=HIT, suspicions=suspicions)
+        names = request.collections or [request.collection]
+        omitted = [rag_pb2.OmittedPassage(chunk_id=f"{name}#9", reason=4) for name in names]
+        yield rag_pb2.AskResponse(retrieved=rag_pb2.Retrieved(passages=[passage], omitted=omitted))
         for piece in ("Because ", "[1]."):
             yield rag_pb2.AskResponse(delta=rag_pb2.AnswerDelta(text=piece))
         citation = rag_pb2.Citation(number=1, document_id="a.md", end_byte=5, answer_end_byte=7)
         yield rag_pb2.AskResponse(citation=citation)
-        support = rag_pb2.Groundedness(score=1, sentence_count=1, supported_sentence_count=1, method="words")
-        yield rag_pb2.AskResponse(finished=rag_pb2.AskFinished(groundedness=support, finish_reason=1))
+        sentence = rag_pb2.SentenceSupport(
+            number=1,
+            answer_end_byte=8,
+            supported=not request.supported_only,
+            repeats_instruction=bool(suspicions),
+        )
+        yield rag_pb2.AskResponse(sentence=sentence)
+        support = rag_pb2.Groundedness(
+            score=1, sentence_count=1, supported_sentence_count=1, method="words", sentences=[sentence]
+        )
+        end = rag_pb2.AskFinished(groundedness=support, finish_reason=1, abstention=request.support_method)
+        yield rag_pb2.AskResponse(finished=end)
 
     def __init__(self, documents):
         self._documents = documents

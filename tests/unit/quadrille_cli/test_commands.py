@@ -71,8 +71,25 @@ def test_ask_as_json(quadrille):
         "answer_delta",
         "answer_delta",
         "citation",
+        "sentence_support",
         "ask_finished",
     ]
+
+
+def test_ask_tells_what_is_left_out_suspicious_and_unsupported(quadrille):
+    options = ("-c", "a", "-c", "b", "--defence", "mark", "--supported-only", "--support", "relevance")
+    said = quadrille("ask", "why?", *options).stdout
+    assert "reads like an instruction: role\n" in said
+    assert "left out: a#9 (no room)\nleft out: b#9 (no room)" in said
+    assert "answer bytes 0-8 repeat an instruction (0.00)" in said
+    assert "no answer: the model found no answer in the passages" in said
+    assert "answer bytes 0-8 are not supported (0.00)" in quadrille("ask", "why?", "--supported-only").stdout
+
+
+def test_further_questions_are_asked_with_those_before_them(quadrille):
+    said = quadrille("ask", "why?", "and when?").stdout
+    assert said.count("grounded 1.00") == 2
+    assert "searched for: why? Because [1]. and when? (history)" in said
 
 
 def test_ingest_walks_folders_and_tells_of_refusals(quadrille, tmp_path):

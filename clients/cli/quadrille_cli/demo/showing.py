@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from quadrille_cli.commands.ask import AnswerPrinter
+from quadrille_cli.answers import AnswerPrinter
 from quadrille_cli.commands.image import draw
 from quadrille_cli.commands.ingest import ingest_files
 from quadrille_cli.commands.models import loaded, model_table

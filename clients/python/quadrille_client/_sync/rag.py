@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
+from quadrille.gateway.v1 import rag_pb2_grpc
+from quadrille_client._sync.conversation import Conversation
 from quadrille_client._sync.search import SearchCalls
 from quadrille_client._sync.streams import AnswerStream
 from quadrille_client._sync.transport import Transport
-from quadrille_client.convert import retrieval
-from quadrille_client.convert import text as convert_text
+from quadrille_client.convert import rag as convert
 from quadrille_client.types import rag as types
-from quadrille_client.types import retrieval as retrieval_types
-from quadrille_client.types import text as text_types
 
 
 class RagCalls(SearchCalls):
@@ -20,66 +18,21 @@ class RagCalls(SearchCalls):
     _transport: Transport
 
     def stream_ask(
-        self,
-        collection: str,
-        question: str,
-        *,
-        history: Sequence[text_types.Message] = (),
-        model: str = "",
-        passages: int | None = None,
-        filter: retrieval_types.Filter | None = None,
-        mode: retrieval_types.SearchMode | None = None,
-        min_lsn: int | None = None,
-        rerank: str | None = None,
-        rerank_depth: int | None = None,
-        **sampling: Unpack[text_types.Sampling],
+        self, collection: str | Sequence[str], question: str, **options: Unpack[types.AskOptions]
     ) -> AnswerStream:
-        """Answer a question from documents, event by event; `passages` is how many the model is given.
-
-        With `rerank`, a model that judges relevance ("" for the default) picks these out of `rerank_depth`.
-        """
-        request = rag_pb2.AskRequest(
-            collection=collection,
-            question=question,
-            history=convert_text.messages(history),
-            model=model,
-            sampling=convert_text.sampling(sampling) if sampling else None,
-            top_k=passages,
-            filter=retrieval.filter_to_pb(filter),
-            mode=retrieval.mode(mode),
-            min_lsn=min_lsn,
-            rerank=None if rerank is None else rag_pb2.Reranking(model=rerank, depth=rerank_depth),
-        )
+        """Answer a question from the documents of a collection, or of several, event by event."""
         stub: Any = rag_pb2_grpc.RagServiceStub(self._transport.channel)
+        request = convert.ask(collection, question, options)
         return AnswerStream(self._transport, stub.Ask, request)
 
     def ask(
-        self,
-        collection: str,
-        question: str,
-        *,
-        history: Sequence[text_types.Message] = (),
-        model: str = "",
-        passages: int | None = None,
-        filter: retrieval_types.Filter | None = None,
-        mode: retrieval_types.SearchMode | None = None,
-        min_lsn: int | None = None,
-        rerank: str | None = None,
-        rerank_depth: int | None = None,
-        **sampling: Unpack[text_types.Sampling],
+        self, collection: str | Sequence[str], question: str, **options: Unpack[types.AskOptions]
     ) -> types.Answer:
-        """Answer a question from documents; `passages` is how many the model is given."""
-        stream = self.stream_ask(
-            collection,
-            question,
-            history=history,
-            model=model,
-            passages=passages,
-            filter=filter,
-            mode=mode,
-            min_lsn=min_lsn,
-            rerank=rerank,
-            rerank_depth=rerank_depth,
-            **sampling,
-        )
-        return stream.collect()
+        """Answer a question from the documents of a collection, or of several."""
+        return self.stream_ask(collection, question, **options).collect()
+
+    def conversation(
+        self, collection: str | Sequence[str], **options: Unpack[types.AskOptions]
+    ) -> Conversation:
+        """Questions that build upon each other, each asked with these options."""
+        return Conversation(self.stream_ask, collection, options)

@@ -141,4 +141,5 @@ class AnswerStream(Stream[rag.Event]):
             passages=retrieved.passages,
             citations=tuple(event for event in events if isinstance(event, rag_types.Citation)),
             finished=finished,
+            rewritten=next((event for event in events if isinstance(event, rag_types.Rewritten)), None),
         )

@@ -1,6 +1,10 @@
 """RAG messages."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 from quadrille.gateway.v1 import rag_pb2 as pb
+from quadrille.retrieval.v1 import search_pb2
 from quadrille.text.v1 import text_pb2
 
 from quadrille_client.convert import retrieval, text
@@ -8,30 +12,72 @@ from quadrille_client.convert.enums import value, word
 from quadrille_client.types import rag as types
 from quadrille_client.uploads import Upload
 
-Event = types.Retrieved | types.AnswerDelta | types.Citation | types.AskFinished
+Event = (
+    types.Rewritten
+    | types.Retrieved
+    | types.AnswerDelta
+    | types.Citation
+    | types.SentenceSupport
+    | types.AskFinished
+)
 FileEvent = types.FileStored | types.FileRefused | types.FilesFinished
+
+
+def ask(collection: str | Sequence[str], question: str, options: types.AskOptions) -> pb.AskRequest:
+    """A question to one collection or several; what the options leave out stays absent.
+
+    Raises TypeError for an option that there is not, ValueError for a value that is none.
+    """
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    request = pb.AskRequest(
+        collection=collection if isinstance(collection, str) else "",
+        collections=() if isinstance(collection, str) else collection,
+        question=question,
+        history=text.messages(given.pop("history", ())),
+        model=given.pop("model", ""),
+        top_k=given.pop("passages", None),
+        filter=retrieval.filter_to_pb(given.pop("filter", None)),
+        mode=retrieval.mode(given.pop("mode", None)),
+        min_lsn=given.pop("min_lsn", None),
+        min_relevance=given.pop("min_relevance", None),
+        max_passage_tokens=given.pop("max_passage_tokens", None),
+        max_history_tokens=given.pop("max_history_tokens", None),
+        support_method=value(pb.SupportMethod, given.pop("support", None), "support"),
+        supported_only=given.pop("supported_only", None),
+        injection_defence=value(
+            pb.InjectionDefence, given.pop("injection_defence", None), "injection_defence"
+        ),
+    )
+    model, depth = given.pop("rerank", None), given.pop("rerank_depth", None)
+    if model is not None:
+        request.rerank.CopyFrom(pb.Reranking(model=model, depth=depth))
+    method, rewriter = given.pop("rewrite", None), given.pop("rewrite_model", "")
+    if method is not None:
+        number = value(pb.RewriteMethod, method, "rewrite")
+        request.rewrite.CopyFrom(pb.QueryRewriting(method=number, model=rewriter))
+    weight, candidates = given.pop("mmr", None), given.pop("mmr_candidates", None)
+    if weight is not None:
+        request.mmr.CopyFrom(
+            search_pb2.MaximalMarginalRelevance(relevance_weight=weight, candidate_count=candidates)
+        )
+    if given:
+        request.sampling.CopyFrom(text.sampling(given))
+    return request
 
 
 def event(message: pb.AskResponse) -> Event | None:
     """One event of an answer; None for a kind newer than this client."""
     kind = message.WhichOneof("event")
+    if kind == "rewritten":
+        return types.Rewritten(message.rewritten.query, message.rewritten.method)
     if kind == "retrieved":
-        passages = tuple(types.Passage(p.number, retrieval.hit(p.hit)) for p in message.retrieved.passages)
-        return types.Retrieved(passages, message.retrieved.request_id)
+        return _retrieved(message.retrieved)
     if kind == "delta":
         return types.AnswerDelta(message.delta.text)
     if kind == "citation":
-        c = message.citation
-        return types.Citation(
-            c.number,
-            c.chunk_id,
-            c.document_id,
-            c.start_byte,
-            c.end_byte,
-            c.answer_start_byte,
-            c.answer_end_byte,
-            c.content_sha256,
-        )
+        return _citation(message.citation)
+    if kind == "sentence":
+        return _sentence(message.sentence)
     if kind == "finished":
         return _finished(message.finished)
     return None
@@ -79,18 +125,100 @@ def file(upload: Upload) -> pb.IngestDocumentsRequest:
     return pb.IngestDocumentsRequest(file=sent)
 
 
+def _retrieved(message: pb.Retrieved) -> types.Retrieved:
+    return types.Retrieved(
+        passages=tuple(
+            types.Passage(
+                passage.number,
+                retrieval.hit(passage.hit),
+                passage.collection,
+                passage.rerank_score if passage.HasField("rerank_score") else None,
+                _suspicions(passage.suspicions),
+            )
+            for passage in message.passages
+        ),
+        request_id=message.request_id,
+        omitted=tuple(
+            types.OmittedPassage(
+                item.chunk_id,
+                item.document_id,
+                item.collection,
+                word(pb.OmissionReason, item.reason),
+                _suspicions(item.suspicions),
+            )
+            for item in message.omitted
+        ),
+        history_message_count=message.history_message_count,
+    )
+
+
+def _suspicions(messages: Iterable[pb.Suspicion]) -> tuple[types.Suspicion, ...]:
+    return tuple(types.Suspicion(each.kind, each.start_byte, each.end_byte) for each in messages)
+
+
+def _citation(message: pb.Citation) -> types.Citation:
+    return types.Citation(
+        message.number,
+        message.chunk_id,
+        message.document_id,
+        message.start_byte,
+        message.end_byte,
+        message.answer_start_byte,
+        message.answer_end_byte,
+        message.content_sha256,
+        message.sentence_number,
+        message.collection,
+        message.support,
+        message.supported,
+        _evidence(message),
+    )
+
+
+def _sentence(message: pb.SentenceSupport) -> types.SentenceSupport:
+    return types.SentenceSupport(
+        message.number,
+        message.answer_start_byte,
+        message.answer_end_byte,
+        message.support,
+        message.supported,
+        message.passage_number,
+        _evidence(message),
+        tuple(message.cited_passage_numbers),
+        message.repeats_instruction,
+    )
+
+
+def _evidence(message: pb.Citation | pb.SentenceSupport) -> types.Evidence | None:
+    if not message.HasField("evidence"):
+        return None
+    return types.Evidence(message.evidence.start_byte, message.evidence.end_byte)
+
+
 def _finished(message: pb.AskFinished) -> types.AskFinished:
-    g = message.groundedness
-    reason = message.finish_reason
+    g, timings = message.groundedness, message.timings
+    reason, abstention = message.finish_reason, message.abstention
     return types.AskFinished(
         groundedness=types.Groundedness(
-            g.score, g.sentence_count, g.supported_sentence_count, g.invalid_citation_count, g.method
+            g.score,
+            g.sentence_count,
+            g.supported_sentence_count,
+            g.invalid_citation_count,
+            g.method,
+            tuple(map(_sentence, g.sentences)),
+            g.withheld_sentence_count,
         ),
         finish_reason=word(text_pb2.FinishReason, reason) if reason else None,
         usage=text.usage(message.usage),
         model=message.model,
-        embed_ms=message.timings.embed_ms,
-        search_ms=message.timings.search_ms,
-        first_token_ms=message.timings.first_token_ms,
-        generate_ms=message.timings.generate_ms,
+        embed_ms=timings.embed_ms,
+        search_ms=timings.search_ms,
+        first_token_ms=timings.first_token_ms,
+        generate_ms=timings.generate_ms,
+        rewrite_ms=timings.rewrite_ms,
+        rerank_ms=timings.rerank_ms,
+        pack_ms=timings.pack_ms,
+        support_ms=timings.support_ms,
+        total_ms=timings.total_ms,
+        energy_joules=timings.energy_joules if timings.HasField("energy_joules") else None,
+        abstention=word(pb.Abstention, abstention) if abstention else None,
     )
