@@ -4,13 +4,14 @@ VENV   ?= .venv
 BIN     = $(abspath $(VENV))/bin
 READY   = $(VENV)/.ready
 BUF     = protos/node_modules/.bin/buf
+WEB     = services/gateway/web
 PINS    = constraints.txt pyproject.toml protos/pyproject.toml clients/python/pyproject.toml
 
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-compose test-triton test-vllm test-clients check check-prometheus format protos docs bench bench-peers bench-page soak load starter evaluate-starter clean
+.PHONY: help setup demo up test test-all test-compose test-triton test-vllm test-clients check check-prometheus format protos docs web bench bench-peers bench-page soak load starter evaluate-starter clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -89,7 +90,7 @@ tests/clients/%/node_modules/.ready: tests/clients/%/package.json tests/clients/
 	cd $(dir $<) && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-check: setup $(BUF)  ## format, lint, types, layers, stubs, docs, contracts, licences
+check: setup $(BUF) $(WEB)/node_modules/.ready  ## format, lint, types, layers, stubs, docs, contracts, the page, licences
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -99,6 +100,7 @@ check: setup $(BUF)  ## format, lint, types, layers, stubs, docs, contracts, lic
 	$(BIN)/python scripts/config_reference.py --check
 	$(BIN)/python scripts/licences.py
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	cd $(WEB) && npm run --silent check
 	cd protos && node_modules/.bin/buf lint && node_modules/.bin/buf breaking --against released.binpb
 
 check-prometheus: setup  ## Prometheus' configuration, rules and dashboards; needs promtool
@@ -151,9 +153,16 @@ starter: setup  ## retrain the starter models from nothing
 evaluate-starter: setup  ## OUT=file.json: all figures of the starter models
 	$(BIN)/python -m starter.evaluate $(if $(OUT),--out $(OUT))
 
+web: $(WEB)/node_modules/.ready  ## build the playground's page from services/gateway/web
+	cd $(WEB) && npm run --silent build
+
+$(WEB)/node_modules/.ready: $(WEB)/package.json $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --silent --no-audit --no-fund
+	@touch $@
+
 $(BUF): protos/package.json protos/package-lock.json
 	cd protos && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 clean:  ## remove environments and caches
-	rm -rf .venv .venv-load .venv-triton .venv-vllm .venv-bench-* .venv-client-* tests/clients/*/node_modules protos/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis out
+	rm -rf .venv .venv-load .venv-triton .venv-vllm .venv-bench-* .venv-client-* tests/clients/*/node_modules protos/node_modules $(WEB)/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis out

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+import httpx
 import structlog
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
@@ -19,6 +20,7 @@ from serving.config import load_settings
 from serving.log import configure_logging
 from serving.server import GrpcServer, run
 
+from gateway.adapters.exposition import HttpExposition
 from gateway.adapters.health import GrpcHealthProbe
 from gateway.adapters.image import GrpcImageBackend, image_router
 from gateway.adapters.retrieval import GrpcRetrievalBackend
@@ -32,12 +34,14 @@ from gateway.balancing.replica import Replica
 from gateway.config import GatewaySettings
 from gateway.convert.named import RequestIds
 from gateway.http.app import make_app
+from gateway.http.playground.routes import Playground
 from gateway.http.server import HttpServer
 from gateway.http.surroundings import surrounded
 from gateway.kserve.inferrer import Inferrer
 from gateway.kserve.servicer import SERVICE as INFERENCE
 from gateway.kserve.servicer import InferenceServicer
 from gateway.listing import IMAGE_NATIVE, TEXT_NATIVE, image_listing, text_listing
+from gateway.live import LiveView
 from gateway.metrics import GatewayMetrics
 from gateway.proxy import Proxied, handlers
 from gateway.rag.ask import Asker
@@ -93,7 +97,8 @@ class Gateway:
         self.server = GrpcServer(
             settings, registry=registry, outer=outer, inner=[NamedCalls(self._named, ids)]
         )
-        servicer = RagServicer(Asker(text, retrieval, metrics), Ingester(text, retrieval, metrics), metrics)
+        asker, ingester = Asker(text, retrieval, metrics), Ingester(text, retrieval, metrics)
+        servicer = RagServicer(asker, ingester, metrics)
         rag_pb2_grpc.add_RagServiceServicer_to_server(servicer, self.server.grpc)
         inference = InferenceServicer(Inferrer(text), lambda: not self.server.draining and self.watch.ready)
         add_GRPCInferenceServiceServicer_to_server(inference, self.server.grpc)
@@ -125,9 +130,13 @@ class Gateway:
             refresh=(texts.refresh, images.refresh),
         )
         self._discovery = Discovery((text_pool, image_pool), settings.resolve_interval_s)
+        self._metrics_client = httpx.AsyncClient(trust_env=False)  # the services need no proxy
+        expositions = [HttpExposition(url, self._metrics_client) for url in settings.metrics_urls]
+        view = LiveView(expositions, lambda: self.watch.serving)
         app = make_app(
             text,
             image,
+            Playground(asker, ingester, retrieval, view),
             keys=self.server.keys,
             named=self._named,
             metrics=metrics,
@@ -162,6 +171,7 @@ class Gateway:
             task.cancel()
         await self._named.close()
         await self.http.stop()
+        await self._metrics_client.aclose()
         for pool in self._pools.values():
             await pool.close()
         self._audit.close()

@@ -54,6 +54,9 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     health_interval_s: float = Field(
         1.0, gt=0, description="Seconds between two looks at the backends' health."
     )
+    metrics_urls: CommaList = Field(
+        (), description="Prometheus endpoints of the services, read for the playground's view of the stack."
+    )
     max_http_body_bytes: int = Field(
         16 * 1024 * 1024, ge=1024, description="Largest HTTP request body, in bytes."
     )

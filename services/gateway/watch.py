@@ -42,6 +42,11 @@ class BackendWatch:
         """Whether every backend serves."""
         return not self.down
 
+    @property
+    def serving(self) -> dict[str, bool]:
+        """Whether each server served when it was last looked at, by its probe's name."""
+        return {item.probe.name: item.serving for pool in self._pools.values() for item in pool.replicas}
+
     async def look(self) -> None:
         """Look once and tell the health service."""
         replicas = {item.probe.name: item for pool in self._pools.values() for item in pool.replicas}

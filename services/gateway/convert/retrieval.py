@@ -38,7 +38,9 @@ def dict_to_struct(values: dict[str, Any]) -> struct_pb2.Struct:
 
 def collection_from_proto(message: collection_pb2.Collection) -> domain.Collection:
     """A collection."""
-    return domain.Collection(message.name, message.dimension, message.embedding_model)
+    return domain.Collection(
+        message.name, message.dimension, message.embedding_model, message.document_count, message.chunk_count
+    )
 
 
 def collection_to_proto(collection: domain.Collection) -> collection_pb2.Collection:

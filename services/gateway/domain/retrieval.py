@@ -19,11 +19,16 @@ class SearchMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A set of documents that share a vector space; `embedding_model` is a stamp, empty when any will do."""
+    """A set of documents that share a vector space; `embedding_model` is a stamp, empty when any will do.
+
+    The counts are those of the moment when it was read.
+    """
 
     name: str
     dimension: int
     embedding_model: str
+    document_count: int = 0
+    chunk_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

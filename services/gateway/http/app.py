@@ -19,6 +19,7 @@ from gateway.http.images import image_routes
 from gateway.http.models import model_routes
 from gateway.http.named import NamedHttp
 from gateway.http.ops import ops_routes
+from gateway.http.playground.routes import Playground, install
 from gateway.http.rerank import rerank_routes
 from gateway.metrics import GatewayMetrics
 from gateway.streams.named import NamedRequests
@@ -27,6 +28,7 @@ from gateway.streams.named import NamedRequests
 def make_app(
     text: TextBackend,
     images: ImageBackend,
+    playground: Playground,
     *,
     keys: KeyStore,
     named: NamedRequests,
@@ -49,7 +51,8 @@ def make_app(
         ("image", image_routes(images)),
     ):
         app.include_router(router, dependencies=[Depends(identified(keys, scope))])
+    own = install(app, playground, text, images, keys)
     routes = [route.path for route in app.routes if isinstance(route, Route)]
-    paths = {*routes, *app.openapi()["paths"]}
+    paths = {*own, *routes, *app.openapi()["paths"]}
     within = NamedHttp(app, named, keys)
     return Door(within, metrics=metrics, routes=paths, max_bytes=max_body_bytes, max_depth=max_json_depth)

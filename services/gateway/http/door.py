@@ -15,6 +15,7 @@ from gateway.metrics import GatewayMetrics
 REQUEST_ID = "x-request-id"
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")  # what gRPC's metadata can carry on
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_NOT_JSON = ("application/octet-stream", "multipart/form-data")  # which nothing parses as JSON
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -73,8 +74,8 @@ class Door:
                 return b"", too_large
             if not message.get("more_body"):
                 break
-        form = headers.get("content-type", "").lower().startswith("multipart/form-data")
-        if not form and nesting(bytes(content)) > self._max_depth:
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in _NOT_JSON and nesting(bytes(content)) > self._max_depth:
             return b"", _refusal(400, f"the body is nested deeper than {self._max_depth}", "invalid_input")
         return bytes(content), None
 

@@ -98,6 +98,15 @@ async def test_searches_take_filters_of_the_gateway(backend):
     assert len(await backend.search(replace(search, filter=Not(Equals("n", 1.0))))) == 0
 
 
+async def test_collections_are_listed_by_name_with_what_they_hold(backend):
+    assert list(await backend.list_collections()) == []
+    for name in ("notes", "letters"):
+        await backend.create_collection(Collection(name, 2, "m@1"))
+    await backend.upsert_document("notes", DOCUMENT, "m@1")
+    listed = [(item.name, item.document_count, item.chunk_count) for item in await backend.list_collections()]
+    assert listed == [("letters", 0, 0), ("notes", 1, 2)]
+
+
 async def test_a_document_is_given_back_as_it_was_written(backend):
     await backend.create_collection(NOTES)
     with pytest.raises(NotFound):

@@ -233,6 +233,17 @@ class CollectionService(collection_pb2_grpc.CollectionServiceServicer):
         self.store.documents[key] = {}
         return collection_pb2.CreateCollectionResponse(collection=request.collection)
 
+    async def ListCollections(self, request, context):
+        tenant = current_call().principal.tenant
+        names = sorted(name for owner, name in self.store.collections if owner == tenant)
+        page = [name for name in names if name > request.page_token][:1]  # small, so that there are several
+        more = page[0] if page and page[0] != names[-1] else ""
+        found = [
+            collection_pb2.Collection(name=name, document_count=len(self.store.documents[tenant, name]))
+            for name in page
+        ]
+        return collection_pb2.ListCollectionsResponse(collections=found, next_page_token=more)
+
     async def GetCollection(self, request, context):
         collection = self.store.collections[self.store.collection(request.name)]
         return collection_pb2.GetCollectionResponse(collection=collection)

@@ -21,6 +21,9 @@ def test_the_environment_joins_the_services(tmp_path):
         "QUADRILLE_GATEWAY_TEXT_ADDRESSES": services["textgen"].address,
         "QUADRILLE_GATEWAY_IMAGE_ADDRESSES": services["imagegen"].address,
         "QUADRILLE_GATEWAY_RETRIEVAL_ADDRESS": services["retrieval"].address,
+        "QUADRILLE_GATEWAY_METRICS_URLS": ",".join(
+            services[name].metrics_url for name in ("textgen", "imagegen", "retrieval")
+        ),
     }
     assert services["retrieval"].environment["QUADRILLE_RETRIEVAL_METRICS_PORT"] == "6007"
     assert services["retrieval"].metrics_url == "http://127.0.0.1:6007/metrics"

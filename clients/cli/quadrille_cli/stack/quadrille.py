@@ -34,6 +34,7 @@ def quadrille_services(
 ) -> tuple[Service, ...]:
     """The services, and the environment that joins them."""
     text, image, retrieval = (f"{HOST}:{port}" for port in (ports.text, ports.image, ports.retrieval))
+    metrics = (ports.text_metrics, ports.image_metrics, ports.retrieval_metrics)
     shared = {} if config is None else {"QUADRILLE_CONFIG": str(config.resolve())}
     backends = {
         "HTTP_HOST": HOST,
@@ -41,6 +42,7 @@ def quadrille_services(
         "TEXT_ADDRESSES": text,
         "IMAGE_ADDRESSES": image,
         "RETRIEVAL_ADDRESS": retrieval,
+        "METRICS_URLS": ",".join(map(_metrics_url, metrics)),
     }
     http = f"{'http' if tls is None else 'https'}://{HOST}:{ports.http}"
     return (
@@ -66,8 +68,12 @@ def _service(name: str, port: int, data_dir: Path, shared: dict[str, str], metri
         command=(sys.executable, "-m", name),
         address=f"{HOST}:{port}",
         environment=shared | _own(name, port, data_dir) | _named(name, {"METRICS_PORT": str(metrics_port)}),
-        metrics_url=f"http://{HOST}:{metrics_port}/metrics",
+        metrics_url=_metrics_url(metrics_port),
     )
+
+
+def _metrics_url(port: int) -> str:
+    return f"http://{HOST}:{port}/metrics"
 
 
 def _own(name: str, port: int, data_dir: Path) -> dict[str, str]:
