@@ -8,40 +8,44 @@ from google.protobuf.message import Message
 from quadrille.gateway.v1 import rag_pb2
 from serving.errors import InvalidInput
 
-from gateway.convert import rag
+from gateway.convert import ingest
+from gateway.convert.answer import event_to_proto
+from gateway.convert.ask import ask_from_proto
 from gateway.convert.retrieval import hit_to_proto
-from gateway.domain import rag as domain
+from gateway.domain.answer import AskEvent
+from gateway.domain.ask import AskRequest
+from gateway.domain.ingest import File, IngestEvent, IngestStart
 from gateway.domain.retrieval import Hit
 
 
-def ask_from_json(body: bytes) -> domain.AskRequest:
+def ask_from_json(body: bytes) -> AskRequest:
     """A question from an AskRequest in JSON; raises InvalidInput."""
     message = rag_pb2.AskRequest()
     try:
         json_format.Parse(body, message)
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise InvalidInput("body", f"is no AskRequest: {error}") from error
-    return rag.ask_from_proto(message)
+    return ask_from_proto(message)
 
 
-def ask_event_to_json(event: domain.AskEvent) -> tuple[str, dict[str, Any]]:
+def ask_event_to_json(event: AskEvent) -> tuple[str, dict[str, Any]]:
     """The name and the fields of one event of an answer."""
-    return _event(rag.event_to_proto(event))
+    return _event(event_to_proto(event))
 
 
-def start_from_query(collection: str) -> domain.IngestStart:
+def start_from_query(collection: str) -> IngestStart:
     """The opening of an ingest with the defaults; raises InvalidInput."""
-    return rag.start_from_proto(rag_pb2.IngestDocumentsStart(collection=collection))
+    return ingest.start_from_proto(rag_pb2.IngestDocumentsStart(collection=collection))
 
 
-def file_from_upload(name: str, data: bytes) -> domain.File:
+def file_from_upload(name: str, data: bytes) -> File:
     """A file that was sent as it is; its name is its id, and tells its kind. Raises InvalidInput."""
-    return rag.file_from_proto(rag_pb2.File(id=name, data=data))
+    return ingest.file_from_proto(rag_pb2.File(id=name, data=data))
 
 
-def ingest_event_to_json(event: domain.IngestEvent) -> tuple[str, dict[str, Any]]:
+def ingest_event_to_json(event: IngestEvent) -> tuple[str, dict[str, Any]]:
     """The name and the fields of one event of an ingest."""
-    return _event(rag.ingest_event_to_proto(event))
+    return _event(ingest.ingest_event_to_proto(event))
 
 
 def hits_to_json(hits: Iterable[Hit]) -> list[dict[str, Any]]:

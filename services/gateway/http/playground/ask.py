@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from gateway.convert.rag_json import ask_event_to_json, ask_from_json
-from gateway.domain.rag import AskRequest
+from gateway.domain.ask import AskRequest
 from gateway.http.caller import unless_gone
 from gateway.http.stream import Event, respond
 from gateway.rag.ask import Asker

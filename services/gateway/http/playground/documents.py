@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.backends import RetrievalBackend, TextBackend
 from gateway.convert.rag_json import file_from_upload, hits_to_json, ingest_event_to_json, start_from_query
-from gateway.domain.rag import File
+from gateway.domain.ingest import File
 from gateway.domain.retrieval import SearchMode, SearchRequest
 from gateway.domain.text import EmbedRequest
 from gateway.http.caller import unless_gone
