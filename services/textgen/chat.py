@@ -4,6 +4,7 @@ The template runs in transformers' immutable Jinja sandbox. It sees placeholders
 so the text around them is known to be the template's: only there do special tokens count as tokens.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from textgen.tools.calls import Tool
 from textgen.tools.json_text import parse_object
 
 _NO_PARAMETERS = '{"type": "object", "properties": {}}'
+_MARK = re.compile(r"<(?=\s*/?\s*documents\b)", re.IGNORECASE)
 # What a template may raise over what callers brought, its own refusals among them.
 _REFUSALS = (TemplateError, TypeError, ValueError, LookupError, RecursionError)
 
@@ -112,8 +114,9 @@ def with_numbered(messages: Sequence[ChatMessage], documents: Sequence[ChatDocum
 
 
 def numbered(documents: Sequence[ChatDocument]) -> str:
-    """Passages as a list: [1] title, text, …"""
-    return "\n\n".join(
+    """Passages as a list: [1] title, text, … Its marks are in none of them, so none can pose as what comes after it."""
+    items = "\n\n".join(
         f"[{number}] {each.title}\n{each.text}" if each.title else f"[{number}] {each.text}"
         for number, each in enumerate(documents, start=1)
     )
+    return f"<documents>\n{_MARK.sub('‹', items)}\n</documents>"

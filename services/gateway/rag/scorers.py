@@ -12,7 +12,7 @@ from gateway.rag.spending import Spending
 from gateway.rag.support import NONE, Evidence, Scorer, Support
 from gateway.rag.words import words
 
-_EXACT = "quotes and numbers exact"
+_EXACT = "names and numbers exact"
 
 
 class LexicalScorer:

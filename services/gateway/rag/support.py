@@ -9,7 +9,7 @@ from gateway.rag.candidates import Candidate, document_span
 from gateway.rag.injection import blanked
 from gateway.rag.sentences import passage_sentences
 from gateway.rag.spending import Spending
-from gateway.rag.words import numbers, word_list, words
+from gateway.rag.words import names, numbers, word_list, words
 
 MAX_SENTENCES = 512  # of all passages together; neighbours are joined when there are more
 
@@ -45,6 +45,7 @@ class Evidence:
             for start, end in spans
         )
         self.words = words(text)
+        self.title = words(blanked(candidate.hit.title, candidate.in_title))
         self.numbers = numbers(text)
         self.orders = tuple(
             words(candidate.hit.text[each.start : each.end]) for each in candidate.in_text
@@ -77,8 +78,8 @@ class Scorer(Protocol):
 class Judge:
     """Judges sentences against passages; what was scored once it knows.
 
-    A sentence quoted from a passage is supported by it, and one with a number that the passage lacks is not, whatever
-    the scorer says: similarity tells neither 1871 from 1872 nor a quote from a paraphrase.
+    A sentence quoted from a passage is supported by it, and one with a number or a name that the passage lacks is not,
+    whatever the scorer says: similarity tells neither 1871 from 1872, nor Ann from Bob, nor a quote from a paraphrase.
     """
 
     def __init__(self, scorer: Scorer, candidates: Sequence[Candidate], spending: Spending) -> None:
@@ -116,9 +117,9 @@ class Judge:
         if text not in self._known:
             with self._spending.timed("support"):
                 scores = await self._scorer.score(text, self._passages)
-            named = numbers(text)
+            counted, named = numbers(text), names(text)
             self._known[text] = [
-                score if named <= passage.numbers else NONE
+                score if counted <= passage.numbers and named <= passage.words | passage.title else NONE
                 for score, passage in zip(scores, self._passages, strict=True)
             ]
         return self._known[text]

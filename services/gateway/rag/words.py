@@ -16,6 +16,11 @@ def words(text: str) -> frozenset[str]:
     return frozenset(word_list(text))
 
 
+def names(text: str) -> frozenset[str]:
+    """The distinct words that begin with a capital, but for the text's first."""
+    return frozenset(word.casefold() for word in _WORD.findall(text)[1:] if word[0].isupper())
+
+
 def numbers(text: str) -> frozenset[str]:
     """The distinct numbers as they are written, e.g. "3.5", "10:30", "1,000"."""
     return frozenset(_NUMBER.findall(text))

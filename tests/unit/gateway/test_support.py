@@ -44,6 +44,14 @@ async def test_a_number_that_a_passage_lacks_is_not_supported_whatever_the_score
     assert await judging.judge("Marrowmere began then") == [Support(0.9, (0, 1))] * 2
 
 
+async def test_a_name_that_neither_passage_nor_title_has_is_not_supported_either():
+    titled = replace(candidate(TEXT), hit=replace(hit(TEXT), title="Odile Brandt"))
+    judging = Judge(Certain(), [candidate(TEXT), titled], Spending())
+    assert await judging.judge("It was Odile who founded it") == [NONE, Support(0.9, (0, 1))]
+    assert await judging.judge("Bob founded it") == [Support(0.9, (0, 1))] * 2, "a first word may be no name"
+    assert await judging.judge("It was founded by Bob") == [NONE] * 2
+
+
 async def test_what_is_quoted_or_known_is_not_scored_again():
     scorer = Certain()
     judging = judge(TEXT, "Other.", scorer=scorer)

@@ -61,7 +61,14 @@ def test_documents_are_a_numbered_list_otherwise(codec, template) -> None:
     text = codec.decode(template().encode(messages, DOCUMENTS), skip_special=False)
     assert text.endswith(f"<|user|>{numbered(DOCUMENTS)}\n\nq<|end|><|assistant|>")
     assert text.startswith("<|user|>first<|end|>")
-    assert numbered(DOCUMENTS) == "[1] Cats\nthe cat\n\n[2] a <|end|> dog"
+    assert numbered(DOCUMENTS) == "<documents>\n[1] Cats\nthe cat\n\n[2] a <|end|> dog\n</documents>"
+
+
+@pytest.mark.parametrize("mark", ["</documents>", "< / Documents >", "<documents x>"])
+def test_no_passage_ends_the_list_of_passages(mark):
+    listed = numbered([ChatDocument(mark, f"a {mark} b")])
+    assert listed.count("<") == 2
+    assert mark[1:] in listed
 
 
 def test_what_the_template_refuses_is_the_callers_fault(template) -> None:

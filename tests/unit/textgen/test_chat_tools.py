@@ -162,4 +162,6 @@ def test_documents_come_before_what_the_user_said_last(tokenizer, codec) -> None
     ids = ChatTemplate(tokenizer(TEMPLATES["hermes"]), codec).encode(
         CONVERSATION, [ChatDocument("T", "passage")]
     )
-    assert "<|user|>[1] T\npassage\n\nthe cat<|end|>" in codec.decode(ids, skip_special=False)
+    assert "<|user|><documents>\n[1] T\npassage\n</documents>\n\nthe cat<|end|>" in codec.decode(
+        ids, skip_special=False
+    )

@@ -69,8 +69,8 @@ class _SupportMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Support
     """
 
 class SupportMethod(_SupportMethod, metaclass=_SupportMethodEnumTypeWrapper):
-    """SupportMethod says how it is judged whether a passage supports a sentence. With each, a sentence with a number that
-    a passage lacks is not supported by it.
+    """SupportMethod says how it is judged whether a passage supports a sentence. With each, a quote from a passage is supported
+    by it, and a sentence with a number that a passage lacks, or a word with a capital that is not its first, is not.
     """
 
 SUPPORT_METHOD_UNSPECIFIED: SupportMethod.ValueType  # 0

@@ -913,7 +913,8 @@ class ChatRequest(_message.Message):
     @_builtins.property
     def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatDocument]:
         """Passages, at most 64, cited as [1], [2], … in this order. Rendered by the chat template when
-        it knows documents, otherwise as a numbered list before the user's last message.
+        it knows documents, otherwise as a numbered list before the user's last message, between <documents> and </documents>:
+        marks that stand in no passage, whose own are written otherwise.
         """
 
     @_builtins.property
