@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Security
 from prometheus_client import CollectorRegistry
 from serving.auth import KeyStore
 from starlette.routing import Route
@@ -18,8 +18,10 @@ from gateway.http.embeddings import embedding_routes
 from gateway.http.images import image_routes
 from gateway.http.models import model_routes
 from gateway.http.named import NamedHttp
+from gateway.http.openapi import API_KEY, DESCRIPTION, FAILURES
 from gateway.http.ops import ops_routes
 from gateway.http.playground.routes import Playground, install
+from gateway.http.reference import reference_routes
 from gateway.http.rerank import rerank_routes
 from gateway.metrics import GatewayMetrics
 from gateway.streams.named import NamedRequests
@@ -39,9 +41,16 @@ def make_app(
     max_json_depth: int,
 ) -> ASGIApp:
     """The door's HTTP side over the text and image ports; `down` names what is not ready."""
-    app = FastAPI(title="Quadrille", summary="OpenAI-compatible door", version="1", redirect_slashes=False)
+    app = FastAPI(
+        title="Quadrille",
+        description=DESCRIPTION,
+        version="1",
+        redirect_slashes=False,
+        docs_url=None,  # FastAPI's pages come from elsewhere
+        redoc_url=None,
+    )
     errors.install(app)
-    app.include_router(ops_routes(registry, down))
+    shown = [Security(API_KEY)] if keys.enabled else []
     for scope, router in (
         ("text", model_routes(text, images)),
         ("text", chat_routes(text)),
@@ -50,7 +59,10 @@ def make_app(
         ("text", rerank_routes(text)),
         ("image", image_routes(images)),
     ):
-        app.include_router(router, dependencies=[Depends(identified(keys, scope))])
+        checked = [Depends(identified(keys, scope)), *shown]
+        app.include_router(router, dependencies=checked, responses=FAILURES)
+    app.include_router(ops_routes(registry, down))
+    app.include_router(reference_routes(app.openapi))
     own = install(app, playground, text, images, keys)
     routes = [route.path for route in app.routes if isinstance(route, Route)]
     paths = {*own, *routes, *app.openapi()["paths"]}

@@ -17,7 +17,9 @@ from gateway.domain.text import (
     GenerationStarted,
     Role,
 )
+from gateway.http.answers import ChatCompletion
 from gateway.http.caller import unless_gone
+from gateway.http.openapi import answered
 from gateway.http.sampling import chat_logprob, sampling, structured, usage_body
 from gateway.http.schemas import ChatBody, Message
 from gateway.http.stream import GATHERED_MS, Event, respond
@@ -28,8 +30,13 @@ def chat_routes(text: TextBackend) -> APIRouter:
     """The route over a text backend."""
     router = APIRouter()
 
-    @router.post("/v1/chat/completions", response_model=None)
-    async def create(request: Request, body: ChatBody) -> Any:
+    @router.post(
+        "/v1/chat/completions",
+        response_model=None,
+        responses=answered(ChatCompletion, streamed="chat.completion.chunk objects, then [DONE]"),
+    )
+    async def create_chat_completion(request: Request, body: ChatBody) -> Any:
+        """Answer a conversation."""
         chat = _request(body, request.state.request_id)
         if body.stream:
             return await unless_gone(request, respond(_chunks(text, chat, body)))

@@ -19,7 +19,9 @@ from gateway.domain.text import (
     TokenLogprob,
     Usage,
 )
+from gateway.http.answers import Completion
 from gateway.http.caller import unless_gone
+from gateway.http.openapi import answered
 from gateway.http.sampling import sampling, usage_body
 from gateway.http.schemas import CompletionBody
 from gateway.http.stream import GATHERED_MS, Event, respond
@@ -31,8 +33,13 @@ def completion_routes(text: TextBackend) -> APIRouter:
     """The route over a text backend."""
     router = APIRouter()
 
-    @router.post("/v1/completions", response_model=None)
-    async def create(request: Request, body: CompletionBody) -> Any:
+    @router.post(
+        "/v1/completions",
+        response_model=None,
+        responses=answered(Completion, streamed="text_completion objects, then [DONE]"),
+    )
+    async def create_completion(request: Request, body: CompletionBody) -> Any:
+        """Continue prompts: texts, or tokens of the model's own vocabulary. Streams have one prompt."""
         requests = _requests(body, request.state.request_id)
         if body.stream:
             if len(requests) > 1:

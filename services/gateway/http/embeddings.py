@@ -8,7 +8,9 @@ from fastapi import APIRouter, Request
 
 from gateway.backends import TextBackend
 from gateway.domain.text import EmbedRequest
+from gateway.http.answers import EmbeddingList
 from gateway.http.caller import unless_gone
+from gateway.http.openapi import answered
 from gateway.http.schemas import EmbeddingBody
 
 
@@ -16,8 +18,9 @@ def embedding_routes(text: TextBackend) -> APIRouter:
     """The route over a text backend."""
     router = APIRouter()
 
-    @router.post("/v1/embeddings")
-    async def create(request: Request, body: EmbeddingBody) -> dict[str, Any]:
+    @router.post("/v1/embeddings", responses=answered(EmbeddingList))
+    async def create_embeddings(request: Request, body: EmbeddingBody) -> dict[str, Any]:
+        """Map texts to unit vectors."""
         inputs = (body.input,) if isinstance(body.input, str) else tuple(body.input)
         result = await unless_gone(request, text.embed(EmbedRequest(body.model, inputs, body.dimensions)))
         encode = _base64 if body.encoding_format == "base64" else list

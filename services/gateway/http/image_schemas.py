@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from gateway.http.schemas import Body, Finite, Int32, Seed, Text
+from gateway.http.schemas import Body, Finite, Int32, Seed, Text, Whole
 
 
 class Lora(BaseModel):
@@ -21,7 +21,7 @@ class ImageOptions(Body):
     """What generations and edits share."""
 
     prompt: Text
-    n: int | None = Field(None, ge=1, le=16)
+    n: Whole | None = Field(None, ge=1, le=16)
     size: str = Field("auto", pattern=r"^(auto|\d{1,5}x\d{1,5})$")
     response_format: Literal["b64_json", None] = None
     output_format: Literal["png", "jpeg", "webp"] = "png"
@@ -29,7 +29,7 @@ class ImageOptions(Body):
     background: Literal["auto", "opaque", None] = None
     moderation: Literal["auto", "low", None] = None
     stream: bool = False
-    partial_images: int = Field(0, ge=0, le=3)
+    partial_images: Whole = Field(0, ge=0, le=3)
     # Beyond OpenAI's.
     negative_prompt: Text | None = None
     steps: Int32 | None = None

@@ -31,11 +31,13 @@ def image_routes(images: ImageBackend) -> APIRouter:
 
     @router.post("/v1/images/generations", response_model=None)
     async def generate(request: Request, body: ImageBody) -> Any:
+        """Make images; streamed, with partial images on the way."""
         asked = _asked(body, request.state.request_id, await _preview_every(images, body))
         return await answer(request, images.generate(asked), asked, body, "image_generation")
 
     @router.post("/v1/images/edits", response_model=None, openapi_extra=described(EditForm, "image", "mask"))
     async def edit(request: Request) -> Any:
+        """Change an image, where a mask is transparent or everywhere."""
         form = await read_form(request)
         form.only("image", "mask")
         body = form.check(EditForm)

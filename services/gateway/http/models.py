@@ -6,6 +6,8 @@ from fastapi import APIRouter
 from serving.errors import NotFound, Unavailable
 
 from gateway.backends import ImageBackend, TextBackend
+from gateway.http.answers import Model, ModelList
+from gateway.http.openapi import answered
 
 
 def model_routes(text: TextBackend, images: ImageBackend) -> APIRouter:
@@ -24,12 +26,14 @@ def model_routes(text: TextBackend, images: ImageBackend) -> APIRouter:
             raise lost[0]
         return [{"id": name, "object": "model", "created": 0, "owned_by": "quadrille"} for name in names]
 
-    @router.get("/v1/models")
+    @router.get("/v1/models", responses=answered(ModelList))
     async def list_models() -> dict[str, Any]:
+        """List the models that can be reached."""
         return {"object": "list", "data": await listed()}
 
-    @router.get("/v1/models/{model:path}")
+    @router.get("/v1/models/{model:path}", responses=answered(Model))
     async def get_model(model: str) -> dict[str, Any]:
+        """Tell of one model."""
         for entry in await listed():
             if entry["id"] == model:
                 return entry

@@ -38,9 +38,10 @@ class Form:
     def check(self, model: type[Checked]) -> Checked:
         """The text fields as a body; raises RequestValidationError."""
         try:
-            return model.model_validate(self.fields)
+            return model.model_validate(self.fields, strict=False)  # there is only text
         except ValidationError as error:
-            raise RequestValidationError(error.errors()) from error
+            faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
+            raise RequestValidationError(faults, body=self.fields) from error
 
     def file(self, name: str) -> Upload:
         """The one file of a field; raises InvalidInput when there is none, or more."""

@@ -5,7 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from gateway.backends import TextBackend
+from gateway.http.answers import Ranking
 from gateway.http.caller import unless_gone
+from gateway.http.openapi import answered
 from gateway.http.schemas import RerankBody
 
 
@@ -13,8 +15,9 @@ def rerank_routes(text: TextBackend) -> APIRouter:
     """The route over a text backend."""
     router = APIRouter()
 
-    @router.post("/v1/rerank")
-    async def create(request: Request, body: RerankBody) -> dict[str, Any]:
+    @router.post("/v1/rerank", responses=answered(Ranking))
+    async def rank_documents(request: Request, body: RerankBody) -> dict[str, Any]:
+        """Order documents by their relevance to a query."""
         documents = [item if isinstance(item, str) else item.text for item in body.documents]
         result = await unless_gone(request, text.rerank(body.model, body.query, documents))
         best = sorted(range(len(documents)), key=lambda place: -result.scores[place])[: body.top_n]

@@ -5,6 +5,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
+def _whole_number(value: Any) -> Any:
+    """JSON knows one kind of numbers: 16.0 is 16."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _whole_characters(text: str) -> str:
     try:
         text.encode()
@@ -16,14 +21,19 @@ def _whole_characters(text: str) -> str:
 # What the contract's messages can hold; the services check the meaning.
 Text = Annotated[str, AfterValidator(_whole_characters)]
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=-3e38, le=3e38)]
-Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
-Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Whole = Annotated[int, BeforeValidator(_whole_number)]
+Int32 = Annotated[Whole, Field(ge=-(2**31), le=2**31 - 1)]
+Seed = Annotated[Whole, Field(ge=0, le=2**63 - 1)]
 
 
-class Body(BaseModel):
-    """Unknown names are refused; those that change no output are taken and ignored."""
+class Exact(BaseModel):
+    """Unknown names are refused, and text where a number belongs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Body(Exact):
+    """What changes no output is taken and ignored."""
 
     model: Text = ""
     user: str | None = None
@@ -34,10 +44,8 @@ class Body(BaseModel):
     prompt_cache_key: str | None = None
 
 
-class StreamOptions(BaseModel):
+class StreamOptions(Exact):
     """Options of a stream."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     include_usage: bool = False
     include_obfuscation: bool = False
@@ -48,14 +56,14 @@ class SampledBody(Body):
 
     temperature: Finite | None = None
     top_p: Finite | None = None
-    n: int | None = Field(None, ge=1, le=16)
+    n: Whole | None = Field(None, ge=1, le=16)
     stop: Text | list[Text] | None = None
     seed: Seed | None = None
     max_tokens: Int32 | None = Field(None, ge=1)
     presence_penalty: Finite | None = None
     frequency_penalty: Finite | None = None
-    logit_bias: dict[Int32, Finite] | None = None
-    stream: bool = False
+    logit_bias: dict[Annotated[Int32, Field(strict=False)], Finite] | None = None  # JSON's names are text
+    stream: bool | None = None
     stream_options: StreamOptions | None = None
     # Beyond OpenAI's, as other open servers name them.
     top_k: Int32 | None = None
@@ -66,38 +74,30 @@ class SampledBody(Body):
     chat_template: Any = None
 
 
-class TextPart(BaseModel):
+class TextPart(Exact):
     """A piece of a message's content."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: Literal["text"]
     text: Text
 
 
-class CalledFunction(BaseModel):
+class CalledFunction(Exact):
     """A function and the arguments that a model gave it, as JSON text."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Text
     arguments: Text
 
 
-class ToolCall(BaseModel):
+class ToolCall(Exact):
     """A call that a model asked for."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: Text
     type: Literal["function"] = "function"
     function: CalledFunction
 
 
-class Message(BaseModel):
+class Message(Exact):
     """One turn of a conversation."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Text | list[TextPart] | None = None
@@ -111,10 +111,8 @@ class Message(BaseModel):
     annotations: list[Any] | None = Field(None, max_length=0)
 
 
-class JsonSchema(BaseModel):
+class JsonSchema(Exact):
     """A schema that the answer must satisfy."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = ""
     description: str | None = None
@@ -122,19 +120,15 @@ class JsonSchema(BaseModel):
     strict: bool | None = None
 
 
-class ResponseFormat(BaseModel):
+class ResponseFormat(Exact):
     """The form of an answer."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchema | None = None
 
 
-class Function(BaseModel):
+class Function(Exact):
     """A function that a model may call; parameters is a JSON schema."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Text
     description: Text | None = None
@@ -142,27 +136,21 @@ class Function(BaseModel):
     strict: bool | None = None
 
 
-class Tool(BaseModel):
+class Tool(Exact):
     """What a model may call."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: Literal["function"]
     function: Function
 
 
-class FunctionName(BaseModel):
+class FunctionName(Exact):
     """The name of a function."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Text
 
 
-class NamedTool(BaseModel):
+class NamedTool(Exact):
     """The choice of one function."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: Literal["function"]
     function: FunctionName
@@ -207,10 +195,8 @@ class EmbeddingBody(Body):
     dimensions: Int32 | None = None
 
 
-class RerankDocument(BaseModel):
+class RerankDocument(Exact):
     """A document as an object."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: Text
 
@@ -220,5 +206,5 @@ class RerankBody(Body):
 
     query: Text
     documents: list[Text | RerankDocument]
-    top_n: int | None = Field(None, ge=1)
+    top_n: Whole | None = Field(None, ge=1)
     return_documents: bool = False

@@ -1,0 +1,45 @@
+"""What FastAPI cannot see of the routes, for the OpenAPI description: failures, streams, keys."""
+
+from typing import Any
+
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel
+
+from gateway.http.answers import FailureBody
+
+Responses = dict[int | str, dict[str, Any]]
+DESCRIPTION = """\
+The API of OpenAI for chats, completions, embeddings, images, files and vector stores, and /v1/rerank as Jina, Cohere
+and vLLM have it. An empty model is the default for what is asked. Fields that are not listed are refused, not dropped.
+Every answer has an x-request-id; one that is sent is kept. What is worth a retry says when: retry-after-ms."""
+API_KEY = HTTPBearer(auto_error=False, scheme_name="apiKey", description="A key that `quadrille keys` made.")
+_FAILURES = {
+    "400": "Something in the request is wrong: `param` names it.",
+    "401": "No key, or not a valid one.",
+    "403": "The key does not grant this.",
+    "404": "What is named does not exist for this caller.",
+    "409": "Somebody else wrote first, or the idempotency key was another request's.",
+    "413": "Too large.",
+    "429": "Too much at once, or over a quota: retry later.",
+    "503": "A backend cannot be reached: retry later.",
+    "504": "It would take longer than the caller waits.",
+    "default": "Any other failure.",
+}
+_RETRY = {
+    name: {"description": f"{unit} until a retry may help.", "schema": {"type": "integer"}}
+    for name, unit in (("retry-after", "Seconds"), ("retry-after-ms", "Milliseconds"))
+}
+# By name: FastAPI adds its own 422, which is never sent, unless "default" is among them.
+FAILURES: Responses = {
+    status: {"model": FailureBody, "description": why}
+    | ({"headers": _RETRY} if status in ("429", "503") else {})
+    for status, why in _FAILURES.items()
+}
+
+
+def answered(model: type[BaseModel], *, streamed: str | None = None) -> Responses:
+    """The successful answer of a route; `streamed` says what its server-sent events are where it may stream."""
+    described: dict[str, Any] = {"model": model, "description": (model.__doc__ or "").partition("\n")[0]}
+    if streamed is not None:
+        described["content"] = {"text/event-stream": {"schema": {"type": "string", "description": streamed}}}
+    return {200: described}
