@@ -7,11 +7,13 @@ for what is asked is the same as the first one's.
 
 import asyncio
 import contextlib
+import contextvars
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import grpc
 from serving.errors import NotConfigured, NotFound, QuadrilleError, Unavailable
 
 from gateway.balancing.pool import Pool
@@ -75,7 +77,7 @@ class _Listing(Generic[Model]):
 
     models: Sequence[Model]
     entries: Sequence[ModelEntry]
-    error: QuadrilleError | None
+    error: Exception | None
     read_at: float
     life: int
 
@@ -109,7 +111,7 @@ class Router(Generic[Model]):
         self._ttl_s = ttl_s
         self._clock = clock
         self._listings: dict[str, _Listing[Model]] = {}
-        self._lock = asyncio.Lock()
+        self._reads: dict[str, asyncio.Task[None]] = {}
 
     async def route(self, model: str, capability: str, without: Collection[Replica] = ()) -> Choice:
         """The servers for this model or, when it is empty, this capability; `without` are left aside."""
@@ -153,12 +155,11 @@ class Router(Generic[Model]):
     async def refresh(self, older_than_s: float | None = None) -> None:
         """Read the lists that are older than that, by default than `ttl_s`, or from before their server was lost."""
         limit = self._ttl_s if older_than_s is None else older_than_s
-        async with self._lock:
-            await asyncio.gather(
-                *(self._read(item) for item in self.pool.replicas if self._is_stale(item, limit))
-            )
-            present = {item.address for item in self.pool.replicas}
-            self._listings = {key: value for key, value in self._listings.items() if key in present}
+        reads = [self._reading(item) for item in self.pool.replicas if self._is_stale(item, limit)]
+        if reads:
+            await asyncio.wait(reads)
+        present = {item.address for item in self.pool.replicas}
+        self._listings = {key: value for key, value in self._listings.items() if key in present}
 
     def _is_stale(self, replica: Replica, limit_s: float) -> bool:
         listing = self._listings.get(replica.address)
@@ -168,11 +169,24 @@ class Router(Generic[Model]):
         limit_s = RECHECK_S if listing.error is not None else limit_s
         return self._clock() - listing.read_at >= limit_s
 
+    def _reading(self, replica: Replica) -> asyncio.Task[None]:
+        """The read of a server's list, one at a time, which all wait for.
+
+        It is nobody's call: a caller who leaves, or has little time, takes nothing from the others.
+        """
+        address = replica.address
+        if address not in self._reads:
+            task = asyncio.create_task(self._read(replica), context=contextvars.Context())
+            task.add_done_callback(lambda _: self._reads.pop(address))
+            self._reads[address] = task
+        return self._reads[address]
+
     async def _read(self, replica: Replica) -> None:
-        life, models, failed = replica.life, list[Model](), None
+        life, models = replica.life, list[Model]()
+        failed: Exception | None = None
         try:
             models += await self._fetch(replica)
-        except QuadrilleError as error:
+        except (QuadrilleError, grpc.RpcError) as error:
             failed = error
         entries = [self._describe(model) for model in models]
         if failed is None:

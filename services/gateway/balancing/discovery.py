@@ -10,7 +10,7 @@ import structlog
 from gateway.balancing.pool import Pool
 
 log = structlog.get_logger(__name__)
-# The IP addresses of a host name; raises OSError when it has none.
+# The IP addresses of a host name; raises OSError when it has none, UnicodeError for what can be no name.
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 
 
@@ -40,7 +40,7 @@ class Discovery:
                 continue
             try:
                 found = _several(await self._resolve(host))
-            except OSError as error:
+            except (OSError, UnicodeError) as error:
                 log.warning("name_not_resolved", host=host, error=str(error))
                 continue
             if found:

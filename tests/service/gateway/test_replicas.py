@@ -30,6 +30,7 @@ class Server(text_pb2_grpc.TextServiceServicer, adapters_pb2_grpc.AdapterService
         self.asked = []
         self.loras = []
         self.refuse = False
+        self.hold = False
         self.go = asyncio.Event()
 
     async def ListModels(self, request, context):
@@ -42,6 +43,8 @@ class Server(text_pb2_grpc.TextServiceServicer, adapters_pb2_grpc.AdapterService
 
     async def Embed(self, request, context):
         self._take(request)
+        if self.hold:
+            await self.go.wait()
         return text_pb2.EmbedResponse(
             model=self.model, model_stamp=self.name, embeddings=[text_pb2.Embedding(values=[1.0])]
         )
@@ -191,6 +194,21 @@ async def test_what_breaks_off_after_its_first_message_is_not_sent_again(make_st
         with pytest.raises(UnavailableError, match="in the middle"):
             await client.generate("break")
     assert sum(stack.asked()) == 1
+
+
+async def test_what_a_server_had_not_begun_to_answer_when_it_died_is_answered_by_another(make_stack):
+    stack = await make_stack({"a": "llm", "b": "llm"})
+    async with AsyncClient(stack.grpc, max_retries=0) as client:
+        for servicer in stack.servicers.values():
+            servicer.hold = True
+        calls = [asyncio.create_task(client.embed(["x"])) for _ in range(4)]
+        while stack.asked() != [2, 2]:
+            await asyncio.sleep(0.01)
+        await stack.servers["a"].grpc.stop(None)
+        while sum(stack.asked()) < 6:
+            await asyncio.sleep(0.01)
+        stack.servicers["b"].go.set()
+        assert {result.model_stamp for result in await asyncio.gather(*calls)} == {"b"}
 
 
 async def test_rolling_restarts_under_load_fail_no_call(make_stack):

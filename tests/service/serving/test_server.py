@@ -243,3 +243,23 @@ async def test_a_taken_metrics_port_stops_the_start(make_server):
         with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port} for metrics"):
             await run(server, services=[SERVICE])
     assert server.draining
+
+
+async def test_old_connections_are_closed_without_a_failed_call(make_server):
+    server, _ = make_server(max_connection_age_s=0.1)
+
+    async def peer(request, context):
+        return context.peer().encode()
+
+    handler = grpc.unary_unary_rpc_method_handler(peer)
+    server.grpc.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler("test.Test", {"Peer": handler})]
+    )
+    async with running(server, services=[SERVICE]) as address, open_channel(address) as channel:
+        stream = text_pb2_grpc.TextServiceStub(channel).Generate(text_pb2.GenerateRequest())
+        await stream.read()
+        peers = set()
+        while len(peers) < 3:
+            peers.add(await channel.unary_unary("/test.Test/Peer")(b""))
+        assert await stream.read() is not grpc.aio.EOF  # what runs is not cut
+        stream.cancel()

@@ -4,7 +4,7 @@ from gateway.balancing.balancer import Balancer
 from gateway.balancing.budget import RetryBudget
 from gateway.balancing.pool import Pool
 from gateway.balancing.replica import Replica
-from gateway.balancing.work import Load, Work
+from gateway.balancing.work import Load, Work, blocks_of
 from gateway.metrics import GatewayMetrics
 from gateway.routing import Choice
 from grpc.aio import AioRpcError, Metadata
@@ -130,6 +130,29 @@ async def test_retries_end_with_their_budget(balance, registry):
     with pytest.raises(AioRpcError):
         await balancer.unary(Work(), send)
     assert registry.get_sample_value("quadrille_gateway_retries_total", {"outcome": "over_budget"}) == 1
+
+
+async def test_calls_earn_retries(balance):
+    routes, send = Routes("a", "b"), Answers(a=CODE.UNAVAILABLE, b="fine")
+    balancer = balance(routes, budget=RetryBudget(reserve=1, ratio=1))
+    for _ in range(3):
+        routes.pool.replicas[0].serving = True
+        assert await balancer.unary(Work(), send) == "fine"
+    assert send.asked == ["a", "b"] * 3
+
+
+async def test_what_is_sent_somewhere_is_taken_to_be_cached_there(balance):
+    routes = Routes("a", "b")
+    a, b = routes.pool.replicas
+    balancer, send = balance(routes), Answers(a="a", b="b")
+    prompt = Work(weigh=lambda: Load(700, blocks_of(b"x" * 2048)))
+    for here, there in ((a, b), (b, a)):
+        here.prefixes.clear()
+        here.outstanding, there.outstanding = 10**6, 0
+        assert await balancer.unary(prompt, send) == there.address
+        here.outstanding, there.outstanding = 0, 100
+        assert await balancer.unary(prompt, send) == there.address
+        there.outstanding = 0
 
 
 async def test_a_server_that_fails_again_and_again_is_taken_out(balance, registry):

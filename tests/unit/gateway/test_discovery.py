@@ -28,6 +28,7 @@ def pool_of(*addresses):
 
 def watch(pool, names):
     async def resolve(host):
+        host.encode("idna")
         if host not in names:
             raise OSError("no such name")
         return names[host]
@@ -71,7 +72,7 @@ async def test_what_stays_keeps_its_state_and_what_goes_ends_its_calls_first(nam
 
 
 async def test_a_single_address_is_left_to_the_channel_and_a_failure_changes_nothing(names):
-    pool, connected = pool_of("localhost:1", "gone:2", "dns:///text:3", "127.0.0.1:4", "[::1]:5", "unix:/x")
+    pool, connected = pool_of("localhost:1", "gone:2", "dns:///text:3", "127.0.0.1:4", "[::1]:5", "a..b:6")
     before = pool.replicas
     names["localhost"] = ["::1", "127.0.0.1"]
     await watch(pool, names).look()

@@ -1,6 +1,9 @@
-from gateway.domain.inference import InferRequest
+from gateway.domain.inference import InferRequest, InferResult
 from gateway.domain.text import RerankResult, TextCapability, TextModel
 from gateway.kserve.inferrer import Inferrer
+from gateway.kserve.servicer import InferenceServicer
+from quadrille.kserve import open_inference_pb2 as pb
+from serving.call import Call, enter_call
 
 
 class Judge:
@@ -11,6 +14,17 @@ class Judge:
 
     async def rerank(self, model, query, documents):
         return RerankResult(tuple(float(len(item) - len(query)) for item in documents), model, 7)
+
+
+class Echo:
+    """An inferrer that keeps the ids by which requests go on."""
+
+    def __init__(self) -> None:
+        self.ids = []
+
+    async def stream(self, request, request_id):
+        self.ids.append(request_id)
+        yield InferResult(request.model, ())
 
 
 REQUEST = InferRequest("judge", {"documents": ("abc", "a"), "query": ("xy",)})
@@ -27,3 +41,18 @@ async def test_what_has_no_pieces_is_one_in_a_stream():
     (result,) = [item async for item in Inferrer(Judge()).stream(REQUEST, "id")]
     assert result.final
     assert result.outputs[0].numbers == (1.0, -1.0)
+
+
+async def test_requests_of_one_stream_go_on_under_ids_of_their_own():
+    enter_call(Call(request_id="x" * 128))
+    echo = Echo()
+
+    async def requests():
+        for _ in range(2):
+            yield pb.ModelInferRequest(model_name="m")
+
+    answers = [
+        item async for item in InferenceServicer(echo, lambda: True).ModelStreamInfer(requests(), None)
+    ]
+    assert len(answers) == 2
+    assert echo.ids == ["x" * 116 + "-1", "x" * 116 + "-2"]

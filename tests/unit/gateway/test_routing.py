@@ -1,9 +1,13 @@
+import asyncio
 from types import SimpleNamespace
 
+import grpc
 import pytest
 from gateway.balancing.pool import Pool
 from gateway.balancing.replica import Replica
 from gateway.routing import ModelEntry, Router, Sole, choose
+from grpc.aio import AioRpcError, Metadata
+from serving.call import Call, current_call, enter_call
 from serving.errors import NotConfigured, NotFound, Unavailable
 
 LLM = ModelEntry("llm", frozenset({"chat", "generate"}))
@@ -132,6 +136,41 @@ async def test_one_that_cannot_be_read_is_not_asked_again_at_once():
         with pytest.raises(Unavailable):
             await router.route("emb", "embed")
     assert servers.reads == ["a", "b"]
+
+
+async def test_a_list_is_read_once_for_all_and_on_nobody_s_time():
+    servers, seen, go = Servers(a=[LLM], b=[EMB]), [], asyncio.Event()
+    router = servers.router()
+
+    async def fetch(replica):
+        seen.append(current_call())
+        await go.wait()
+        return servers.lists[replica.address]
+
+    router._fetch = fetch
+    enter_call(Call(request_id="mine", deadline=0.0))
+    first, second = (asyncio.create_task(router.models()) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    go.set()
+    assert await second == [LLM, EMB]
+    assert seen == [Call(), Call()]
+
+
+async def test_a_server_whose_list_fails_unexpectedly_is_one_that_cannot_be_reached():
+    servers = Servers(a=[LLM], b=[EMB])
+    router = servers.router()
+
+    async def fetch(replica):
+        if replica.address == "b":
+            raise AioRpcError(grpc.StatusCode.UNIMPLEMENTED, Metadata(), Metadata())
+        return servers.lists["a"]
+
+    router._fetch = fetch
+    assert await router.models() == [LLM]
+    with pytest.raises(Unavailable):
+        await router.route("emb", "embed")
 
 
 async def test_nobody_reached_is_what_the_first_raised():
