@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from quadrille_client import Client
-from quadrille_client.types.rag import AnswerDelta, AskFinished, Citation, FileStored
+from quadrille_client.types.rag import AnswerDelta, AskFinished, Citation, FileStored, SentenceSupport
 
 ADDRESS = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("QUADRILLE_ADDRESS", "127.0.0.1:50050")
 DOCUMENTS = Path(__file__).resolve().parent.parent / "README.md"
@@ -22,9 +22,12 @@ def main() -> None:
                 if isinstance(event, AnswerDelta):
                     print(event.text, end="", flush=True)
                 elif isinstance(event, Citation):
-                    print(f" ({event.document_id}, bytes {event.start_byte}-{event.end_byte})", end="")
+                    place = event.evidence or event
+                    print(f" ({event.document_id}, bytes {place.start_byte}-{place.end_byte})", end="")
+                elif isinstance(event, SentenceSupport) and not event.supported:
+                    print(" (no passage supports this)", end="")
                 elif isinstance(event, AskFinished):
-                    print(f"\ngrounded: {event.groundedness.score:.2f}")
+                    print(f"\ngrounded: {event.groundedness.score:.2f}, by {event.groundedness.method}")
 
 
 if __name__ == "__main__":
