@@ -1,5 +1,6 @@
 """Answers a question: rewrite, retrieve, pack, generate, cite, judge."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -48,7 +49,8 @@ class Asker:
         if rewritten is not None:
             yield rewritten
         query = rewritten.query if rewritten else request.question
-        candidates, omitted = chosen(await self._retriever.find(request, query, spending), request)
+        found = await self._retriever.find(request, query, spending)
+        candidates, omitted = await asyncio.to_thread(chosen, found, request)
         if not candidates:
             yield Retrieved((), request.request_id, tuple(omitted))
             yield AnswerDelta(ABSTENTION)

@@ -10,6 +10,7 @@ from gateway.rag.words import word_list
 
 ABSTENTION = "The documents don't say."
 _APOSTROPHES = re.compile("[’‘´`]")
+_ABSTENTIONS = (word_list(ABSTENTION), word_list("The documents do not say."))
 _LOOK_BACK = 256  # characters; an end of a sentence that takes more of them, all white, is not seen
 
 
@@ -29,7 +30,7 @@ class Claim:
     @property
     def abstains(self) -> bool:
         """Whether it says no more than that the documents have no answer."""
-        return _plain_words(self.text) == _plain_words(ABSTENTION)
+        return _plain_words(self.text) in _ABSTENTIONS
 
     @property
     def says_something(self) -> bool:

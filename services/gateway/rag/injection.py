@@ -7,7 +7,7 @@ characters are seen through), not what is encoded, paraphrased or in a language 
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.rag.injection_patterns import LEADING, PATTERNS
@@ -84,16 +84,18 @@ def _merged(found: list[Instruction]) -> Iterator[Instruction]:
     yield current
 
 
-def _plain(text: str) -> tuple[str, list[int] | range]:
-    """The text as it reads, and for each of its characters the place in `text` that it comes from."""
+def _plain(text: str) -> tuple[str, Sequence[int]]:
+    """The text as it reads, in lower case, and for each of its characters the place in `text` that it comes from."""
     if text.isascii():
-        return text, range(len(text))
-    characters: list[str] = []
-    places: list[int] = []
-    for place, character in enumerate(text):
-        if unicodedata.category(character) == "Cf":
-            continue
-        folded = unicodedata.normalize("NFKC", character)
-        characters.append(folded)
-        places += [place] * len(folded)
-    return "".join(characters), places
+        return text.lower(), range(len(text))
+    folds = {character: _fold(character) for character in set(text)}
+    plain = "".join(folds[character] for character in text)
+    if all(len(fold) == 1 for fold in folds.values()):
+        return plain, range(len(text))
+    return plain, [place for place, character in enumerate(text) for _ in folds[character]]
+
+
+def _fold(character: str) -> str:
+    if unicodedata.category(character) == "Cf":  # shows nothing
+        return ""
+    return unicodedata.normalize("NFKC", character).lower()

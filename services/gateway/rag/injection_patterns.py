@@ -1,8 +1,7 @@
-"""How people write orders to a model into a text, by kind."""
+"""How people write orders to a model into a text, by kind. Patterns are of texts in lower case."""
 
 import re
 
-_FLAGS = re.IGNORECASE | re.MULTILINE
 _ANY = r"[^.!?\n]{0,80}?"
 _WHICH = (
     r"(?:(?:all|any|every|each|of|the|these|those|this|that|your|my|our|previous|prior|preceding|above|earlier|former|"
@@ -45,7 +44,7 @@ _KINDS: dict[str, tuple[str, ...]] = {
     ),
     "role": (
         r"<\|(?:im_start|im_end|system|user|assistant|documents|end|endoftext|eot_id|start_header_id)\|>",
-        r"\[/?INST\]|<</?SYS>>|</?(?:system|assistant)>",
+        r"\[/?inst\]|<</?sys>>|</?(?:system|assistant)>",
         r"^\s*(?:#+\s*)?(?:assistant|system\s+(?:prompt|message|override|notice|note))\s*:",
     ),
     "address": (
@@ -64,5 +63,5 @@ _KINDS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 PATTERNS = {
-    kind: re.compile("|".join(f"(?:{each})" for each in some), _FLAGS) for kind, some in _KINDS.items()
+    kind: re.compile("|".join(f"(?:{each})" for each in some), re.MULTILINE) for kind, some in _KINDS.items()
 }

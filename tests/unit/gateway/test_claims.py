@@ -59,7 +59,7 @@ def test_claims_cover_an_answer_and_never_overlap(answer, cuts):
 
 
 @pytest.mark.parametrize(
-    "said", ["The documents don’t say.", "the documents don't say", "The documents don't say [1]."]
+    "said", ["The documents don’t say.", "the documents do not say", "The documents don't say [1]."]
 )
 def test_an_abstention_is_known_by_its_words(said):
     assert read(said)[2][0].abstains
