@@ -1,6 +1,7 @@
 """Composition root of the gateway: python -m gateway."""
 
 import asyncio
+import functools
 import sys
 
 import httpx
@@ -33,6 +34,10 @@ from gateway.balancing.pool import Connect, Pool
 from gateway.balancing.replica import Replica
 from gateway.config import GatewaySettings
 from gateway.convert.named import RequestIds
+from gateway.embeddings.cache import CacheMetrics, VectorCache
+from gateway.embeddings.lookup import Lookup
+from gateway.embeddings.rpc import RememberedEmbeds
+from gateway.embeddings.text import RememberingText, stamps_of
 from gateway.http.app import make_app
 from gateway.http.playground.routes import Playground
 from gateway.http.server import HttpServer
@@ -86,7 +91,10 @@ class Gateway:
         texts = text_router(text_pool, key, settings.model_fallbacks)
         images = image_router(image_pool, key, settings.model_fallbacks)
         text_balancer, image_balancer = Balancer(texts, metrics), Balancer(images, metrics)
-        text = GrpcTextBackend(texts, text_balancer, key)
+        reached = GrpcTextBackend(texts, text_balancer, key)
+        cache = VectorCache(settings.embedding_cache_bytes, CacheMetrics(registry))
+        lookup = Lookup(cache, functools.partial(stamps_of, reached))
+        text = RememberingText(reached, lookup)
         image = GrpcImageBackend(images, image_balancer, key)
         retrieval = GrpcRetrievalBackend(retrieval_pool.replicas[0].channel, key)
         stream_metrics = StreamMetrics(registry)
@@ -94,9 +102,8 @@ class Gateway:
         ids = RequestIds((rag_pb2.DESCRIPTOR.services_by_name["RagService"], TEXT, IMAGE))
         self._audit = AuditLog(settings.audit_file, registry) if settings.audit_file else NoAudit()
         outer = [AuditedCalls(self._audit)] if settings.audit_file else []
-        self.server = GrpcServer(
-            settings, registry=registry, outer=outer, inner=[NamedCalls(self._named, ids)]
-        )
+        inner = [NamedCalls(self._named, ids), RememberedEmbeds(lookup)]
+        self.server = GrpcServer(settings, registry=registry, outer=outer, inner=inner)
         asker, ingester = Asker(text, retrieval, metrics), Ingester(text, retrieval, metrics)
         servicer = RagServicer(asker, ingester, metrics)
         rag_pb2_grpc.add_RagServiceServicer_to_server(servicer, self.server.grpc)

@@ -75,6 +75,11 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     )
     max_json_depth: int = Field(64, ge=4, description="Deepest nesting of a JSON body.")
 
+    embedding_cache_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=0,
+        description="Bytes of embeddings that are kept, to be given again to the tenant that asked for them. 0: none.",
+    )
     audit_file: Path | None = Field(
         None, description="File that who asked what, and how it ended, is appended to. None: it is not noted."
     )

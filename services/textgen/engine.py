@@ -125,8 +125,8 @@ class Engine:
         read = sum(len(condition) + len(targets) for condition, targets in items)
         return scores, Answered(model.info.id, domain.Usage(read), timings)
 
-    async def embed(self, request: domain.EmbedRequest) -> tuple[list[Any], str, Answered]:
-        """Vectors (float32, one an input), the model's stamp."""
+    async def embed(self, request: domain.EmbedRequest) -> tuple[list[Any], list[int], str, Answered]:
+        """Vectors (float32, one an input), tokens of each input, the model's stamp."""
         model = self.models.find(request.model, Capability.EMBED)
         assert model.embedder is not None
         validation.at_most("inputs", len(request.inputs), 1024, least=1)
@@ -146,8 +146,8 @@ class Engine:
         vectors = [row[: request.dimensions] if request.dimensions else row for row in rows]
         if request.normalize:
             vectors = [row / max(float(np.linalg.norm(row)), 1e-12) for row in vectors]
-        usage = domain.Usage(sum(map(len, items)))
-        return vectors, model.info.stamp, Answered(model.info.id, usage, timings)
+        counts = [len(ids) for ids in items]
+        return vectors, counts, model.info.stamp, Answered(model.info.id, domain.Usage(sum(counts)), timings)
 
     async def rerank(self, request: domain.RerankRequest) -> tuple[list[tuple[int, float]], Answered]:
         """(Place, score) of the documents, best first."""

@@ -56,9 +56,12 @@ class TextServicer(text_pb2_grpc.TextServiceServicer):
             dimensions=request.dimensions if request.HasField("dimensions") else None,
             truncate=request.truncate,
         )
-        vectors, stamp, facts = await self._engine.embed(asked)
+        vectors, counts, stamp, facts = await self._engine.embed(asked)
         spans.embeddings(asked, facts.model, len(vectors[0]), facts.usage)
-        embeddings = [pb.Embedding(values=vector.tolist()) for vector in vectors]
+        embeddings = [
+            pb.Embedding(values=vector.tolist(), token_count=count)
+            for vector, count in zip(vectors, counts, strict=True)
+        ]
         return pb.EmbedResponse(embeddings=embeddings, model_stamp=stamp, **convert.answered(facts))
 
     async def Rerank(self, request: pb.RerankRequest, context: Any) -> pb.RerankResponse:  # noqa: N802

@@ -76,6 +76,7 @@ class GrpcTextBackend:
             answer.model_stamp,
             answer.usage.prompt_token_count,
             convert.energy(answer.timings),
+            tuple(item.token_count for item in answer.embeddings),
         )
 
     async def rerank(self, model: str, query: str, documents: Sequence[str]) -> domain.RerankResult:

@@ -185,13 +185,17 @@ class EmbedRequest:
 
 @dataclass(frozen=True, slots=True)
 class EmbedResult:
-    """Unit vectors in the order asked, and the stamp to keep beside them. No joules where no meter is."""
+    """Unit vectors in the order asked, and the stamp to keep beside them. No joules where no meter is.
+
+    `token_counts` has one an input, or none where the text service does not tell.
+    """
 
     vectors: tuple[tuple[float, ...], ...]
     model: str
     model_stamp: str
     prompt_token_count: int
     energy_joules: float | None = None
+    token_counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class TextService(text_pb2_grpc.TextServiceServicer):
             raise InvalidInput("inputs", "must not be empty")
         if "vanish" in request.inputs:
             raise Unavailable("gone")
-        embeddings = [text_pb2.Embedding(values=vector(item)) for item in request.inputs]
+        embeddings = [text_pb2.Embedding(values=vector(item), token_count=1) for item in request.inputs]
         usage = text_pb2.Usage(prompt_token_count=len(request.inputs))
         return text_pb2.EmbedResponse(embeddings=embeddings, model="hash", model_stamp=STAMP, usage=usage)
 

@@ -1,9 +1,11 @@
 import itertools
 import math
 
+import grpc
 import pytest
 import torch
 import transformers
+from quadrille.text.v1 import text_pb2, text_pb2_grpc
 from quadrille_client import FailedPreconditionError, InvalidArgumentError, NotFoundError
 
 
@@ -42,6 +44,10 @@ async def test_embeddings_are_the_mean_of_the_states(serve, checkpoints):
         with torch.inference_mode():
             mean = model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].mean(0)
         assert vector == pytest.approx((mean / mean.norm()).tolist(), abs=1e-5)
+    async with grpc.aio.insecure_channel(served.address) as channel:
+        embed = text_pb2_grpc.TextServiceStub(channel).Embed
+        raw = await embed(text_pb2.EmbedRequest(inputs=texts))
+    assert [item.token_count for item in raw.embeddings] == [len(tokenizer(text).input_ids) for text in texts]
     (short,) = (await served.client.embed("dog", dimensions=8)).vectors
     assert len(short) == 8
     assert sum(value * value for value in short) == pytest.approx(1)
