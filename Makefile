@@ -125,9 +125,9 @@ soak: setup  ## kill the retrieval service 1,000 times while clients write; some
 bench-page: setup  ## draw results/*.json, and write their figures into the pages that speak of them
 	$(BIN)/python -m benchmarks.pages
 
-BENCH_PEERS = openvino llama embed vectors chroma milvus
+BENCH_PEERS = openvino llama embed vectors chroma milvus litellm
 
-bench-peers: .venv-vllm/.ready $(BENCH_PEERS:%=.venv-bench-%/.ready)  ## what NAME=text|retrieval measures itself beside; needs cmake and g++
+bench-peers: .venv-vllm/.ready $(BENCH_PEERS:%=.venv-bench-%/.ready)  ## what NAME=text|retrieval|gateway measures itself beside; needs cmake and g++
 
 # Each in an environment of its own, from a list that is complete: nothing is resolved, so nothing else comes along.
 .venv-bench-%/.ready: benchmarks/peers/constraints-%.txt

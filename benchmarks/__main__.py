@@ -1,17 +1,12 @@
-"""Run one benchmark, mostly against a stack of its own: python -m benchmarks NAME [--out FILE] [its options]."""
+"""Run one benchmark: python -m benchmarks NAME [--out FILE] [its options]."""
 
 import argparse
-import asyncio
-import tempfile
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from quadrille_cli.stack import Ports, local_stack
-from rich.console import Console
-
-from benchmarks import decoder, gateway
+from benchmarks import decoder
 from benchmarks.crashes import measure as crashes
+from benchmarks.gateway import measure as gateway
 from benchmarks.image import measure as image
 from benchmarks.load import measure as load
 from benchmarks.quality import measure as quality
@@ -21,9 +16,6 @@ from benchmarks.retrieval import measure as retrieval
 from benchmarks.text import gpu as text_gpu
 from benchmarks.text import measure as text
 
-BENCHMARKS: dict[str, Callable[[Ports], Coroutine[Any, Any, Report]]] = {
-    "gateway": gateway.measure,
-}
 ALONE: dict[str, Callable[[], Report]] = {
     "text": text.measure,
     "text-load": load.measure,
@@ -31,6 +23,7 @@ ALONE: dict[str, Callable[[], Report]] = {
     "quality": quality.measure,
 }
 OPTIONED: dict[str, Callable[[Sequence[str]], Report]] = {
+    "gateway": gateway.measure,
     "image": image.measure,
     "crashes": crashes.measure,
     "text-gpu": text_gpu.measure,
@@ -40,9 +33,9 @@ OPTIONED: dict[str, Callable[[Sequence[str]], Report]] = {
 
 
 def main() -> None:
-    """Start the stack on free ports, where one is needed; measure, write JSON."""
+    """Measure, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", choices=[*BENCHMARKS, *ALONE, *OPTIONED])
+    parser.add_argument("name", choices=[*ALONE, *OPTIONED])
     parser.add_argument("--out", type=Path)
     arguments, options = parser.parse_known_args()
     if arguments.name in OPTIONED:
@@ -50,14 +43,7 @@ def main() -> None:
         return
     if options:
         parser.error(f"{arguments.name} has no options {' '.join(options)}")
-    if arguments.name in ALONE:
-        ALONE[arguments.name]().write(arguments.out)
-        return
-    ports = Ports.free()
-    status = Console(stderr=True).status(f"measuring {arguments.name}")
-    with tempfile.TemporaryDirectory() as scratch, status, local_stack(Path(scratch), ports=ports):
-        report = asyncio.run(BENCHMARKS[arguments.name](ports))
-    report.write(arguments.out)
+    ALONE[arguments.name]().write(arguments.out)
 
 
 if __name__ == "__main__":

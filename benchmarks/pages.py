@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.crashes import table as crashes
+from benchmarks.gateway import table as gateway
 from benchmarks.image import picture as image_picture
 from benchmarks.image import table as image
 from benchmarks.load import table as load
@@ -36,6 +37,7 @@ PLACES = {
     "quality": Place("docs/performance.md", quality.markdown),
     "relevance": Place("docs/performance.md", relevance.markdown),
     "crashes": Place("docs/durability.md", crashes.markdown),
+    "gateway": Place("docs/overhead.md", gateway.markdown),
     "image": Place("docs/step-level-batching.md", image.markdown, image_picture.draw),
 }
 

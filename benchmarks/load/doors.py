@@ -72,11 +72,12 @@ def vllm_served(peer: Peer, folder: Path, log: Path) -> Iterator[str]:
     module = ("-m", "vllm.entrypoints.openai.api_server", "--host", "127.0.0.1", "--port", str(port))
     arguments = (*module, "--model", str(folder), "--served-model-name", MODEL, *VLLM_OPTIONS)
     with log.open("wb") as output, started(peer, arguments, output) as process:
-        _wait_ready(process, f"http://127.0.0.1:{port}/health", log)
+        wait_ready(process, f"http://127.0.0.1:{port}/health", log)
         yield f"http://127.0.0.1:{port}/v1"
 
 
-def _wait_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def wait_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Return once `url` answers. Raises Absent when the process ends before, or takes too long."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     ends = time.monotonic() + READY_S
     while time.monotonic() < ends:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.gateway.litellm_proxy import PEER as PROXY
 from benchmarks.retrieval.engines import STORES
 from benchmarks.text.engines import EMBEDDERS, GENERATORS, ROOT, Absent, Peer, run, started, variables
 
@@ -49,7 +50,7 @@ def test_only_libraries_that_are_there_are_preloaded(tmp_path):
 def test_every_peer_has_its_script_and_its_list_of_versions():
     for peer in (*GENERATORS, *EMBEDDERS, *STORES):
         assert (ROOT / "benchmarks/peers" / f"{peer.script}.py").exists()
-    made = {peer.environment for peer in (*GENERATORS, *EMBEDDERS, *STORES)} - {None, ".venv-vllm"}
+    made = {peer.environment for peer in (*GENERATORS, *EMBEDDERS, *STORES, PROXY)} - {None, ".venv-vllm"}
     assert made == {path.stem.replace("constraints", ".venv-bench") for path in LISTS}
 
 
