@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# For answers that quote; the first is the gateway's.
+# For answers that quote; the first is the gateway's, but for a sentence that it puts before it.
 GROUNDED = (
     "Answer the question from the documents. After each statement cite its document as [n]. "
     "If the documents don't say, answer: The documents don't say.",

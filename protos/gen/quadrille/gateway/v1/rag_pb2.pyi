@@ -94,7 +94,7 @@ class _InjectionDefenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Inje
     INJECTION_DEFENCE_UNSPECIFIED: _InjectionDefence.ValueType  # 0
     """Take out."""
     INJECTION_DEFENCE_OFF: _InjectionDefence.ValueType  # 1
-    """Nothing; to measure what the others are worth."""
+    """Nothing, and the model isn't told that documents are data; to measure what the others are worth."""
     INJECTION_DEFENCE_MARK: _InjectionDefence.ValueType  # 2
     """The passage is given whole, under a title that warns of it. Its suspicions are told, and sentences of the answer that
     repeat one are not supported.
@@ -112,7 +112,7 @@ class InjectionDefence(_InjectionDefence, metaclass=_InjectionDefenceEnumTypeWra
 INJECTION_DEFENCE_UNSPECIFIED: InjectionDefence.ValueType  # 0
 """Take out."""
 INJECTION_DEFENCE_OFF: InjectionDefence.ValueType  # 1
-"""Nothing; to measure what the others are worth."""
+"""Nothing, and the model isn't told that documents are data; to measure what the others are worth."""
 INJECTION_DEFENCE_MARK: InjectionDefence.ValueType  # 2
 """The passage is given whole, under a title that warns of it. Its suspicions are told, and sentences of the answer that
 repeat one are not supported.
