@@ -167,7 +167,6 @@ class Gateway:
 
     async def start(self) -> None:
         """Open the HTTP door and begin to watch the backends."""
-        await self._discovery.look()
         await self.http.start()
         log.info("http_listening", port=self.http.bound_port)
         self._watching = [asyncio.create_task(task.run()) for task in (self.watch, self._discovery)]

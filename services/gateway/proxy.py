@@ -5,7 +5,7 @@ the request id, the tenant and the trace go along; a cancelled call is cancelled
 and its details come back as they are. One message is in flight at a time, so a slow reader slows the backend.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -92,21 +92,15 @@ class Forwarder:
             work, lambda channel: channel.stream_unary(self._path, bytes, bytes), requests
         )
 
-    async def unary_stream(self, request: bytes, context: Any) -> AsyncIterator[bytes]:
+    def unary_stream(self, request: bytes, context: Any) -> AsyncGenerator[bytes, None]:
         """One in, many out."""
         work = self._work(request)
-        async for response in self._answers(
-            work, lambda channel: channel.unary_stream(self._path, bytes, bytes), request
-        ):
-            yield response
+        return self._answers(work, lambda channel: channel.unary_stream(self._path, bytes, bytes), request)
 
-    async def stream_stream(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+    def stream_stream(self, requests: AsyncIterator[bytes], context: Any) -> AsyncGenerator[bytes, None]:
         """Many in, many out."""
         work = Work(capability=self._capability, repeatable=False)
-        async for response in self._answers(
-            work, lambda channel: channel.stream_stream(self._path, bytes, bytes), requests
-        ):
-            yield response
+        return self._answers(work, lambda channel: channel.stream_stream(self._path, bytes, bytes), requests)
 
     async def _answer(self, work: Work, method: Method, request: Any) -> bytes:
         async def send(lease: Lease) -> bytes:
@@ -124,7 +118,7 @@ class Forwarder:
         self._count(grpc.StatusCode.OK)
         return response
 
-    async def _answers(self, work: Work, method: Method, request: Any) -> AsyncIterator[bytes]:
+    async def _answers(self, work: Work, method: Method, request: Any) -> AsyncGenerator[bytes, None]:
         responses = self._balancer.stream(work, lambda lease: self._begin(work, method, request, lease))
         try:
             async with aclosing(responses):

@@ -140,8 +140,8 @@ class Router(Generic[Model]):
         await self.refresh()
         known = self._known()
         if not known:
-            errors = (self._listings[item.address].error for item in self.pool.replicas)
-            raise next(error for error in errors if error is not None)
+            errors = (item.error for item in self._listings.values() if item.error is not None)
+            raise next(errors, Unavailable("no backend has been reached yet"))
         merged: dict[str, Model] = {}
         for replica in known:
             for model in self._listings[replica.address].models:
