@@ -12,7 +12,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from models import make_models
+from models import IMAGE_MODELS, make_models
 from quadrille_cli.stack import Ports, local_stack
 
 HERE = Path(__file__).resolve().parent
@@ -30,6 +30,7 @@ def main(names: list[str]) -> int:
     ports, failed = Ports.free(), []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as started:
         os.environ["QUADRILLE_TEXTGEN_MODELS"] = make_models(Path(folder))
+        os.environ["QUADRILLE_IMAGEGEN_MODELS"] = IMAGE_MODELS
         started.enter_context(local_stack(Path(folder), ports=ports))
         addresses = {
             "QUADRILLE_ADDRESS": f"127.0.0.1:{ports.gateway}",

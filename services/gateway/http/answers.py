@@ -156,6 +156,23 @@ class Ranking(Answer):
     usage: ReadUsage
 
 
+class Image(Answer):
+    """An image in base64, and the seed that makes it again."""
+
+    b64_json: str
+    seed: int
+
+
+class ImageList(Answer):
+    """All images that were asked for, in order."""
+
+    created: int
+    data: list[Image]
+    background: Literal["opaque"]
+    output_format: Literal["png", "jpeg", "webp"]
+    size: str
+
+
 class Model(Answer):
     """A model that can be named in requests."""
 

@@ -33,7 +33,7 @@ def chat_routes(text: TextBackend) -> APIRouter:
     @router.post(
         "/v1/chat/completions",
         response_model=None,
-        responses=answered(ChatCompletion, streamed="chat.completion.chunk objects, then [DONE]"),
+        responses=answered(ChatCompletion, streamed="data is a chat.completion.chunk, the last is [DONE]"),
     )
     async def create_chat_completion(request: Request, body: ChatBody) -> Any:
         """Answer a conversation."""

@@ -36,7 +36,7 @@ def completion_routes(text: TextBackend) -> APIRouter:
     @router.post(
         "/v1/completions",
         response_model=None,
-        responses=answered(Completion, streamed="text_completion objects, then [DONE]"),
+        responses=answered(Completion, streamed="data is a text_completion, the last is [DONE]"),
     )
     async def create_completion(request: Request, body: CompletionBody) -> Any:
         """Continue prompts: texts, or tokens of the model's own vocabulary. Streams have one prompt."""

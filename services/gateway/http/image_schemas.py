@@ -3,15 +3,13 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from gateway.http.schemas import Body, Finite, Int32, Seed, Text, Whole
+from gateway.http.schemas import Body, Exact, Finite, Int32, Seed, Text, Whole
 
 
-class Lora(BaseModel):
+class Lora(Exact):
     """A loaded LoRA adapter, and how strongly it acts."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Text
     scale: Finite | None = None

@@ -6,10 +6,12 @@ from fastapi import APIRouter, Request
 
 from gateway.backends import ImageBackend
 from gateway.domain.image import ImageEdit, ImageFormat, ImageRequest, LoraChoice
+from gateway.http.answers import ImageList
 from gateway.http.caller import unless_gone
 from gateway.http.image_answers import Kind, Made, streamed, whole
 from gateway.http.image_schemas import EditForm, ImageBody, ImageOptions
 from gateway.http.multipart import described, read_form
+from gateway.http.openapi import answered
 from gateway.http.stream import respond
 from gateway.rag.fields import renamed
 
@@ -29,13 +31,24 @@ def image_routes(images: ImageBackend) -> APIRouter:
             return await unless_gone(request, respond(events, done=False))
         return await unless_gone(request, whole(made, asked))
 
-    @router.post("/v1/images/generations", response_model=None)
+    @router.post(
+        "/v1/images/generations",
+        response_model=None,
+        responses=answered(
+            ImageList, streamed="image_generation.partial_image or image_generation.completed"
+        ),
+    )
     async def generate(request: Request, body: ImageBody) -> Any:
         """Make images; streamed, with partial images on the way."""
         asked = _asked(body, request.state.request_id, await _preview_every(images, body))
         return await answer(request, images.generate(asked), asked, body, "image_generation")
 
-    @router.post("/v1/images/edits", response_model=None, openapi_extra=described(EditForm, "image", "mask"))
+    @router.post(
+        "/v1/images/edits",
+        response_model=None,
+        responses=answered(ImageList, streamed="image_edit.partial_image or image_edit.completed"),
+        openapi_extra=described(EditForm, "image", "mask"),
+    )
     async def edit(request: Request) -> Any:
         """Change an image, where a mask is transparent or everywhere."""
         form = await read_form(request)

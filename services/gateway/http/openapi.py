@@ -36,10 +36,17 @@ FAILURES: Responses = {
     for status, why in _FAILURES.items()
 }
 
+_EVENT = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("data", "event", "id")},
+    "required": ["data"],
+}
+
 
 def answered(model: type[BaseModel], *, streamed: str | None = None) -> Responses:
     """The successful answer of a route; `streamed` says what its server-sent events are where it may stream."""
     described: dict[str, Any] = {"model": model, "description": (model.__doc__ or "").partition("\n")[0]}
     if streamed is not None:
-        described["content"] = {"text/event-stream": {"schema": {"type": "string", "description": streamed}}}
+        event = {**_EVENT, "description": f"One event: {streamed}."}
+        described["content"] = {"text/event-stream": {"schema": event}}
     return {200: described}

@@ -2,12 +2,18 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 
 def _whole_number(value: Any) -> Any:
     """JSON knows one kind of numbers: 16.0 is 16."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _never(value: bool) -> bool:
+    if value:
+        raise ValueError("cannot be done here")
+    return value
 
 
 def _whole_characters(text: str) -> str:
@@ -23,6 +29,7 @@ Text = Annotated[str, AfterValidator(_whole_characters)]
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=-3e38, le=3e38)]
 Whole = Annotated[int, BeforeValidator(_whole_number)]
 Int32 = Annotated[Whole, Field(ge=-(2**31), le=2**31 - 1)]
+Never = Annotated[bool, AfterValidator(_never), WithJsonSchema({"const": False})]
 Seed = Annotated[Whole, Field(ge=0, le=2**63 - 1)]
 
 
@@ -174,7 +181,7 @@ class CompletionBody(SampledBody):
 
     prompt: Text | list[Text] | list[Int32] | list[list[Int32]]
     logprobs: Int32 | None = None
-    echo: Literal[False, None] = None
+    echo: Never | None = None
     best_of: Int32 | None = None
     suffix: None = None
 

@@ -17,6 +17,7 @@ CALLS = {
     "embeddings": ("/v1/embeddings", {"input": ["a", "b"]}),
     "embeddings in base64": ("/v1/embeddings", {"input": "a", "encoding_format": "base64"}),
     "rerank": ("/v1/rerank", {"model": "judge", "query": "q", "documents": ["a"], "return_documents": True}),
+    "images": ("/v1/images/generations", {"prompt": "red", "n": 2}),
     "models": ("/v1/models", None),
     "a refusal": ("/v1/embeddings", {"input": "a", "dimensions": 0.5}),
     "an unknown model": ("/v1/chat/completions", {"messages": USER, "model": "other"}),
