@@ -33,10 +33,10 @@ class RequestIds:
         return id if len(id.encode()) <= MAX_ID_BYTES else ""
 
 
-def fingerprint(method: str, request: Any) -> bytes:
+def fingerprint(request: Any) -> bytes:
     """SHA-256 of what is asked, which is a message or its bytes."""
     message = request if isinstance(request, bytes) else request.SerializeToString(deterministic=True)
-    return hashlib.sha256(method.encode() + b"\0" + message).digest()
+    return hashlib.sha256(message).digest()
 
 
 def size_bytes(message: Any) -> int:

@@ -69,7 +69,7 @@ class NamedHttp:
             await send({**head, "headers": fields})
 
         async def serve() -> None:
-            name, after = Name.of(principal, "http", checked_id(id)), place(headers.get(RESUME_KEY))
+            name, after = Name.of(principal, scope["path"], checked_id(id)), place(headers.get(RESUME_KEY))
             replayed = self._requests.knows(name)
             work = _work(self._app, scope, body)
             async with aclosing(self._requests.follow(name, _asked(scope, body), after, work)) as parts:
@@ -140,4 +140,4 @@ def _asked(scope: Scope, body: bytes) -> bytes:
     kind = Headers(scope=scope).get("content-type", "").encode("latin-1")
     if boundary := _BOUNDARY.search(kind):
         body, kind = body.replace(boundary[1], b""), kind.replace(boundary[1], b"")
-    return hashlib.sha256(b"\0".join((scope["raw_path"], scope["query_string"], kind, body))).digest()
+    return hashlib.sha256(b"\0".join((scope["query_string"], kind, body))).digest()

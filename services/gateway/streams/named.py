@@ -41,18 +41,18 @@ Work = Callable[[Put], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a caller calls a request; those of different callers and doors have nothing to do with each other."""
+    """What a caller calls a request; those of different callers and methods have nothing to do with each other."""
 
     tenant: str
     principal: str
     groups: frozenset[str]  # an answer may rest on what they let its caller read
-    door: str
+    method: str  # a path over HTTP
     id: str
 
     @classmethod
-    def of(cls, principal: Principal, door: str, id: str) -> "Name":
-        """A principal's name for a request at a door."""
-        return cls(principal.tenant, principal.name, principal.groups, door, id)
+    def of(cls, principal: Principal, method: str, id: str) -> "Name":
+        """A principal's name for a request of a method."""
+        return cls(principal.tenant, principal.name, principal.groups, method, id)
 
 
 class NamedRequests:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
-from serving.call import REQUEST_ID_KEY, current_call
+from serving.call import current_call
 from serving.interceptor import EXEMPT
 
 from gateway.convert.named import RequestIds, fingerprint, size_bytes
@@ -73,12 +73,15 @@ class NamedCalls(grpc.aio.ServerInterceptor):
         self, id: str, method: str, request: Any, context: Any, work: Callable[[Put], Awaitable[bool]]
     ) -> AsyncGenerator[Any, None]:
         after = place(_metadata(context).get(RESUME_KEY))
-        call = current_call()
-        name = Name.of(call.principal, "grpc", id)
-        if self._requests.knows(name):
-            context.set_trailing_metadata(((REQUEST_ID_KEY, call.request_id), (REPLAYED_KEY, "true")))
-        async with aclosing(self._requests.follow(name, fingerprint(method, request), after, work)) as items:
+        name = Name.of(current_call().principal, method, id)
+        untold = self._requests.knows(name)
+        async with aclosing(self._requests.follow(name, fingerprint(request), after, work)) as items:
             async for _, message in items:
+                if (
+                    untold
+                ):  # before all messages, since who resumes must know that these go on where it stopped
+                    await context.send_initial_metadata(((REPLAYED_KEY, "true"),))
+                    untold = False
                 yield message
 
     def _id(self, method: str, request: Any, context: Any) -> str:

@@ -38,8 +38,9 @@ async def test_a_call_again_gets_the_same_messages_and_says_so(doors, stub):
     calls = [stub.Generate(prompt("one two"), metadata=KEY) for _ in range(2)]
     one, other = [[message async for message in call] for call in calls]
     assert one == other
+    initial = [dict(await call.initial_metadata()) for call in calls]
+    assert {item.get("idempotency-replayed") for item in initial} == {None, "true"}
     trailing = [dict(await call.trailing_metadata()) for call in calls]
-    assert {item.get("idempotency-replayed") for item in trailing} == {None, "true"}
     assert trailing[0]["x-request-id"] != trailing[1]["x-request-id"]
     assert len(doors.text.intervals) == 1
 
@@ -193,9 +194,9 @@ async def test_another_body_under_the_same_name_is_a_conflict_not_to_be_retried(
     other = await plain.post(PATH, json={**BODY, "n": 2}, headers=NAMED)
     assert (other.status_code, other.json()["error"]["code"]) == (409, "request_id_reused")
     assert other.headers["x-should-retry"] == "false"
-    elsewhere = await plain.post("/v1/completions", json=BODY, headers=NAMED)
-    assert elsewhere.status_code == 409
     assert len(doors.text.intervals) == 1
+    elsewhere = await plain.post("/v1/completions", json={"prompt": "x"}, headers=NAMED)
+    assert elsewhere.status_code == 200
 
 
 async def test_a_stream_whose_reader_left_is_resumed(plain, doors):

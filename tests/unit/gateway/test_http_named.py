@@ -75,12 +75,11 @@ async def test_forms_are_the_same_whatever_their_boundary(served):
     assert application.done == 1
 
 
-async def test_what_is_asked_is_path_query_kind_and_body(served):
+async def test_what_is_asked_is_query_kind_and_body(served):
     application, client = served
     assert (await client.post("/form?a=1", content=b"x", headers=NAMED)).status_code == 200
     for path, content, kind in (
         ("/form?a=2", b"x", ""),
-        ("/parts?a=1", b"x", ""),
         ("/form?a=1", b"y", ""),
         ("/form?a=1", b"x", "text/plain"),
     ):

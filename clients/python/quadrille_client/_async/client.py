@@ -44,6 +44,16 @@ class AsyncClient(AsyncReembedCalls, AsyncIngestCalls):
         other._use(replace(self._transport, acting=delegation.metadata(principal, groups, tenant)))
         return other
 
+    def named(self, name: str) -> Self:
+        """A client over the same channel whose next call is the request of that name, whenever it is made.
+
+        A gateway does a named request once: made again with the same arguments, while it runs or soon after, it gets
+        the same answer. Streams that break are resumed where they broke; one that is left goes on for a while.
+        """
+        other = object.__new__(type(self))
+        other._use(replace(self._transport, name=name))
+        return other
+
     def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
         """A client over the same channel with other options; what is left out stays as it is."""
         other = object.__new__(type(self))

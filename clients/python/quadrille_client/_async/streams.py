@@ -7,9 +7,9 @@ from typing import Any, Generic, Self, TypeVar
 
 import grpc
 
-from quadrille_client._async.transport import AsyncTransport, time_left
+from quadrille_client._async.transport import REPLAYED_KEY, RESUME_KEY, AsyncTransport, time_left
 from quadrille_client.convert import image, rag, text, tools
-from quadrille_client.errors import from_rpc_error
+from quadrille_client.errors import NotFoundError, from_rpc_error
 from quadrille_client.types import image as image_types
 from quadrille_client.types import rag as rag_types
 from quadrille_client.types import text as text_types
@@ -18,7 +18,11 @@ Event = TypeVar("Event")
 
 
 class AsyncStream(Generic[Event]):
-    """Events of one call. Retried before its first message only, since later ones may have been acted on."""
+    """Events of one call.
+
+    Retried before its first message only, since later ones may have been acted on; a named one, whose gateway remembers
+    what it said, is resumed after the last message that came.
+    """
 
     def __init__(
         self,
@@ -53,22 +57,33 @@ class AsyncStream(Generic[Event]):
 
     async def _read(self) -> AsyncGenerator[Event, None]:
         deadline, metadata = self._transport.deadline(), self._transport.metadata()
-        begun, attempt = False, 0
+        taken, attempt, lost = 0, 0, None
         while True:
-            self._call = self._method(self._request, timeout=time_left(deadline), metadata=metadata)
+            place = ((RESUME_KEY, str(taken)),) if lost is not None and taken else ()
+            left = time_left(deadline)
+            self._call = self._method(self._request, timeout=left, metadata=(*metadata, *place))
             try:
                 async for message in self._call:
-                    begun = True
+                    if place and REPLAYED_KEY not in dict(await self._call.initial_metadata()):
+                        self._call.cancel()  # it begins anew
+                        assert lost is not None
+                        raise lost
+                    place = ()
+                    taken, attempt = taken + 1, 0
                     event = self._convert(message)
                     if event is not None:
                         yield event
                 return
             except grpc.RpcError as error:
                 failure = from_rpc_error(error)
+                if taken and lost is not None and isinstance(failure, NotFoundError):
+                    raise lost from error  # nothing to be resumed: what broke it is what matters
+                mended = not taken or self._transport.name
                 left = time_left(deadline)
-                delay = None if begun else self._transport.policy.delay_s(failure, attempt, left)
+                delay = self._transport.policy.delay_s(failure, attempt, left) if mended else None
                 if delay is None:
                     raise failure from error
+                lost = failure
             await asyncio.sleep(delay)
             attempt += 1
 

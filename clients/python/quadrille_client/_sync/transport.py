@@ -12,6 +12,11 @@ from quadrille_client.errors import REQUEST_ID_KEY, from_rpc_error
 from quadrille_client.retry import RetryPolicy
 from quadrille_client.tls import Tls
 
+NAME_KEY = "idempotency-key"  # metadata: what the caller calls a request
+RESUME_KEY = "last-event-id"  # metadata: messages of its stream that the caller has
+REPLAYED_KEY = (
+    "idempotency-replayed"  # metadata of the answer: the gateway goes on with a request that it knows
+)
 _OPTIONS = [
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
     ("grpc.max_send_message_length", 64 * 1024 * 1024),
@@ -31,7 +36,7 @@ def open_channel(address: str, tls: Tls | None) -> grpc.Channel:
 class Transport:
     """How calls are made. `timeout` is in seconds, retries included; None is no deadline. `acting` is metadata.
 
-    Raises ValueError for a key that no header can carry.
+    Raises ValueError for a key or a name that no header can carry.
     """
 
     channel: grpc.Channel
@@ -39,10 +44,13 @@ class Transport:
     timeout: float | None
     policy: RetryPolicy
     acting: tuple[tuple[str, str], ...] = ()
+    name: str = ""
 
     def __post_init__(self) -> None:
         if self.api_key and not re.fullmatch("[!-~]+", self.api_key):
             raise ValueError("api_key must be printable ASCII without spaces")
+        if self.name and not re.fullmatch("[!-~]{1,255}", self.name):
+            raise ValueError("a name must be 1 to 255 printable ASCII characters without spaces")
 
     def with_options(self, timeout: float | None, max_retries: int | None) -> "Transport":
         """The same channel under other options; None keeps what is."""
@@ -58,6 +66,8 @@ class Transport:
         pairs = [(REQUEST_ID_KEY, str(uuid.uuid4()))]
         if self.api_key:
             pairs.append(("authorization", f"Bearer {self.api_key}"))
+        if self.name:
+            pairs.append((NAME_KEY, self.name))
         return (*pairs, *self.acting)
 
     def unary(self, method: Callable[..., Any], request: Any) -> Any:

@@ -98,6 +98,9 @@ async def test_nobody_elses_names_are_found():
     for other in ({"tenant": "u", "name": "n"}, {"tenant": "t", "name": "m"}):
         with pytest.raises(NotFound):
             await items(requests, work, after=0, **other)
+    with pytest.raises(NotFound):
+        other = Name.of(Principal(tenant="t", name="n"), "another method", "a")
+        await anext(requests.follow(other, b"asked", 0, work))
     with pytest.raises(NotFound):  # whose groups let it read less, or more
         await items(requests, work, after=0, tenant="t", name="n", groups=frozenset({"staff"}))
     assert work.begun == 1

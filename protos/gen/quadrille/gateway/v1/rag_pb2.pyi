@@ -252,7 +252,9 @@ class AskRequest(_message.Message):
     min_lsn: _builtins.int
     """Wait until this write is visible (read your writes). Default: none."""
     request_id: _builtins.str
-    """Caller's id for this request, at most 128 bytes. Default: the call's request id."""
+    """Caller's id for this request, at most 128 bytes. Default: the call's request id. A call with the id of a request that
+    the same caller made, while it runs and for a while after, gets its events again; it must ask for the same.
+    """
     min_relevance: _builtins.float
     """Least relevance of a passage, finite: of its rerank_score with rerank, otherwise of its Hit.dense_score, so that a
     passage found by words alone has none; not with mode LEXICAL unless there is rerank. If nothing is left, the answer is an

@@ -416,7 +416,9 @@ class GenerateRequest(_message.Message):
     refused by models that take labels and have no guidance.
     """
     request_id: _builtins.str
-    """Caller's id for this request, at most 128 bytes. Default: the call's request id."""
+    """Caller's id for this request, at most 128 bytes. Default: the call's request id. A gateway gives a call with
+    the id of a request that the same caller made, while it runs and for a while after, its events again; it must ask for the same.
+    """
     priority: _builtins.int
     """Higher is served earlier when requests wait, -100 to 100. Default 0."""
     @_builtins.property
@@ -819,7 +821,9 @@ class EditRequest(_message.Message):
     strength: _builtins.float
     """Part of the denoising run that is redone, (0, 1]. Default 0.8."""
     request_id: _builtins.str
-    """Caller's id for this request, at most 128 bytes. Default: the call's request id."""
+    """Caller's id for this request, at most 128 bytes. Default: the call's request id. A gateway gives a call with
+    the id of a request that the same caller made, while it runs and for a while after, its events again; it must ask for the same.
+    """
     priority: _builtins.int
     """Higher is served earlier when requests wait, -100 to 100. Default 0."""
     mask_channel: Global___MaskChannel.ValueType
@@ -976,7 +980,9 @@ class InterpolateRequest(_message.Message):
     method: Global___InterpolationMethod.ValueType
     """The path."""
     request_id: _builtins.str
-    """Caller's id for this request, at most 128 bytes. Default: the call's request id."""
+    """Caller's id for this request, at most 128 bytes. Default: the call's request id. A gateway gives a call with
+    the id of a request that the same caller made, while it runs and for a while after, its events again; it must ask for the same.
+    """
     @_builtins.property
     def start(self) -> Global___LatentPoint:
         """First end."""
