@@ -33,7 +33,7 @@ class EmbeddingScorer:
     Sentences are compared one by one and the best counts, as entailment is judged in SummaC (Laban et al., 2022).
     """
 
-    threshold = 0.7
+    threshold = 0.65
 
     def __init__(self, text: TextBackend, model: str, spending: Spending) -> None:
         self._text = text
