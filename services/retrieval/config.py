@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from serving.config import CommaList, ServiceSettings, is_loopback
 
 from retrieval import failpoints
@@ -32,6 +32,14 @@ class RetrievalSettings(ServiceSettings, service="retrieval"):
         description="Vectors of a collection that are searched flat before they are built into a segment.",
     )
     build_threads: int = Field(1, ge=1, le=256, description="Threads that build a segment, at low priority.")
+    milvus_uri: str | None = Field(
+        None,
+        description="Milvus that holds and searches sealed segments, as http://host:19530 or a file of Milvus Lite; "
+        "without one this process does. Needs the extra `retrieval-milvus`.",
+    )
+    milvus_token: SecretStr = Field(
+        SecretStr(""), description="What that Milvus asks for: user:password, or an API key."
+    )
     passage_cache_bytes: int = Field(
         64 * 1024 * 1024,
         ge=0,

@@ -18,7 +18,6 @@ from retrieval.domain import (
     Collection,
     Hit,
     Ids,
-    IndexKind,
     Plan,
     Query,
     Ranked,
@@ -42,8 +41,6 @@ Outcome = Found | Exception
 
 # A pass that may take longer is a thread's: the event loop has others to serve.
 _AT_ONCE_S = 0.001
-# Indexes of these kinds hold the vectors whole, so a search of them reads no disk.
-_IN_MEMORY = (IndexKind.FLAT, IndexKind.HNSW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,11 @@ def shared_by(query: Query, field: str) -> str | None:
 
 
 class DensePass:
-    """Searches for queries that share a key, a tenant and a collection's name; any number of threads may."""
+    """Searches for queries that share a key, a tenant and a collection's name; any number of threads may.
+
+    Args:
+        at_once_s: seconds of a core that a pass on the event loop may take.
+    """
 
     def __init__(
         self,
@@ -96,6 +97,8 @@ class DensePass:
         metrics: StoreMetrics,
         kept: KeptPassages,
         audit: RecallAudit | None = None,
+        *,
+        at_once_s: float = _AT_ONCE_S,
     ) -> None:
         self._store = store
         self._indexes = indexes
@@ -103,6 +106,7 @@ class DensePass:
         self._metrics = metrics
         self._seconds = metrics.search_seconds.labels(SearchMode.DENSE.value)
         self._kept = kept
+        self._at_once_s = at_once_s
         self._known = KnownCollections()
 
     def shared_access(self, target: Target) -> Access:
@@ -121,8 +125,8 @@ class DensePass:
         if (
             known is None
             or first.filter is not None
-            or known.collection.spec.index not in _IN_MEMORY
-            or known.query_s * len(queries) > _AT_ONCE_S
+            or not self._indexes.get(known.collection.id).in_memory
+            or known.query_s * len(queries) > self._at_once_s
             or any(item.target.explain or not known.shows_all(item.target.access) for item in queries)
         ):
             return functools.partial(self.run, queries)

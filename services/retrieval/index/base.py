@@ -23,6 +23,10 @@ class VectorIndex(Protocol):
     def nbytes(self) -> int:
         """Size of the vectors in memory, in bytes."""
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether a search computes and does nothing else: it waits for nothing and needs no `fetch`."""
+
     def add(self, ids: Ids, vectors: Vector) -> None:
         """Add vectors (n, dimension) under ids that ascend and exceed all that were ever added."""
 
@@ -78,7 +82,8 @@ class Sealed(Protocol):
     ) -> tuple[NDArray[np.float32], Ids]:
         """Return FAISS distances and slots, both (n, at least min(k, allowed)), best first.
 
-        `queries` is (n, dimension), `allowed` a set of slots. Slots are -1 only where fewer are allowed.
+        `queries` is (n, dimension), `allowed` a set of slots. Slots are -1 where fewer are allowed, or where no more
+        are found: whoever asks then scans.
         Distances may be approximate: callers score the slots anew. Threads may search side by side.
         """
 
@@ -89,11 +94,25 @@ class Sealed(Protocol):
         """Return the very vectors it was built from (n, dimension), None from a kind that keeps none."""
 
     def write(self, path: Path) -> None:
-        """Write it to a new file; making that durable is the caller's part."""
+        """Write it, or where it is, to a new file; making that durable is the caller's part."""
+
+
+class Elsewhere(Protocol):
+    """Where segments lie whose files only tell where they are."""
+
+    def drop(self, path: Path) -> None:
+        """Drop what a segment's index file names; what fails is left to the next `sweep`."""
+
+    def sweep(self, kept: Iterable[Path]) -> None:
+        """Drop all of this store's segments that none of these index files names."""
 
 
 class SegmentKind(Protocol):
     """Makes the sealed segments of one collection, whose settings it was made with."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether they hold the vectors whole, in this process."""
 
     def build(self, vectors: Vector) -> Sealed:
         """Build a segment of vectors (n, dimension), n ≥ 1. Runs off the serving path, for minutes maybe."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.domain import Bitmap, Effort, Ids, Vector
-from retrieval.index.places import to_places
+from retrieval.index.places import members, to_places
 from retrieval.index.planner import Costs, Scan, Step, Walk, choose
 
 Found = tuple[NDArray[np.float32], Ids]
@@ -45,7 +45,7 @@ class FaissSegment(ABC):
 
     def plan(self, k: int, allowed: Bitmap | None, effort: Effort) -> Step:
         """Return how a search would go about it."""
-        count = self._count(allowed)
+        count = members(allowed, self.ntotal)
         if self._scores_all(count):
             return Scan()
         return choose(self.ntotal, count, min(k, count), effort, self._costs)
@@ -56,7 +56,7 @@ class FaissSegment(ABC):
         Slots are -1 only where fewer are allowed. Kinds that keep no vectors return every allowed slot, at
         distance 0, when few are allowed.
         """
-        count = self._count(allowed)
+        count = members(allowed, self.ntotal)
         wanted = min(min(k, count) * self.oversampling, count)
         fetch = min(wanted + _SLACK, count)
         if not fetch:
@@ -84,9 +84,6 @@ class FaissSegment(ABC):
 
     def _scores_all(self, count: int) -> bool:
         return self.oversampling > 1 and count <= _FEW
-
-    def _count(self, allowed: Bitmap | None) -> int:
-        return self.ntotal if allowed is None else int(np.bitwise_count(allowed).sum())
 
     @abstractmethod
     def _walk(self, queries: Vector, fetch: int, width: int, allowed: Bitmap | None) -> Found:

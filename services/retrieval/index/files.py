@@ -12,7 +12,7 @@ import structlog
 from retrieval import failpoints
 from retrieval.domain import CollectionSpec, Ids, SegmentRecord
 from retrieval.durable import make_private_directory, sync_directory, sync_file
-from retrieval.index.base import Sealed, SegmentKind
+from retrieval.index.base import Elsewhere, Sealed, SegmentKind
 from retrieval.index.segment import Segment
 
 log = structlog.get_logger(__name__)
@@ -29,10 +29,14 @@ class DamagedSegmentError(Exception):
 
 
 class SegmentFiles:
-    """A directory of `<token>.ids` and `<token>.index`. Tokens are never used again."""
+    """A directory of `<token>.ids` and `<token>.index`. Tokens are never used again.
 
-    def __init__(self, directory: Path) -> None:
+    `elsewhere` is where segments lie whose index files only tell where they are.
+    """
+
+    def __init__(self, directory: Path, elsewhere: Elsewhere | None = None) -> None:
         self._directory = directory
+        self._elsewhere = elsewhere
         make_private_directory(directory)
         make_private_directory(directory / _QUARANTINE)
 
@@ -54,6 +58,8 @@ class SegmentFiles:
             failpoints.hit("segment.after_rename")
             sync_directory(self._directory)
         except BaseException:
+            if self._elsewhere:
+                self._elsewhere.drop(partials[1])
             for partial in partials:
                 partial.unlink(missing_ok=True)
             self.remove([token])
@@ -113,6 +119,8 @@ class SegmentFiles:
     def remove(self, tokens: Iterable[str]) -> None:
         """Remove segments' files and give their space back; a failure leaves them to the next `sweep`."""
         for path in (path for token in tokens for path in self._paths(token)):
+            if self._elsewhere and path.suffix == f".{_PARTS[1]}":
+                self._elsewhere.drop(path)
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
@@ -124,6 +132,8 @@ class SegmentFiles:
         self.remove(found - set(known))
         for partial in self._directory.glob(f"*{_PARTIAL}"):
             partial.unlink(missing_ok=True)
+        if self._elsewhere:
+            self._elsewhere.sweep([self._paths(token)[1] for token in known])
 
     def _paths(self, token: str) -> list[Path]:
         return [self._directory / f"{token}.{part}" for part in _PARTS]

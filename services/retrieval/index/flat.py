@@ -29,6 +29,11 @@ class FlatIndex:
         """Size of the vectors in memory, in bytes."""
         return len(self) * self._dimension * 4
 
+    @property
+    def in_memory(self) -> bool:
+        """It is."""
+        return True
+
     def add(self, ids: Ids, vectors: Vector) -> None:
         """Add vectors (n, dimension) under ids that ascend and exceed all that were ever added."""
         if not len(ids):

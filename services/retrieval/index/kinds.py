@@ -23,6 +23,11 @@ class FaissKind:
     def __init__(self, spec: CollectionSpec) -> None:
         self._spec = spec
 
+    @property
+    def in_memory(self) -> bool:
+        """Graphs over whole vectors are; codes need the stored vectors beside them."""
+        return self._spec.index is IndexKind.HNSW
+
     def build(self, vectors: Vector) -> FaissSegment:
         """Build a segment of vectors (n, dimension), n ≥ 1."""
         index = _empty(self._spec, len(vectors))

@@ -28,6 +28,11 @@ def to_bitmap(places: Ids, count: int) -> Bitmap:
     return np.packbits(bits, bitorder="little")
 
 
+def members(bitmap: Bitmap | None, count: int) -> int:
+    """Return how many places are in such a set; None stands for all of `count`."""
+    return count if bitmap is None else int(np.bitwise_count(bitmap).sum())
+
+
 def to_places(bitmap: Bitmap | None, count: int) -> Ids:
     """Return the places of such a set, ascending; None stands for all."""
     if bitmap is None:

@@ -56,9 +56,14 @@ class Segment:
             found = self.sealed.search(queries, k, bitmap, effort)[1]
         scores = exact.score(self._metric, queries, found, lambda slots: self._vectors(slots, fetch))
         ids, there = self.ids[found], found >= 0
-        if there.all():
+        if there.all() and found.shape[1] >= k:
             return list(zip(ids, scores, strict=True))
-        return [(row[some], line[some]) for row, line, some in zip(ids, scores, there, strict=True)]
+        results = [(row[some], line[some]) for row, line, some in zip(ids, scores, there, strict=True)]
+        short = [place for place, (row, _) in enumerate(results) if len(row) < k]
+        if short:
+            for place, scanned in zip(short, self._scan(queries[short], k, bitmap, fetch), strict=True):
+                results[place] = scanned
+        return results
 
     def plan(self, k: int, allowed: Ids | None, effort: Effort) -> Step:
         """Return how a search would go about it."""

@@ -38,6 +38,11 @@ class SegmentedIndex:
         """Size of the vectors in memory, in bytes."""
         return self._delta.nbytes + sum(segment.sealed.nbytes for segment in self.segments)
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether its segments hold the vectors whole, in this process."""
+        return self.kind.in_memory
+
     def add(self, ids: Ids, vectors: Vector) -> None:
         """Add vectors (n, dimension) under ids that ascend and exceed all that were ever added."""
         if len(ids) and ids[0] <= self._last:

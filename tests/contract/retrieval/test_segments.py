@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from retrieval.domain import Bitmap, CollectionSpec, Effort, Hnsw, Ids, IndexKind, IvfPq, Metric, Vector
-from retrieval.index.faiss_segment import FaissSegment
-from retrieval.index.kinds import FaissKind
+from retrieval.index.base import Sealed
 from retrieval.index.planner import Scan, Walk
+
+from .backends import CASES, MakeKind, backend
 
 DIMENSION = 32
 COUNT = 12_000
@@ -34,15 +35,25 @@ def made(count: int, seed: int) -> Vector:
 VECTORS, QUERIES = made(COUNT, 1), made(40, 2)
 
 
-@pytest.fixture(scope="module", params=list(OPTIONS), ids=lambda kind: kind.value)
-def kind(request: pytest.FixtureRequest) -> IndexKind:
-    found: IndexKind = request.param
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1].value}")
+def case(request: pytest.FixtureRequest) -> tuple[str, IndexKind]:
+    found: tuple[str, IndexKind] = request.param
     return found
 
 
 @pytest.fixture(scope="module")
-def segment(kind: IndexKind) -> FaissSegment:
-    return FaissKind(spec(kind)).build(VECTORS)
+def kind(case: tuple[str, IndexKind]) -> IndexKind:
+    return case[1]
+
+
+@pytest.fixture(scope="module")
+def make(case: tuple[str, IndexKind], tmp_path_factory: pytest.TempPathFactory) -> MakeKind:
+    return backend(case[0], tmp_path_factory.mktemp("backend"))
+
+
+@pytest.fixture(scope="module")
+def segment(make: MakeKind, kind: IndexKind) -> Sealed:
+    return make(spec(kind)).build(VECTORS)
 
 
 def packed(allowed: NDArray[np.bool_]) -> Bitmap:
@@ -62,21 +73,21 @@ def recall(slots: Ids, k: int, allowed: NDArray[np.bool_] | None = None) -> floa
 @pytest.mark.parametrize(
     ("effort", "least"), [(Effort.DEFAULT, 0.95), (Effort.ACCURATE, 0.99), (Effort.EXACT, 0.99)]
 )
-def test_efforts_keep_their_recall(segment: FaissSegment, effort: Effort, least: float) -> None:
+def test_efforts_keep_their_recall(segment: Sealed, effort: Effort, least: float) -> None:
     assert isinstance(segment.plan(10, None, effort), Scan if effort is Effort.EXACT else Walk)
     _, slots = segment.search(QUERIES, 10, None, effort)
     assert recall(slots, 10) >= least
 
 
 @pytest.mark.parametrize("share", [0.5, 0.01, 0.001])
-def test_filters_leave_all_k_and_their_recall(segment: FaissSegment, share: float) -> None:
+def test_filters_leave_all_k_and_their_recall(segment: Sealed, share: float) -> None:
     allowed = np.random.default_rng(3).random(COUNT) < share
     _, slots = segment.search(QUERIES, 10, packed(allowed), Effort.ACCURATE)
     assert ((slots >= 0).sum(axis=1) >= min(10, allowed.sum())).all()
     assert recall(slots, 10, allowed) >= 0.99
 
 
-def test_a_filter_that_points_elsewhere_still_leaves_k(segment: FaissSegment, kind: IndexKind) -> None:
+def test_a_filter_that_points_elsewhere_still_leaves_k(segment: Sealed, kind: IndexKind) -> None:
     scores = (QUERIES[:2] @ VECTORS.T)[1]
     allowed = scores < np.quantile(scores, 0.85)  # the nearest 15 % are forbidden
     assert isinstance(segment.plan(10, packed(allowed), Effort.DEFAULT), Walk)
@@ -89,8 +100,10 @@ def test_a_filter_that_points_elsewhere_still_leaves_k(segment: FaissSegment, ki
 
 @pytest.mark.parametrize("count", [1, 3, 40, 700])
 @pytest.mark.parametrize("metric", list(Metric))
-def test_small_segments_give_all_they_have(kind: IndexKind, metric: Metric, count: int) -> None:
-    segment = FaissKind(spec(kind, metric)).build(VECTORS[:count])
+def test_small_segments_give_all_they_have(
+    make: MakeKind, kind: IndexKind, metric: Metric, count: int
+) -> None:
+    segment = make(spec(kind, metric)).build(VECTORS[:count])
     for effort in Effort:
         assert isinstance(segment.plan(10, None, effort), Scan)
         _, slots = segment.search(QUERIES, 2000, None, effort)
@@ -99,15 +112,17 @@ def test_small_segments_give_all_they_have(kind: IndexKind, metric: Metric, coun
         assert all(slot in row for slot, row in enumerate(nearest.tolist()))
 
 
-def test_nothing_allowed_finds_nothing(segment: FaissSegment) -> None:
+def test_nothing_allowed_finds_nothing(segment: Sealed) -> None:
     for effort in Effort:
         _, slots = segment.search(QUERIES, 10, packed(np.zeros(COUNT, dtype=bool)), effort)
         assert len(slots) == len(QUERIES) and not (slots >= 0).any()
 
 
-def test_what_is_written_is_read_again(segment: FaissSegment, kind: IndexKind, tmp_path: Path) -> None:
+def test_what_is_written_is_read_again(
+    segment: Sealed, make: MakeKind, kind: IndexKind, tmp_path: Path
+) -> None:
     segment.write(tmp_path / "segment")
-    again = FaissKind(spec(kind)).read(tmp_path / "segment")
+    again = make(spec(kind)).read(tmp_path / "segment")
     assert (again.ntotal, again.nbytes) == (segment.ntotal, segment.nbytes)
     for effort in Effort:
         found, expected = (each.search(QUERIES, 10, None, effort) for each in (again, segment))
@@ -115,25 +130,25 @@ def test_what_is_written_is_read_again(segment: FaissSegment, kind: IndexKind, t
 
 
 def test_another_kind_dimension_or_metric_is_refused(
-    segment: FaissSegment, kind: IndexKind, tmp_path: Path
+    segment: Sealed, make: MakeKind, kind: IndexKind, tmp_path: Path
 ) -> None:
     segment.write(tmp_path / "segment")
     others = [spec(other) for other in OPTIONS if other is not kind]
     for other in (*others, spec(kind, Metric.L2), spec(kind, dimension=16)):
         with pytest.raises(ValueError):
-            FaissKind(other).read(tmp_path / "segment")
+            make(other).read(tmp_path / "segment")
     (tmp_path / "segment").write_bytes(b"")
     with pytest.raises(ValueError):
-        FaissKind(spec(kind)).read(tmp_path / "segment")
+        make(spec(kind)).read(tmp_path / "segment")
 
 
-def test_only_whole_vectors_come_back(segment: FaissSegment, kind: IndexKind) -> None:
+def test_only_whole_vectors_come_back(segment: Sealed, make: MakeKind, kind: IndexKind) -> None:
     slots = np.array([7, 0, COUNT - 1])
     vectors = segment.vectors(slots)
-    assert vectors is None if kind is not IndexKind.HNSW else np.array_equal(vectors, VECTORS[slots])
+    assert vectors is None if not make(spec(kind)).in_memory else np.array_equal(vectors, VECTORS[slots])
 
 
-def test_memory_is_what_the_kind_promises(segment: FaissSegment, kind: IndexKind) -> None:
+def test_memory_is_what_the_kind_promises(segment: Sealed, kind: IndexKind) -> None:
     links = 16 * 8
     promised = {
         IndexKind.HNSW: 1.3 * (4 * DIMENSION + links),
