@@ -175,8 +175,8 @@ class Gateway:
         """Close both."""
         for task in self._watching:
             task.cancel()
-        await self._named.close()
         await self.http.stop()
+        await self._named.close()
         await self._metrics_client.aclose()
         for pool in self._pools.values():
             await pool.close()

@@ -93,6 +93,36 @@ def test_a_browser_that_leaves_ends_the_call_behind_the_gateway(stack, metrics):
     chat.wait()
 
 
+def test_a_client_that_waits_for_a_whole_answer_and_leaves_ends_it_too(stack, metrics):
+    chat = Watched(metrics["textgen"], f"{TEXT}/Chat")
+    body = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 800, "n": 16, "ignore_eos": True}
+    url = f"http://127.0.0.1:{stack.ports.http}/v1/chat/completions"
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(url, json=body, timeout=0.5)
+    chat.wait()
+    while running(metrics["textgen"]):  # and the rows at the device
+        time.sleep(0.05)
+
+
+def running(url):
+    lines = httpx.get(url).text.splitlines()
+    return sum(
+        float(line.split()[-1]) for line in lines if line.startswith("quadrille_text_requests_running")
+    )
+
+
+def test_a_named_stream_survives_its_reader_and_is_replayed_word_for_word(client, metrics):
+    before = ended_early(metrics["textgen"], f"{TEXT}/Generate")
+    named = client.named("survivor")
+    with named.stream_generate("Once", max_tokens=60, ignore_eos=True, temperature=1) as stream:
+        begun = [event for event, _ in zip(stream, range(3), strict=False)]
+    whole = list(named.stream_generate("Once", max_tokens=60, ignore_eos=True, temperature=1))
+    assert whole[:3] == begun
+    assert whole[-1].usage.completion_tokens == 60
+    assert list(named.stream_generate("Once", max_tokens=60, ignore_eos=True, temperature=1)) == whole
+    assert ended_early(metrics["textgen"], f"{TEXT}/Generate") == before
+
+
 @pytest.mark.parametrize(
     ("options", "field"),
     [

@@ -1,6 +1,7 @@
-"""What every TextBackend promises, held against the adapter over gRPC."""
+"""What every TextBackend promises, held against the adapter over gRPC and what stands before it."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from gateway.adapters.health import GrpcHealthProbe
@@ -24,6 +25,9 @@ from gateway.domain.text import (
     TextCapability,
 )
 from gateway.domain.tools import NamedTool, Tool, ToolCall, ToolCallDelta
+from gateway.embeddings.cache import CacheMetrics, VectorCache
+from gateway.embeddings.lookup import Lookup
+from gateway.embeddings.text import RememberingText, stamps_of
 from gateway.metrics import GatewayMetrics
 from prometheus_client import CollectorRegistry
 from quadrille.text.v1 import text_pb2, text_pb2_grpc, tools_pb2
@@ -110,13 +114,18 @@ async def service():
     return Service()
 
 
-@pytest.fixture
-async def backend(service):
+def remembering(inner):
+    cache = VectorCache(1_000_000, CacheMetrics(CollectorRegistry()))
+    return RememberingText(inner, Lookup(cache, partial(stamps_of, inner)))
+
+
+@pytest.fixture(params=[lambda inner: inner, remembering], ids=["grpc", "remembering"])
+async def backend(service, request):
     server = GrpcServer(ServiceSettings(drain_grace_s=0), registry=CollectorRegistry())
     text_pb2_grpc.add_TextServiceServicer_to_server(service, server.grpc)
     async with running(server, services=["quadrille.text.v1.TextService"]) as address:
         pool, backend = over(address)
-        yield backend
+        yield request.param(backend)
         await pool.close()
 
 
