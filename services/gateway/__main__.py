@@ -22,6 +22,7 @@ from serving.log import configure_logging
 from serving.server import GrpcServer, run
 
 from gateway.adapters.exposition import HttpExposition
+from gateway.adapters.guard import GuardModerator
 from gateway.adapters.health import GrpcHealthProbe
 from gateway.adapters.image import GrpcImageBackend, image_router
 from gateway.adapters.retrieval import GrpcRetrievalBackend
@@ -144,6 +145,7 @@ class Gateway:
             text,
             image,
             Playground(asker, ingester, retrieval, view),
+            GuardModerator(text, settings.moderation_model) if settings.moderation_model else None,
             keys=self.server.keys,
             named=self._named,
             metrics=metrics,

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from gateway.domain.filters import Filter
 from gateway.domain.image import ImageEdit, ImageEvent, ImageModel, ImageRequest
+from gateway.domain.moderation import Verdict
 from gateway.domain.retrieval import Collection, Hit, NewDocument, SearchRequest, StoredDocument, Vector
 from gateway.domain.text import (
     ChatRequest,
@@ -127,6 +128,19 @@ class RetrievalBackend(Protocol):
 
     async def search(self, request: SearchRequest) -> Sequence[Hit]:
         """Chunks, best first."""
+        ...
+
+
+class Moderator(Protocol):
+    """Judges texts."""
+
+    @property
+    def model(self) -> str:
+        """The model that judges."""
+        ...
+
+    async def moderate(self, text: str) -> Verdict:
+        """What it says of a text; NotConfigured when its answer is no judgement."""
         ...
 
 

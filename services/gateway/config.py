@@ -38,6 +38,10 @@ class GatewaySettings(ServiceSettings, service="gateway"):
         description="Models that stand in for one, in this order, while no server of it can be used; the name need "
         "not be a model's. In the environment as JSON.",
     )
+    moderation_model: str | None = Field(
+        None,
+        description="Chat model that judges texts for /v1/moderations, as Llama Guard 3 does. None: that is refused.",
+    )
     resolve_interval_s: float = Field(
         10.0, gt=0, description="Seconds between two resolutions of the backends' names."
     )

@@ -173,6 +173,23 @@ class ImageList(Answer):
     size: str
 
 
+class ModerationResult(Answer):
+    """What one text is said to be, by category: those of OpenAI that the model knows, and its own."""
+
+    flagged: bool
+    categories: dict[str, bool]
+    category_scores: dict[str, float]
+    category_applied_input_types: dict[str, list[Literal["text"]]]
+
+
+class ModerationAnswer(Answer):
+    """One result a text, in the order asked."""
+
+    id: str
+    model: str
+    results: list[ModerationResult]
+
+
 class Model(Answer):
     """A model that can be named in requests."""
 

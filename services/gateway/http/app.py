@@ -8,7 +8,7 @@ from serving.auth import KeyStore
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway.backends import ImageBackend, TextBackend
+from gateway.backends import ImageBackend, Moderator, TextBackend
 from gateway.http import errors
 from gateway.http.caller import identified
 from gateway.http.chat import chat_routes
@@ -17,6 +17,7 @@ from gateway.http.door import Door
 from gateway.http.embeddings import embedding_routes
 from gateway.http.images import image_routes
 from gateway.http.models import model_routes
+from gateway.http.moderations import moderation_routes
 from gateway.http.named import NamedHttp
 from gateway.http.openapi import API_KEY, DESCRIPTION, FAILURES
 from gateway.http.ops import ops_routes
@@ -31,6 +32,7 @@ def make_app(
     text: TextBackend,
     images: ImageBackend,
     playground: Playground,
+    moderator: Moderator | None,
     *,
     keys: KeyStore,
     named: NamedRequests,
@@ -57,6 +59,7 @@ def make_app(
         ("text", completion_routes(text)),
         ("text", embedding_routes(text)),
         ("text", rerank_routes(text)),
+        ("text", moderation_routes(moderator)),
         ("image", image_routes(images)),
     ):
         checked = [Depends(identified(keys, scope)), *shown]

@@ -215,3 +215,9 @@ class RerankBody(Body):
     documents: list[Text | RerankDocument]
     top_n: Whole | None = Field(None, ge=1)
     return_documents: bool = False
+
+
+class ModerationBody(Body):
+    """POST /v1/moderations."""
+
+    input: Text | Annotated[list[Text | TextPart], Field(min_length=1, max_length=32)]
