@@ -39,9 +39,14 @@ from gateway.embeddings.cache import CacheMetrics, VectorCache
 from gateway.embeddings.lookup import Lookup
 from gateway.embeddings.rpc import RememberedEmbeds
 from gateway.embeddings.text import RememberingText, stamps_of
+from gateway.files.attaching import Attacher
+from gateway.files.library import FileLibrary
+from gateway.files.store_files import StoreFiles
+from gateway.files.stores import VectorStores
 from gateway.http.app import make_app
 from gateway.http.playground.routes import Playground
 from gateway.http.server import HttpServer
+from gateway.http.storage import storage_routes
 from gateway.http.surroundings import surrounded
 from gateway.kserve.inferrer import Inferrer
 from gateway.kserve.servicer import SERVICE as INFERENCE
@@ -141,11 +146,15 @@ class Gateway:
         self._metrics_client = httpx.AsyncClient(trust_env=False)  # the services need no proxy
         expositions = [HttpExposition(url, self._metrics_client) for url in settings.metrics_urls]
         view = LiveView(expositions, lambda: self.watch.serving)
+        library, stores = FileLibrary(retrieval), VectorStores(text, retrieval)
+        self._attacher = Attacher(text, retrieval, library, ingester)
+        files = StoreFiles(retrieval, library, self._attacher)
         app = make_app(
             text,
             image,
             Playground(asker, ingester, retrieval, view),
             GuardModerator(text, settings.moderation_model) if settings.moderation_model else None,
+            storage_routes(library, stores, files, text, retrieval),
             keys=self.server.keys,
             named=self._named,
             metrics=metrics,
@@ -179,6 +188,7 @@ class Gateway:
             task.cancel()
         await self.http.stop()
         await self._named.close()
+        await self._attacher.stop()
         await self._metrics_client.aclose()
         for pool in self._pools.values():
             await pool.close()

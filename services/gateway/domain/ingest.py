@@ -17,7 +17,7 @@ class IngestStart:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A document as a file."""
+    """A document as a file; it must have `expected_version` in the store, where one is set."""
 
     id: str
     data: bytes
@@ -26,6 +26,7 @@ class File:
     source_uri: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     readers: tuple[str, ...] = ()
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

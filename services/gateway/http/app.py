@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from fastapi import Depends, FastAPI, Security
+from fastapi import APIRouter, Depends, FastAPI, Security
 from prometheus_client import CollectorRegistry
 from serving.auth import KeyStore
 from starlette.routing import Route
@@ -33,6 +33,7 @@ def make_app(
     images: ImageBackend,
     playground: Playground,
     moderator: Moderator | None,
+    storage: APIRouter,
     *,
     keys: KeyStore,
     named: NamedRequests,
@@ -42,7 +43,7 @@ def make_app(
     max_body_bytes: int,
     max_json_depth: int,
 ) -> ASGIApp:
-    """The door's HTTP side over the text and image ports; `down` names what is not ready."""
+    """The door's HTTP side over the text and image ports and what is stored; `down` names what is not ready."""
     app = FastAPI(
         title="Quadrille",
         description=DESCRIPTION,
@@ -61,6 +62,7 @@ def make_app(
         ("text", rerank_routes(text)),
         ("text", moderation_routes(moderator)),
         ("image", image_routes(images)),
+        ("retrieval", storage),
     ):
         checked = [Depends(identified(keys, scope)), *shown]
         app.include_router(router, dependencies=checked, responses=FAILURES)

@@ -54,6 +54,11 @@ async def find_embedder(text: TextBackend, name: str) -> Embedder:
     raise NotConfigured("no loaded model can embed", "add one to QUADRILLE_TEXTGEN_MODELS, e.g. minilm")
 
 
+async def embedder_of(text: TextBackend, stamp: str) -> str:
+    """Name of the loaded model whose vectors carry this stamp; empty, for the default one, when none does."""
+    return next((model.id for model in await text.list_models() if stamp and model.stamp == stamp), "")
+
+
 def _piece_end(text: str, first: int) -> int:
     """Where a piece ends that begins at `first`: after white space, where there is some."""
     last = first + TOKENIZED_CHARACTERS

@@ -111,7 +111,9 @@ class Ingester:
             file.id, title, uri, read.text, file.metadata, tuple(chunks), vectors, file.readers
         )
         with renamed(_DOCUMENT_FIELDS):
-            lsn = await self._retrieval.upsert_document(start.collection, document, embedder.model.stamp)
+            lsn = await self._retrieval.upsert_document(
+                start.collection, document, embedder.model.stamp, file.expected_version
+            )
         return domain.FileStored(file.id, len(chunks), lsn, unchanged=False)
 
     async def _collection(self, name: str, embedder: TextModel) -> Collection:

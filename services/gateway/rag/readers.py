@@ -54,9 +54,14 @@ async def read_file(file: File) -> ReadFile:
     return result
 
 
+def media_type_by_name(name: str) -> str:
+    """The media type of a file of this name; empty when its extension does not tell."""
+    return _BY_EXTENSION.get(PurePosixPath(name).suffix.lower(), "")
+
+
 def _media_type(file: File) -> str:
     given = file.media_type.partition(";")[0].strip().lower()
-    media_type = given or _BY_EXTENSION.get(PurePosixPath(file.id).suffix.lower(), "")
+    media_type = given or media_type_by_name(file.id)
     if media_type in MEDIA_TYPES:
         return media_type
     known = ", ".join(MEDIA_TYPES)
