@@ -99,11 +99,13 @@ def install(app: FastAPI) -> None:
 
 
 def place(loc: Sequence[str | int], sent: Any, *, missing: bool = False) -> str | None:
-    """Path of what is wrong in a body, e.g. messages[0].role, or None when it is the body itself.
+    """Name of a query's parameter, or path of what is wrong in a body, e.g. messages[0].role; None: the body itself.
 
     Pydantic's path also names the members of unions that it tried, which are nowhere in the body. What is missing is
     there neither, so it has to be said whether the last part is.
     """
+    if loc[0] == "query":
+        return str(loc[1])
     path, here = "", sent
     for left, part in zip(reversed(range(len(loc) - 1)), loc[1:], strict=True):
         if isinstance(here, list) and isinstance(part, int) and part < len(here):

@@ -1,12 +1,15 @@
 """What becomes of attached files when gateways end, meet, or are overtaken: true services, no HTTP."""
 
 import asyncio
-import contextlib
 import time
 
 import pytest
+from gateway.adapters.health import GrpcHealthProbe
 from gateway.adapters.retrieval import GrpcRetrievalBackend
 from gateway.adapters.text import GrpcTextBackend, text_router
+from gateway.balancing.balancer import Balancer
+from gateway.balancing.pool import Pool
+from gateway.balancing.replica import Replica
 from gateway.domain.files import AttachmentStatus, ToAttach
 from gateway.files import attaching
 from gateway.files.attaching import Attacher
@@ -39,10 +42,10 @@ class Interrupted(Ingester):
 class World:
     """One store with one uploaded file, and gateways' parts over it."""
 
-    def __init__(self, text, retrieval):
+    def __init__(self, text, retrieval, metrics):
         self.text, self.retrieval = text, retrieval
         self.library = FileLibrary(retrieval)
-        self.ingester = Interrupted(text, retrieval, GatewayMetrics(CollectorRegistry()))
+        self.ingester = Interrupted(text, retrieval, metrics)
         self.attachers = []
 
     async def fill(self):
@@ -62,23 +65,24 @@ class World:
         return item
 
 
+def connect(address, name):
+    channel = open_channel(address, server_name=name)
+    return Replica(address, channel, GrpcHealthProbe(address, channel))
+
+
 @pytest.fixture
 async def world(services):
-    async with contextlib.AsyncExitStack() as stack:
-        (text_address,) = services.addresses["text_addresses"]
-        channels = {
-            address: await stack.enter_async_context(open_channel(address))
-            for address in (text_address, services.addresses["retrieval_address"])
-        }
-        texts = {text_address: channels[text_address]}
-        world = World(
-            GrpcTextBackend(texts, text_router(texts)),
-            GrpcRetrievalBackend(channels[services.addresses["retrieval_address"]]),
-        )
+    metrics = GatewayMetrics(CollectorRegistry())
+    texts = Pool(services.addresses["text_addresses"], connect)
+    router = text_router(texts)
+    async with open_channel(services.addresses["retrieval_address"]) as channel:
+        text = GrpcTextBackend(router, Balancer(router, metrics))
+        world = World(text, GrpcRetrievalBackend(channel), metrics)
         await world.fill()
         yield world
         for attacher in world.attachers:
             await attacher.stop()
+    await texts.close()
 
 
 async def test_what_a_gateway_leaves_behind_is_taken_up_by_another(world):

@@ -188,7 +188,7 @@ BAD = [
     ),
     ("vector_stores", {"metadata": {"k": 1}}, "metadata.k"),
     ("vector_stores", {"metadata": {str(n): "" for n in range(17)}}, "metadata"),
-    ("vector_stores/{}/search", {"query": ""}, "query.0"),
+    ("vector_stores/{}/search", {"query": ""}, "query"),
     ("vector_stores/{}/search", {"query": "x", "max_num_results": 51}, "max_num_results"),
     ("vector_stores/{}/search", {"query": "x", "rewrite_query": True}, "rewrite_query"),
     (
@@ -237,3 +237,5 @@ async def test_bad_bodies_are_refused_by_name(client):
         answer = await plain.post(f"vector_stores/{store.id}/search", json={"query": "x", "filters": deep})
         assert (answer.status_code, answer.json()["error"]["param"][:7]) == (400, "filters")
         assert (await plain.get("vector_stores/openai-files")).status_code == 404
+        answer = await plain.get(f"vector_stores/{store.id}/files?limit=101")
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "limit")
