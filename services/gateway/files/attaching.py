@@ -145,8 +145,9 @@ class Attacher:
             return Failure("invalid_file", error.message)
         done = replace(attachment, status=AttachmentStatus.COMPLETED, leased_until=0.0)
         stamp = (await self._retrieval.get_collection(store_id)).embedding_model
+        embedder = embedder_of(stamp, await self._text.list_models())
         sizes = attachment.chunking.size_tokens, attachment.chunking.overlap_tokens
-        start = IngestStart(store_id, await embedder_of(self._text, stamp), *sizes, in_tokens=True)
+        start = IngestStart(store_id, embedder, *sizes, in_tokens=True)
         upload = File(
             file.id,
             data,

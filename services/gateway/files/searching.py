@@ -13,8 +13,8 @@ from gateway.domain.text import EmbedRequest
 from gateway.files.ids import VECTOR_STORE, check_id, missing
 from gateway.rag.embedding import embedder_of
 from gateway.rag.fields import renamed
+from gateway.rag.retrieving import MAX_SEARCH_BYTES, beginning
 
-_MOST_WORDS_BYTES = 4096  # of a query in the store's contract; a longer one is searched for by its beginning
 _BEST_FUSED = 2 / 61  # of reciprocal rank fusion with k = 60: first by vectors and first by words
 _FIELDS = {
     "query.filter": "filters",
@@ -48,7 +48,7 @@ async def search_store(text: TextBackend, retrieval: RetrievalBackend, asked: St
     except NotFound:
         raise missing(VECTOR_STORE, asked.store_id) from None
     with renamed(_FIELDS):
-        embedder = await embedder_of(text, stamp)
+        embedder = embedder_of(stamp, await text.list_models())
         embedded = await text.embed(EmbedRequest(embedder, tuple(asked.queries), truncate=True))
         search = SearchRequest(
             asked.store_id,
@@ -61,7 +61,9 @@ async def search_store(text: TextBackend, retrieval: RetrievalBackend, asked: St
         found = await asyncio.gather(
             *(
                 retrieval.search(
-                    replace(search, text=_beginning(query) if asked.hybrid else "", vector=vector)
+                    replace(
+                        search, text=beginning(query, MAX_SEARCH_BYTES) if asked.hybrid else "", vector=vector
+                    )
                 )
                 for query, vector in zip(asked.queries, embedded.vectors, strict=True)
             )
@@ -72,7 +74,3 @@ async def search_store(text: TextBackend, retrieval: RetrievalBackend, asked: St
         if score >= asked.least_score and (hit.chunk_id not in best or best[hit.chunk_id].score < score):
             best[hit.chunk_id] = replace(hit, score=score)
     return sorted(best.values(), key=lambda hit: -hit.score)[: asked.top_k]
-
-
-def _beginning(query: str) -> str:
-    return query.encode()[:_MOST_WORDS_BYTES].decode(errors="ignore")

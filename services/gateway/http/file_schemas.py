@@ -2,29 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StringConstraints,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from gateway.files.attachments import STATE
-from gateway.http.schemas import Finite, Text
+from gateway.http.schemas import Exact, Finite, Text, Whole
 
 Purpose = Literal["assistants", "batch", "fine-tune", "vision", "user_data", "evals"]
 
 
-class Known(BaseModel):
-    """Unknown names are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FileForm(Known):
+class FileForm(Exact):
     """POST /v1/files, besides the file."""
 
     purpose: Purpose
@@ -38,7 +24,7 @@ def _free(name: str) -> str:
 
 # What filters of the retrieval service can name.
 AttributeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$"), AfterValidator(_free)]
-Value = StrictBool | Finite | Annotated[Text, StringConstraints(max_length=512)]
+Value = bool | Finite | Annotated[Text, StringConstraints(max_length=512)]
 Attributes = Annotated[dict[AttributeName, Value], Field(max_length=16)]
 Metadata = Annotated[
     dict[
@@ -49,20 +35,20 @@ Metadata = Annotated[
 ]
 
 
-class StaticChunking(Known):
+class StaticChunking(Exact):
     """Sizes in tokens of the embedding model."""
 
-    max_chunk_size_tokens: int = Field(ge=100, le=4096)
-    chunk_overlap_tokens: int = Field(ge=0, le=2048)
+    max_chunk_size_tokens: Whole = Field(ge=100, le=4096)
+    chunk_overlap_tokens: Whole = Field(ge=0, le=2048)
 
 
-class AutoStrategy(Known):
+class AutoStrategy(Exact):
     """Chunks that fit the default embedding model."""
 
     type: Literal["auto"]
 
 
-class StaticStrategy(Known):
+class StaticStrategy(Exact):
     """Chunks of sizes that the caller chose."""
 
     type: Literal["static"]
@@ -73,26 +59,26 @@ Strategy = Annotated[AutoStrategy | StaticStrategy, Field(discriminator="type")]
 FileIds = Annotated[list[Text], Field(max_length=2000)]
 
 
-class StoreBody(Known):
+class StoreBody(Exact):
     """POST /v1/vector_stores."""
 
     name: Annotated[Text, StringConstraints(max_length=256)] = ""
     description: Annotated[Text, StringConstraints(max_length=1024)] = ""
     metadata: Metadata | None = None
-    file_ids: FileIds = []
+    file_ids: FileIds = Field([])
     chunking_strategy: Strategy | None = None
     # Beyond OpenAI's.
     embedding_model: Text = ""
 
 
-class StoreChange(Known):
+class StoreChange(Exact):
     """POST /v1/vector_stores/{id}; what is left out stays."""
 
     name: Annotated[Text, StringConstraints(max_length=256)] | None = None
     metadata: Metadata | None = None
 
 
-class AttachBody(Known):
+class AttachBody(Exact):
     """POST /v1/vector_stores/{id}/files."""
 
     file_id: Text
@@ -100,13 +86,13 @@ class AttachBody(Known):
     chunking_strategy: Strategy | None = None
 
 
-class AttributesBody(Known):
+class AttributesBody(Exact):
     """POST /v1/vector_stores/{id}/files/{id}."""
 
     attributes: Attributes | None
 
 
-class BatchBody(Known):
+class BatchBody(Exact):
     """POST /v1/vector_stores/{id}/file_batches: files that are treated alike, or each by itself."""
 
     file_ids: FileIds | None = None
@@ -115,7 +101,7 @@ class BatchBody(Known):
     chunking_strategy: Strategy | None = None
 
 
-class Comparison(Known):
+class Comparison(Exact):
     """A test of an attribute."""
 
     type: Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin"]
@@ -123,7 +109,7 @@ class Comparison(Known):
     value: Value | Annotated[list[Value], Field(min_length=1, max_length=1024)]
 
 
-class Compound(Known):
+class Compound(Exact):
     """Tests of which all must hold, or one."""
 
     type: Literal["and", "or"]
@@ -133,7 +119,7 @@ class Compound(Known):
 AttributeFilter = Annotated[Comparison | Compound, Field(discriminator="type")]
 
 
-class Ranking(Known):
+class Ranking(Exact):
     """How results are ranked: "none" by vectors alone, others by vectors and words."""
 
     ranker: Literal["none", "auto", "default-2024-11-15"] = "auto"
@@ -147,12 +133,12 @@ def _listed(query: Any) -> Any:
 Query = Annotated[Text, StringConstraints(min_length=1, max_length=16 * 1024)]
 
 
-class SearchBody(Known):
+class SearchBody(Exact):
     """POST /v1/vector_stores/{id}/search."""
 
     query: Annotated[list[Query], Field(min_length=1, max_length=16), BeforeValidator(_listed)]
     filters: AttributeFilter | None = None
-    max_num_results: int = Field(10, ge=1, le=50)
+    max_num_results: Whole = Field(10, ge=1, le=50)
     ranking_options: Ranking = Ranking()
     rewrite_query: Literal[False] = False
 

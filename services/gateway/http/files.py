@@ -24,6 +24,7 @@ def file_routes(library: FileLibrary, stores: VectorStores, files: StoreFiles) -
 
     @router.post("/v1/files", openapi_extra=described(FileForm, "file"))
     async def upload(request: Request) -> dict[str, Any]:
+        """Store a file: its bytes, as they are."""
         form = await read_form(request)
         form.only("file")
         purpose, file = form.check(FileForm).purpose, form.file("file")
@@ -38,16 +39,19 @@ def file_routes(library: FileLibrary, stores: VectorStores, files: StoreFiles) -
         order: Order = "desc",
         purpose: str | None = None,
     ) -> dict[str, Any]:
+        """List the files of the tenant."""
         found = [file for file in await library.all() if purpose in (None, file.purpose)]
         chosen, more = pages.page(found, lambda file: file.id, order, limit, after)
         return pages.body([_body(file) for file in chosen], more)
 
     @router.get("/v1/files/{file_id}")
     async def get_file(file_id: str) -> dict[str, Any]:
+        """Tell of one file."""
         return _body(await library.get(file_id))
 
     @router.get("/v1/files/{file_id}/content", response_class=Response)
     async def content(file_id: str) -> Response:
+        """The bytes of a file, as they were uploaded."""
         # What was uploaded must not run in a browser that opens it.
         headers = {"content-disposition": "attachment", "x-content-type-options": "nosniff"}
         return Response(
@@ -56,6 +60,7 @@ def file_routes(library: FileLibrary, stores: VectorStores, files: StoreFiles) -
 
     @router.delete("/v1/files/{file_id}")
     async def delete(file_id: str) -> dict[str, Any]:
+        """Delete a file, and take it out of all vector stores."""
         await library.delete(file_id)
         for store_id in await stores.all_ids():
             await files.forget(store_id, file_id)

@@ -23,6 +23,7 @@ def vector_store_file_routes(files: StoreFiles) -> APIRouter:
 
     @router.post(_STORE + "/files")
     async def attach(store_id: str, body: AttachBody, response: Response) -> dict[str, Any]:
+        """Attach a file; it is read soon."""
         (attached,) = await files.attach(store_id, [_to_attach(body)])
         _tell_to_poll(response)
         return file_body(store_id, attached)
@@ -36,15 +37,18 @@ def vector_store_file_routes(files: StoreFiles) -> APIRouter:
         before: Cursor = "",
         filter: AttachmentStatus | None = None,
     ) -> dict[str, Any]:
+        """List the files of a vector store."""
         return _page(store_id, await files.all(store_id, status=filter), order, limit, after, before)
 
     @router.get(_STORE + "/files/{file_id}")
     async def get_file(store_id: str, file_id: str, response: Response) -> dict[str, Any]:
+        """Tell of one file of a vector store."""
         _tell_to_poll(response)
         return file_body(store_id, await files.get(store_id, file_id))
 
     @router.get(_STORE + "/files/{file_id}/content")
     async def content(store_id: str, file_id: str) -> dict[str, Any]:
+        """The text that was read of a file."""
         text = await files.text(store_id, file_id)
         data = [{"type": "text", "text": text}] if text else []
         return {
@@ -56,26 +60,31 @@ def vector_store_file_routes(files: StoreFiles) -> APIRouter:
 
     @router.post(_STORE + "/files/{file_id}")
     async def update(store_id: str, file_id: str, body: AttributesBody) -> dict[str, Any]:
+        """Replace a file's attributes."""
         return file_body(store_id, await files.update(store_id, file_id, dict(body.attributes or {})))
 
     @router.delete(_STORE + "/files/{file_id}")
     async def detach(store_id: str, file_id: str) -> dict[str, Any]:
+        """Take a file out of a vector store; the file itself stays."""
         await files.detach(store_id, file_id)
         return {"id": file_id, "object": "vector_store.file.deleted", "deleted": True}
 
     @router.post(_STORE + "/file_batches")
     async def create_batch(store_id: str, body: BatchBody, response: Response) -> dict[str, Any]:
+        """Attach many files at once."""
         batch_id, attached = await files.attach_batch(store_id, _all_to_attach(body))
         _tell_to_poll(response)
         return batch_body(store_id, batch_id, attached)
 
     @router.get(_BATCH)
     async def get_batch(store_id: str, batch_id: str, response: Response) -> dict[str, Any]:
+        """Tell how far the files of a batch are."""
         _tell_to_poll(response)
         return batch_body(store_id, batch_id, await files.batch(store_id, batch_id))
 
     @router.post(_BATCH + "/cancel")
     async def cancel(store_id: str, batch_id: str) -> dict[str, Any]:
+        """Leave aside what is not done of a batch."""
         return batch_body(store_id, batch_id, await files.cancel(store_id, batch_id))
 
     @router.get(_BATCH + "/files")
@@ -88,6 +97,7 @@ def vector_store_file_routes(files: StoreFiles) -> APIRouter:
         before: Cursor = "",
         filter: AttachmentStatus | None = None,
     ) -> dict[str, Any]:
+        """List the files of a batch."""
         found = await files.batch(store_id, batch_id)
         found = [item for item in found if filter in (None, item.status)]
         return _page(store_id, found, order, limit, after, before)

@@ -27,6 +27,7 @@ def vector_store_routes(
 
     @router.post("/v1/vector_stores")
     async def create(body: StoreBody) -> dict[str, Any]:
+        """Make a vector store, with files to begin with."""
         chunking = chunking_of(body.chunking_strategy)
         with renamed({"model": "embedding_model"}):
             store = await stores.create(
@@ -43,15 +44,18 @@ def vector_store_routes(
     async def list_stores(
         limit: Limit = 20, order: Order = "desc", after: Cursor = "", before: Cursor = ""
     ) -> dict[str, Any]:
+        """List the vector stores of the tenant."""
         chosen, more = pages.page(await stores.all_ids(), str, order, limit, after, before)
         return pages.body([await described(id) for id in chosen], more)
 
     @router.get("/v1/vector_stores/{store_id}")
     async def get_store(store_id: str) -> dict[str, Any]:
+        """Tell of one vector store, and how far its files are."""
         return await described(store_id)
 
     @router.post("/v1/vector_stores/{store_id}")
     async def update(store_id: str, body: StoreChange) -> dict[str, Any]:
+        """Rename a vector store, or replace its metadata."""
         store = await stores.get(store_id)
         changes = body.model_dump(exclude_unset=True)
         name, metadata = changes.get("name", store.name), changes.get("metadata", store.metadata)
@@ -60,11 +64,13 @@ def vector_store_routes(
 
     @router.delete("/v1/vector_stores/{store_id}")
     async def delete(store_id: str) -> dict[str, Any]:
+        """Delete a vector store; its files stay."""
         await stores.delete(store_id)
         return {"id": store_id, "object": "vector_store.deleted", "deleted": True}
 
     @router.post("/v1/vector_stores/{store_id}/search")
     async def search(request: Request, store_id: str, body: SearchBody) -> dict[str, Any]:
+        """Search a vector store by meaning and words."""
         asked = StoreSearch(
             store_id,
             body.query,

@@ -54,9 +54,9 @@ async def find_embedder(text: TextBackend, name: str) -> Embedder:
     raise NotConfigured("no loaded model can embed", "add one to QUADRILLE_TEXTGEN_MODELS, e.g. minilm")
 
 
-async def embedder_of(text: TextBackend, stamp: str) -> str:
-    """Name of the loaded model whose vectors carry this stamp; empty, for the default one, when none does."""
-    return next((model.id for model in await text.list_models() if stamp and model.stamp == stamp), "")
+def embedder_of(stamp: str, models: Sequence[TextModel]) -> str:
+    """The loaded model that made a collection's vectors; "" (the default) when its stamp names none of them."""
+    return next((model.id for model in models if stamp and model.stamp == stamp), "")
 
 
 def _piece_end(text: str, first: int) -> int:

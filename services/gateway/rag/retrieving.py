@@ -7,12 +7,13 @@ from dataclasses import replace
 from gateway.backends import RetrievalBackend, TextBackend
 from gateway.domain.ask import AskRequest
 from gateway.domain.retrieval import Collection, Hit, SearchMode, SearchRequest
-from gateway.domain.text import EmbedRequest, EmbedResult, TextModel
+from gateway.domain.text import EmbedRequest, EmbedResult
 from gateway.rag.candidates import Candidate, in_turns
+from gateway.rag.embedding import embedder_of
 from gateway.rag.fields import renamed
 from gateway.rag.spending import Spending
 
-_MAX_SEARCH_BYTES = (
+MAX_SEARCH_BYTES = (
     4096  # of a query's words, in the store's contract; a longer question is searched by its beginning
 )
 _SEARCH_FIELDS = {
@@ -44,7 +45,7 @@ class Retriever:
                 SearchRequest(
                     collection=name,
                     mode=request.mode,
-                    text=_beginning(query, _MAX_SEARCH_BYTES),
+                    text=beginning(query, MAX_SEARCH_BYTES),
                     top_k=depth,
                     vector=made.vectors[0] if made else (),
                     embedding_model=made.model_stamp if made else "",
@@ -69,7 +70,7 @@ class Retriever:
             found = await asyncio.gather(
                 *(self._collection(request, place) for place in range(len(request.collections)))
             )
-            names = [_embedder(each.embedding_model, models) for each in found]
+            names = [embedder_of(each.embedding_model, models) for each in found]
             distinct = list(dict.fromkeys(names))
             results = await asyncio.gather(
                 *(self._text.embed(EmbedRequest(name, (query,), truncate=True)) for name in distinct)
@@ -106,10 +107,6 @@ class Retriever:
         return sorted(scored, key=lambda candidate: -(candidate.rerank_score or 0.0))
 
 
-def _embedder(stamp: str, models: Sequence[TextModel]) -> str:
-    """The loaded model that made a collection's vectors; "" (the default) when its stamp names none of them."""
-    return next((model.id for model in models if stamp and model.stamp == stamp), "")
-
-
-def _beginning(text: str, most_bytes: int) -> str:
+def beginning(text: str, most_bytes: int) -> str:
+    """The text, as much of it as so many bytes of UTF-8 hold."""
     return text.encode()[:most_bytes].decode(errors="ignore")

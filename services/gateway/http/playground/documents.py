@@ -15,6 +15,7 @@ from gateway.domain.retrieval import SearchMode, SearchRequest
 from gateway.domain.text import EmbedRequest
 from gateway.http.caller import unless_gone
 from gateway.http.schemas import Text
+from gateway.rag.embedding import embedder_of
 from gateway.rag.ingest import Ingester
 
 Name = Annotated[Text, Query(min_length=1, max_length=512)]
@@ -60,8 +61,7 @@ def document_routes(text: TextBackend, retrieval: RetrievalBackend, ingester: In
         asked = SearchRequest(body.collection, body.mode, body.text, body.top_k)
         if body.mode is not SearchMode.LEXICAL:
             stamp = (await retrieval.get_collection(body.collection)).embedding_model
-            models = await text.list_models()
-            embedder = next((model.id for model in models if stamp and model.stamp == stamp), "")
+            embedder = embedder_of(stamp, await text.list_models())
             embedded = await text.embed(EmbedRequest(embedder, (body.text,), truncate=True))
             asked = replace(asked, vector=embedded.vectors[0], embedding_model=embedded.model_stamp)
         return await retrieval.search(asked)
