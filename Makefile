@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-compose test-triton test-vllm test-milvus test-clients check check-prometheus format protos docs web bench bench-peers bench-page soak load starter evaluate-starter clean
+.PHONY: help setup demo up test test-all test-compose test-triton test-vllm test-milvus test-clients test-web check check-prometheus format protos docs web bench bench-peers bench-page soak load starter evaluate-starter clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -101,6 +101,9 @@ test-clients: setup $(CLIENTS:%=.venv-client-%/.ready) $(NODE_CLIENTS:%=%node_mo
 tests/clients/%/node_modules/.ready: tests/clients/%/package.json tests/clients/%/package-lock.json
 	cd $(dir $<) && npm ci --silent --no-audit --no-fund
 	@touch $@
+
+test-web: setup $(WEB)/node_modules/.ready  ## the playground in Chromium: the system's, or what `npx playwright install chromium` brings
+	cd $(WEB) && PYTHON=$(BIN)/python npm run --silent test
 
 check: setup $(BUF) $(WEB)/node_modules/.ready  ## format, lint, types, layers, stubs, docs, contracts, the page, licences
 	$(BIN)/ruff format --check

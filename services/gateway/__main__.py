@@ -152,7 +152,7 @@ class Gateway:
         app = make_app(
             text,
             image,
-            Playground(asker, ingester, retrieval, view),
+            Playground(asker, ingester, retrieval, view, metrics),
             GuardModerator(text, settings.moderation_model) if settings.moderation_model else None,
             storage_routes(library, stores, files, text, retrieval),
             keys=self.server.keys,

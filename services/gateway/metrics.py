@@ -1,5 +1,8 @@
 """What the gateway counts."""
 
+import contextlib
+from collections.abc import Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from serving.metrics import LATENCY_BUCKETS, RATIO_BUCKETS
 
@@ -93,6 +96,16 @@ class GatewayMetrics:
             ["model"],
             registry=registry,
         )
+
+    @contextlib.contextmanager
+    def counted_ask(self) -> Iterator[None]:
+        """Count a question when what is within ends: answered, or failed, which to be left counts as."""
+        outcome = "failed"
+        try:
+            yield
+            outcome = "answered"
+        finally:
+            self.asks.labels(outcome).inc()
 
     def observe_ask(
         self, timings: AskTimings, groundedness: Groundedness, abstention: Abstention | None

@@ -28,16 +28,12 @@ class RagServicer(rag_pb2_grpc.RagServiceServicer):
 
     async def Ask(self, request: rag_pb2.AskRequest, context: Any) -> AsyncIterator[rag_pb2.AskResponse]:  # noqa: N802
         """Answer a question."""
-        outcome = "failed"
-        try:
+        with self._metrics.counted_ask():
             question = ask_from_proto(request)
             question = replace(question, request_id=question.request_id or current_call().request_id)
             async with aclosing(self._asker.ask(question)) as events:
                 async for event in events:
                     yield event_to_proto(event)
-            outcome = "answered"
-        finally:
-            self._metrics.asks.labels(outcome).inc()
 
     async def IngestDocuments(  # noqa: N802
         self, request_iterator: AsyncIterator[rag_pb2.IngestDocumentsRequest], context: Any

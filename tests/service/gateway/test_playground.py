@@ -98,6 +98,8 @@ async def test_an_answer_comes_as_the_contracts_events(plain):
     (passage,) = told[0][1]["passages"]
     assert (passage["number"], passage["hit"]["document_id"]) == (1, "sea.md")
     assert told[-1][1]["model"] == "tiny"
+    counted = (await plain.get("/metrics")).text
+    assert 'quadrille_gateway_rag_asks_total{outcome="answered"} 1.0' in counted
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from gateway.convert.rag_json import ask_event_to_json, ask_from_json
 from gateway.domain.ask import AskRequest
 from gateway.http.caller import unless_gone
 from gateway.http.stream import Event, respond
+from gateway.metrics import GatewayMetrics
 from gateway.rag.ask import Asker
 
 
-def ask_routes(asker: Asker) -> APIRouter:
+def ask_routes(asker: Asker, metrics: GatewayMetrics) -> APIRouter:
     """The route over an asker."""
     router = APIRouter()
 
@@ -22,12 +23,12 @@ def ask_routes(asker: Asker) -> APIRouter:
     async def ask(request: Request) -> Any:
         question = ask_from_json(await request.body())
         question = replace(question, request_id=question.request_id or request.state.request_id)
-        return await unless_gone(request, respond(_events(asker, question), done=False))
+        return await unless_gone(request, respond(_events(question), done=False))
+
+    async def _events(question: AskRequest) -> AsyncGenerator[Event, None]:
+        with metrics.counted_ask():
+            async with aclosing(asker.ask(question)) as events:
+                async for event in events:
+                    yield ask_event_to_json(event)
 
     return router
-
-
-async def _events(asker: Asker, question: AskRequest) -> AsyncGenerator[Event, None]:
-    async with aclosing(asker.ask(question)) as events:
-        async for event in events:
-            yield ask_event_to_json(event)

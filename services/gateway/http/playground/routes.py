@@ -14,6 +14,7 @@ from gateway.http.playground.models import catalogue_routes
 from gateway.http.playground.page import asset_mount, page_routes
 from gateway.http.playground.stack import stack_routes
 from gateway.live import LiveView
+from gateway.metrics import GatewayMetrics
 from gateway.rag.ask import Asker
 from gateway.rag.ingest import Ingester
 
@@ -26,6 +27,7 @@ class Playground:
     ingester: Ingester
     retrieval: RetrievalBackend
     view: LiveView
+    metrics: GatewayMetrics
 
 
 def install(
@@ -39,7 +41,7 @@ def install(
     asked = (
         ("text", catalogue_routes(text, images)),
         ("retrieval", document_routes(text, playground.retrieval, playground.ingester)),
-        ("gateway", ask_routes(playground.asker)),
+        ("gateway", ask_routes(playground.asker, playground.metrics)),
         ("gateway", stack_routes(playground.view)),
     )
     for scope, router in asked:

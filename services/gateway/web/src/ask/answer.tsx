@@ -1,36 +1,52 @@
-import { duration, plural } from "../lib/format";
-import { Notice } from "../parts/notice";
 import { Copy } from "../chat/turn";
-import type { Finished } from "./events";
+import { plural } from "../lib/format";
+import { Icon } from "../parts/icon";
+import { Notice } from "../parts/notice";
 import { segments, type Segment } from "./segments";
 import { looked, shown, type Answer } from "./state";
+import { Verdict } from "./verdict";
 
 export function AnswerView({ answer, place }: { answer: Answer; place: number }) {
   const known = new Set(answer.passages.map((passage) => passage.number));
+  const { rewritten, finished } = answer;
   return (
     <li class="answer" data-shown={shown.value === place}>
       <h2 class="question">{answer.question}</h2>
-      {answer.state === "searching" && <p class="stage-note">Searching {answer.collection}</p>}
+      {rewritten && rewritten.query !== answer.question && (
+        <p class="rewritten">
+          <Icon name="search" />
+          <span>
+            searched for <q>{rewritten.query}</q>
+          </span>
+        </p>
+      )}
+      {answer.state === "searching" && <p class="stage-note">Searching {answer.collections.join(", ")}</p>}
       {answer.state === "answering" && answer.text === "" && (
         <p class="stage-note">Reading {plural(answer.passages.length, "passage")}</p>
       )}
-      <p class="answer-text">
-        {segments(answer.text, answer.citations, known).map((segment, index) => (
+      <p class="answer-text" data-abstained={isAbstention(finished?.abstention)}>
+        {segments(answer, known).map((segment, index) => (
           <Piece key={index} segment={segment} place={place} />
         ))}
         {answer.state === "answering" && answer.text !== "" && <span class="caret" aria-hidden="true" />}
       </p>
       {answer.error !== undefined && <Notice text={answer.error} />}
-      {answer.finished && <Verdict finished={answer.finished} answer={answer} place={place} />}
-      {answer.state === "stopped" && <p class="meta">stopped</p>}
+      {finished && <Abstained reason={finished.abstention} />}
+      {finished && <Verdict finished={finished} answered={answer.passages.length > 0} />}
+      {answer.state !== "searching" && answer.state !== "answering" && <Foot answer={answer} place={place} />}
     </li>
   );
 }
 
+const DOUBTS = {
+  unsupported: "No passage supports this.",
+  order: "This repeats what reads like an order to a model in a passage.",
+};
+
 function Piece({ segment, place }: { segment: Segment; place: number }) {
-  const { kind, numbers, text } = segment;
   const here = looked.value?.answer === place ? looked.value.number : undefined;
-  if (kind === "marker") {
+  const { text, numbers } = segment;
+  if (segment.kind === "marker") {
     return (
       <span class="cites">
         {numbers.map((number) => (
@@ -48,8 +64,16 @@ function Piece({ segment, place }: { segment: Segment; place: number }) {
       </span>
     );
   }
-  if (numbers.length === 0) return text;
-  const first = numbers[0] ?? 0;
+  if (segment.doubt) {
+    return (
+      <span class="doubted" title={DOUBTS[segment.doubt]}>
+        {text}
+        <span class="hidden"> ({DOUBTS[segment.doubt]})</span>
+      </span>
+    );
+  }
+  const [first] = numbers;
+  if (first === undefined) return text;
   return (
     <mark class="cited" data-looked={here !== undefined && numbers.includes(here)} onClick={() => look(place, first)}>
       {text}
@@ -62,68 +86,55 @@ function look(answer: number, number: number): void {
   looked.value = { answer, number };
 }
 
-function Verdict({ finished, answer, place }: { finished: Finished; answer: Answer; place: number }) {
-  const { groundedness, usage, model } = finished;
-  const { sentence_count: all, supported_sentence_count: supported } = groundedness;
-  return (
-    <>
-      <div class="verdict">
-        {answer.passages.length > 0 && (
-          <div class="grounded" title={`By ${groundedness.method}: a measure, not a proof.`}>
-            <Ring share={groundedness.score} />
-            <span>
-              <strong>
-                {supported} of {plural(all, "sentence")}
-              </strong>{" "}
-              supported
-            </span>
-          </div>
-        )}
-        <Timeline finished={finished} />
-      </div>
-      <div class="meta turn-foot">
-        <Copy text={answer.text} />
-        {shown.value !== place && answer.passages.length > 0 && (
-          <button type="button" class="button quiet" onClick={() => (shown.value = place)}>
-            Show its passages
-          </button>
-        )}
-        {model && <span>{model}</span>}
-        {usage.completion_token_count > 0 && <span>{plural(usage.completion_token_count, "token")}</span>}
-        {groundedness.invalid_citation_count > 0 && (
-          <span class="doubt">{plural(groundedness.invalid_citation_count, "citation")} of nothing</span>
-        )}
-      </div>
-    </>
+const ABSTENTIONS: Record<string, string> = {
+  ABSTENTION_NOTHING_FOUND: "Nothing was found, so no model was asked.",
+  ABSTENTION_NOTHING_USABLE: "What was found could not be used, so no model was asked.",
+  ABSTENTION_MODEL: "The model says that the documents don't say.",
+  ABSTENTION_UNSUPPORTED: "No passage supports any of it: better not relied upon.",
+};
+
+function isAbstention(reason: string | undefined): boolean {
+  return reason !== undefined && reason in ABSTENTIONS;
+}
+
+function Abstained({ reason }: { reason: string }) {
+  const said = ABSTENTIONS[reason];
+  return said === undefined ? null : (
+    <p class="abstained">
+      <Icon name="warning" />
+      {said}
+    </p>
   );
 }
 
-function Ring({ share }: { share: number }) {
-  const state = share >= 0.8 ? "good" : share >= 0.4 ? "warn" : "bad";
+function Foot({ answer, place }: { answer: Answer; place: number }) {
+  const { finished } = answer;
+  const { completion_token_count: tokens } = finished?.usage ?? { completion_token_count: 0 };
+  const measure = finished?.groundedness;
   return (
-    <svg class="ring" viewBox="0 0 20 20" data-state={state} aria-hidden="true">
-      <circle cx="10" cy="10" r="8" />
-      <circle cx="10" cy="10" r="8" pathLength="100" stroke-dasharray={`${share * 100} 100`} />
-    </svg>
-  );
-}
-
-/** Where the time went, to scale. */
-function Timeline({ finished: { timings } }: { finished: Finished }) {
-  const stages = [
-    { name: "Embed", ms: timings.embed_ms, hue: "gateway" },
-    { name: "Search", ms: timings.search_ms, hue: "retrieval" },
-    { name: "First token", ms: timings.first_token_ms, hue: "image" },
-    { name: "Writing", ms: Math.max(0, timings.generate_ms - timings.first_token_ms), hue: "text" },
-  ].filter((stage) => stage.ms > 0);
-  return (
-    <dl class="timeline">
-      {stages.map(({ name, ms, hue }) => (
-        <div key={name} style={{ "--share": ms, "--hue": `var(--${hue}-hue)` }}>
-          <dt>{name}</dt>
-          <dd>{duration(ms)}</dd>
-        </div>
-      ))}
-    </dl>
+    <div class="meta turn-foot">
+      <Copy text={answer.text} />
+      {shown.value !== place && answer.passages.length > 0 && (
+        <button
+          type="button"
+          class="button quiet"
+          onClick={() => {
+            shown.value = place;
+          }}
+        >
+          <Icon name="documents" /> Its passages
+        </button>
+      )}
+      {answer.state === "stopped" && <span>stopped</span>}
+      {finished?.model && <span>{finished.model}</span>}
+      {tokens > 0 && <span>{plural(tokens, "token")}</span>}
+      {finished?.timings.energy_joules !== undefined && <span>{finished.timings.energy_joules.toFixed(1)} J</span>}
+      {measure !== undefined && measure.withheld_sentence_count > 0 && (
+        <span class="doubt">{plural(measure.withheld_sentence_count, "sentence")} withheld</span>
+      )}
+      {measure !== undefined && measure.invalid_citation_count > 0 && (
+        <span class="doubt">{plural(measure.invalid_citation_count, "citation")} of nothing</span>
+      )}
+    </div>
   );
 }

@@ -17,15 +17,62 @@ export interface Hit {
   content_sha256: string;
 }
 
+/** A place in a document's text. */
+export interface Span {
+  start_byte: number;
+  end_byte: number;
+}
+
 export interface Passage {
   number: number;
   hit: Hit;
+  collection: string;
+  rerank_score?: number;
+  suspicions: (Span & { kind: string })[];
+}
+
+export interface Rewritten {
+  query: string;
+  method: string;
+}
+
+export interface Retrieved {
+  passages: Passage[];
+  omitted: { document_id: string; reason: string }[];
 }
 
 export interface Citation {
   number: number;
   answer_start_byte: number;
   answer_end_byte: number;
+  supported: boolean;
+  evidence?: Span;
+}
+
+export interface Sentence {
+  number: number;
+  answer_start_byte: number;
+  answer_end_byte: number;
+  support: number;
+  supported: boolean;
+  /** 0 when no passage supports it at all. */
+  passage_number: number;
+  evidence?: Span;
+  cited_passage_numbers: number[];
+  repeats_instruction: boolean;
+}
+
+export interface Timings {
+  embed_ms: number;
+  search_ms: number;
+  first_token_ms: number;
+  generate_ms: number;
+  rewrite_ms: number;
+  rerank_ms: number;
+  pack_ms: number;
+  support_ms: number;
+  total_ms: number;
+  energy_joules?: number;
 }
 
 export interface Finished {
@@ -34,10 +81,12 @@ export interface Finished {
     sentence_count: number;
     supported_sentence_count: number;
     invalid_citation_count: number;
+    withheld_sentence_count: number;
     method: string;
   };
   finish_reason: string;
   usage: { prompt_token_count: number; completion_token_count: number };
-  timings: { embed_ms: number; search_ms: number; first_token_ms: number; generate_ms: number };
+  timings: Timings;
   model: string;
+  abstention: string;
 }

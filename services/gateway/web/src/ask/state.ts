@@ -1,39 +1,26 @@
 import { signal } from "@preact/signals";
 import { announce } from "../lib/announce";
 import { isAbort, postStream, sentence } from "../lib/api";
-import { chosenCollection } from "../lib/collections";
 import { plural } from "../lib/format";
-import { persisted } from "../lib/persist";
-import type { Citation, Finished, Passage } from "./events";
-
-export type Mode = "HYBRID" | "DENSE" | "LEXICAL";
-
-export interface AskSettings {
-  model: string;
-  mode: Mode;
-  topK: number;
-  rerank: boolean;
-  followUp: boolean;
-}
+import type { Citation, Finished, Passage, Retrieved, Rewritten, Sentence } from "./events";
+import { asked, settings } from "./settings";
 
 export interface Answer {
   question: string;
-  collection: string;
+  collections: string[];
+  rewritten?: Rewritten;
   passages: Passage[];
+  omitted: Retrieved["omitted"];
   text: string;
   citations: Citation[];
+  sentences: Sentence[];
   finished?: Finished;
   state: "searching" | "answering" | "done" | "stopped" | "failed";
   error?: string;
 }
 
-export const settings = persisted<AskSettings>("ask", {
-  model: "",
-  mode: "HYBRID",
-  topK: 4,
-  rerank: false,
-  followUp: true,
-});
+const REMEMBERED = 8; // turns that go along; the gateway keeps those that fit
+
 export const answers = signal<Answer[]>([]);
 export const draft = signal("");
 export const running = signal<AbortController | null>(null);
@@ -41,10 +28,6 @@ export const running = signal<AbortController | null>(null);
 export const looked = signal<{ answer: number; number: number } | null>(null);
 /** The answer whose passages are shown. */
 export const shown = signal(0);
-
-export function change(some: Partial<AskSettings>): void {
-  settings.value = { ...settings.value, ...some };
-}
 
 export function stop(): void {
   running.value?.abort();
@@ -59,14 +42,16 @@ export function clear(): void {
 export async function ask(question: string): Promise<void> {
   const controller = new AbortController();
   running.value = controller;
-  const asked = request(question);
+  const body = request(question);
   const place = answers.value.length;
   const begun: Answer = {
     question,
-    collection: chosenCollection.value,
+    collections: asked.value,
     passages: [],
+    omitted: [],
     text: "",
     citations: [],
+    sentences: [],
     state: "searching",
   };
   answers.value = [...answers.value, begun];
@@ -78,7 +63,7 @@ export async function ask(question: string): Promise<void> {
     answers.value = answers.value.map((answer, index) => (index === place ? change(answer) : answer));
   };
   try {
-    for await (const { name, data } of postStream("/api/ask", asked, controller.signal)) {
+    for await (const { name, data } of postStream("/api/ask", body, controller.signal)) {
       update((answer) => heard(answer, name, data));
     }
   } catch (error) {
@@ -93,12 +78,18 @@ export async function ask(question: string): Promise<void> {
 /** An answer after one more event. */
 function heard(answer: Answer, name: string, data: unknown): Answer {
   switch (name) {
-    case "retrieved":
-      return { ...answer, state: "answering", passages: (data as { passages: Passage[] }).passages };
+    case "rewritten":
+      return { ...answer, rewritten: data as Rewritten };
+    case "retrieved": {
+      const { passages, omitted } = data as Retrieved;
+      return { ...answer, state: "answering", passages, omitted };
+    }
     case "delta":
       return { ...answer, text: answer.text + (data as { text: string }).text };
     case "citation":
       return { ...answer, citations: [...answer.citations, data as Citation] };
+    case "sentence":
+      return { ...answer, sentences: [...answer.sentences, data as Sentence] };
     case "finished":
       return { ...answer, state: "done", finished: data as Finished };
     default:
@@ -107,21 +98,28 @@ function heard(answer: Answer, name: string, data: unknown): Answer {
 }
 
 function request(question: string): unknown {
-  const { model, mode, topK, rerank, followUp } = settings.value;
+  const { model, mode, topK, rerank, vary, followUp, support, supportedOnly, defence } = settings.value;
   const history = answers.value
     .filter((answer) => answer.state === "done")
-    .slice(-4)
     .flatMap((answer) => [
       { role: "ROLE_USER", content: answer.question },
       { role: "ROLE_ASSISTANT", content: answer.text },
-    ]);
+    ])
+    .slice(-REMEMBERED);
+  const remembers = followUp !== "FORGET" && history.length > 0;
+  const rewrites = remembers && followUp !== "NONE";
   return {
-    collection: chosenCollection.value,
+    collections: asked.value,
     question,
     model,
     mode: `SEARCH_MODE_${mode}`,
     top_k: topK,
+    support_method: `SUPPORT_METHOD_${support}`,
+    supported_only: supportedOnly,
+    injection_defence: `INJECTION_DEFENCE_${defence}`,
     ...(rerank ? { rerank: {} } : {}),
-    ...(followUp && history.length > 0 ? { history } : {}),
+    ...(vary ? { mmr: {} } : {}),
+    ...(remembers ? { history } : {}),
+    ...(rewrites ? { rewrite: { method: `REWRITE_METHOD_${followUp}` } } : {}),
   };
 }

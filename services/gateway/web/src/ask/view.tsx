@@ -1,26 +1,20 @@
-import { chosenCollection, collections, collectionsKnown } from "../lib/collections";
-import { chatModels, rerankers } from "../lib/models";
+import { collections, collectionsKnown } from "../lib/collections";
 import { Composer } from "../parts/composer";
-import { Segments, Select, Slider, Switch } from "../parts/fields";
 import { Following } from "../parts/following";
 import { Icon } from "../parts/icon";
 import { AnswerView } from "./answer";
+import { SettingsPanel } from "./panel";
 import { Passages } from "./passages";
-import { answers, ask, change, clear, draft, running, settings, stop } from "./state";
-
-const MODES = [
-  { value: "HYBRID", label: "Both" },
-  { value: "DENSE", label: "Meaning" },
-  { value: "LEXICAL", label: "Words" },
-] as const;
+import { asked } from "./settings";
+import { answers, ask, clear, draft, running, stop } from "./state";
 
 export function AskView() {
-  const asked = answers.value;
+  const given = answers.value;
   return (
     <div class="view wide-aside">
       <section class="stage" aria-label="Ask">
-        <Following by={asked}>
-          {asked.length === 0 ? (
+        <Following by={given}>
+          {given.length === 0 ? (
             <Empty />
           ) : (
             <div class="column">
@@ -31,7 +25,7 @@ export function AskView() {
                 </button>
               </div>
               <ol class="answers">
-                {asked.map((answer, place) => (
+                {given.map((answer, place) => (
                   <AnswerView key={place} answer={answer} place={place} />
                 ))}
               </ol>
@@ -40,10 +34,10 @@ export function AskView() {
         </Following>
         <Composer
           label="Question"
-          placeholder={chosenCollection.value ? `Ask ${chosenCollection.value}` : "Ask your documents"}
+          placeholder={asked.value.length > 0 ? `Ask ${asked.value.join(", ")}` : "Ask your documents"}
           value={draft.value}
           busy={running.value !== null}
-          disabled={chosenCollection.value === ""}
+          disabled={asked.value.length === 0}
           note="Each statement names the passages that it rests on. Look at them."
           onInput={(value) => {
             draft.value = value;
@@ -54,65 +48,9 @@ export function AskView() {
       </section>
       <aside class="aside" aria-label="Passages and settings">
         <Passages />
-        <Settings />
+        <SettingsPanel />
       </aside>
     </div>
-  );
-}
-
-function Settings() {
-  const { model, mode, topK, rerank, followUp } = settings.value;
-  return (
-    <details class="settings" open={answers.value.length === 0}>
-      <summary class="aside-title">How it searches</summary>
-      <div class="fields">
-        <Select
-          label="Collection"
-          value={chosenCollection.value}
-          options={collections.value.map((item) => ({
-            value: item.name,
-            label: `${item.name} · ${item.documents.toLocaleString("en")}`,
-          }))}
-          onChange={(value) => {
-            chosenCollection.value = value;
-          }}
-        />
-        <Segments
-          label="Find by"
-          value={mode}
-          options={MODES}
-          onChange={(value) => change({ mode: value })}
-        />
-        <Slider
-          label="Passages"
-          value={topK}
-          min={1}
-          max={12}
-          step={1}
-          onChange={(value) => change({ topK: value })}
-        />
-        {rerankers.value.length > 0 && (
-          <Switch
-            label="Have a model order them"
-            hint="Slower, and often better: a reranker reads each with the question."
-            on={rerank}
-            onChange={(on) => change({ rerank: on })}
-          />
-        )}
-        <Switch
-          label="Remember the conversation"
-          hint="Earlier questions and answers go along with the next."
-          on={followUp}
-          onChange={(on) => change({ followUp: on })}
-        />
-        <Select
-          label="Answers come from"
-          value={model || (chatModels.value[0]?.id ?? "")}
-          options={chatModels.value.map((item) => item.id)}
-          onChange={(value) => change({ model: value })}
-        />
-      </div>
-    </details>
   );
 }
 

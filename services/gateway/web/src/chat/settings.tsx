@@ -6,7 +6,8 @@ import { change, DEFAULTS, settings } from "./state";
 export function ChatSettingsPanel() {
   const { model, system, temperature, topP, maxTokens, seed } = settings.value;
   const chosen = chatModels.value.find((item) => item.id === model) ?? chatModels.value[0];
-  const most = Math.max(64, Math.min(4096, chosen?.context_length ?? 2048));
+  // The question needs room in the context, too.
+  const most = Math.max(64, Math.min(4096, Math.floor(((chosen?.context_length ?? 2048) * 0.75) / 16) * 16));
   return (
     <aside class="aside" aria-label="Model settings">
       <h2 class="aside-title">Model</h2>

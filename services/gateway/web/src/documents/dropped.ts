@@ -6,8 +6,8 @@ export interface Named {
 /** What was dropped, folders with all that is in them; names are paths. Hidden files stay where they are. */
 export async function dropped(items: DataTransferItemList): Promise<Named[]> {
   // Entries must be taken before anything is awaited: the list is emptied then.
-  const entries = [...items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  return (await Promise.all(entries.map(walk))).flat();
+  const found = [...items].filter((item) => item.kind === "file").map((item) => item.webkitGetAsEntry() ?? item.getAsFile());
+  return (await Promise.all(found.map((item) => (item instanceof File ? [{ name: item.name, file: item }] : item ? walk(item) : [])))).flat();
 }
 
 export function picked(list: FileList | null): Named[] {

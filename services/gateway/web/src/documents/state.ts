@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals";
 import { announce } from "../lib/announce";
 import { sentence } from "../lib/api";
-import { chosenCollection, loadCollections } from "../lib/collections";
+import { chosenCollection, collections, loadCollections } from "../lib/collections";
 import { plural } from "../lib/format";
 import { upload, type Outcome } from "./upload";
 
@@ -25,7 +25,7 @@ export const busy = computed(() => uploads.value.some((item) => !isOver(item)));
 /** A collection that is to be made by the first file. */
 export const newCollection = signal("");
 
-const waiting: { id: number; file: File }[] = [];
+const waiting: { id: number; file: File; collection: string }[] = [];
 let running = 0;
 let lastId = 0;
 
@@ -42,7 +42,13 @@ export function add(files: readonly { name: string; file: File }[]): void {
   uploads.value = [...added.map(({ file: _, ...item }) => item).reverse(), ...uploads.value];
   waiting.push(...added);
   announce(`${plural(added.length, "file")} added.`);
-  while (running < AT_ONCE && waiting.length > 0) void work();
+  begin();
+}
+
+/** The first file of a collection makes it; the others wait until it is there. */
+function begin(): void {
+  const known = collections.value.some((item) => item.name === waiting[0]?.collection);
+  while (running < (known ? AT_ONCE : 1) && waiting.length > 0) void work();
 }
 
 export function forget(): void {
@@ -51,7 +57,10 @@ export function forget(): void {
 
 async function work(): Promise<void> {
   running += 1;
-  for (let next = waiting.shift(); next; next = waiting.shift()) await store(next.id, next.file);
+  for (let next = waiting.shift(); next; next = waiting.shift()) {
+    await store(next.id, next.file);
+    begin();
+  }
   running -= 1;
   if (running > 0) return;
   const failed = uploads.value.filter((item) => item.state === "refused" || item.state === "failed").length;

@@ -1,5 +1,5 @@
 import { chosenCollection, collections } from "../lib/collections";
-import { count, plural } from "../lib/format";
+import { plural } from "../lib/format";
 import { TextField } from "../parts/fields";
 import { Icon } from "../parts/icon";
 import { DropZone } from "./drop-zone";
@@ -11,7 +11,7 @@ export function DocumentsView() {
   return (
     <div class="view stacked">
       <section class="stage" aria-label="Documents">
-        <div class="stage-scroll">
+        <div class="stage-scroll" tabIndex={0}>
           <div class="column">
             <div class="page-head">
               <h1>Documents</h1>
@@ -56,7 +56,7 @@ export function DocumentsView() {
                 <span>
                   <strong>{item.name}</strong>
                   <span class="meta">
-                    {plural(item.documents, "document")}, {count(item.chunks)} passages
+                    {plural(item.documents, "document")}, {plural(item.chunks, "passage")}
                   </span>
                 </span>
               </button>

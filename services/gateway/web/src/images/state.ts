@@ -109,10 +109,9 @@ function seen(picture: Picture, name: string, event: ImageEvent, milliseconds: n
   const finished = name.endsWith(".completed");
   // Previews are always PNG, whatever the image will be.
   const source = `data:image/${finished ? event.output_format : "png"};base64,${event.b64_json}`;
-  const look = { ...picture, source, size: event.size };
   return finished
-    ? { ...look, state: "done", milliseconds }
-    : { ...look, state: "denoising", previews: picture.previews + 1 };
+    ? { ...picture, source, size: event.size, state: "done", milliseconds }
+    : { ...picture, source, state: "denoising", previews: picture.previews + 1 };
 }
 
 function update(id: number, change: (picture: Picture) => Picture): void {

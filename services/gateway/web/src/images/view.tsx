@@ -12,7 +12,7 @@ export function ImagesView() {
   return (
     <div class="view">
       <section class="stage" aria-label="Images">
-        <div class="stage-scroll">
+        <div class="stage-scroll" tabIndex={0}>
           {shown.length === 0 ? (
             <Empty />
           ) : (

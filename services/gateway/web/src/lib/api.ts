@@ -63,23 +63,19 @@ function post(body: unknown, signal?: AbortSignal): RequestInit {
 
 async function reach(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
+  const key = apiKey.value;
   try {
     response = await fetch(path, init);
   } catch (error) {
     if (isAbort(error)) throw error;
     throw new ApiError("The gateway cannot be reached.", 0, "unreachable", null);
   }
-  if (!response.ok) throw await failure(response);
+  if (!response.ok) throw failureOf(response.status, await response.text(), response.headers.get("x-request-id"), key);
   return response;
 }
 
-async function failure(response: Response): Promise<ApiError> {
-  const text = await response.text();
-  return failureOf(response.status, text, response.headers.get("x-request-id"));
-}
-
-/** The error of an answer that is none; asks for a key where one is missing. */
-export function failureOf(status: number, text: string, requestId: string | null): ApiError {
+/** The error of an answer that is none; asks for a key where none was sent, or a bad one that is still the one that is set. */
+export function failureOf(status: number, text: string, requestId: string | null, key: string): ApiError {
   let said: ErrorBody = {};
   try {
     said = JSON.parse(text) as ErrorBody;
@@ -87,8 +83,8 @@ export function failureOf(status: number, text: string, requestId: string | null
     // A proxy's page, perhaps: its status must do.
   }
   const message = said.error?.message ?? `The server answered with status ${status}.`;
-  if (status === 401) {
-    const reason = apiKey.value ? "This key was not accepted." : "This gateway asks for an API key.";
+  if (status === 401 && key === apiKey.value && !keyDialog.value.open) {
+    const reason = key ? "This key was not accepted." : "This gateway asks for an API key.";
     keyDialog.value = { open: true, reason };
   }
   return new ApiError(message, status, said.error?.code ?? null, requestId);

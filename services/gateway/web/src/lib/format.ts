@@ -7,8 +7,8 @@ export function count(value: number): string {
 
 /** A quantity with about three digits. */
 export function quantity(value: number): string {
-  if (value >= 100) return count(value);
-  return value >= 10 ? value.toFixed(1) : value.toFixed(value === 0 ? 0 : 2);
+  if (value >= 100 || Number.isInteger(value)) return count(value);
+  return value.toFixed(value >= 10 ? 1 : 2);
 }
 
 export function duration(milliseconds: number): string {

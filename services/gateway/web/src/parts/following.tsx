@@ -15,6 +15,7 @@ export function Following({ by, children }: { by: unknown; children: ComponentCh
     <div
       ref={box}
       class="stage-scroll"
+      tabIndex={0}
       onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
         along.current = scrollHeight - scrollTop - clientHeight < NEAR;
       }}

@@ -7,7 +7,7 @@ const PATHS = {
   images: "M4 6a2 2 0 0 1 2-2h12a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2H6a2 2 0 0 1-2-2zM4.5 17l5-5 4 4 2.5-2.5 3.5 3.5M15 9h.01",
   stack: "M3.5 12H7l2.5-6.5 4.5 13L16.5 12h4",
   send: "M12 19V5.5M6.5 11 12 5.5l5.5 5.5",
-  stop: "M8 8h8v8H8z",
+  stop: "M7.5 7.5h9v9h-9z",
   key: "M14.5 13a4.5 4.5 0 1 0-4.2-2.8L4 16.5V20h3.5v-2.5H10V15l1.8-1.8c.8.3 1.7.3 2.7-.2zM15.5 8.5h.01",
   auto: "M12 4a8 8 0 1 0 0 16zM12 4a8 8 0 0 1 0 16",
   light: "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM12 3v1.5M12 19.5V21M3 12h1.5M19.5 12H21M5.6 5.6l1.1 1.1M17.3 17.3l1.1 1.1M5.6 18.4l1.1-1.1M17.3 6.7l1.1-1.1",
@@ -31,7 +31,7 @@ export type IconName = keyof typeof PATHS;
 export function Icon({ name }: { name: IconName }) {
   return (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
-      <path d={PATHS[name]} />
+      <path d={PATHS[name]} {...(name === "stop" ? { fill: "currentColor" } : {})} />
     </svg>
   );
 }

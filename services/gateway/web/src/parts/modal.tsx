@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 
 interface Props {
   title: string;
@@ -13,7 +13,8 @@ interface Props {
 export function Modal({ title, open, onClose, children, class: more = "" }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  useEffect(() => {
+  // At once, so that a dialog that is opened again is open before it hears that it was closed.
+  useLayoutEffect(() => {
     const shown = dialog.current;
     if (open && !shown?.open) shown?.showModal();
     if (!open && shown?.open) shown.close();
@@ -23,7 +24,9 @@ export function Modal({ title, open, onClose, children, class: more = "" }: Prop
       ref={dialog}
       class={`dialog ${more}`}
       aria-labelledby={heading}
-      onClose={onClose}
+      onClose={() => {
+        if (!dialog.current?.open) onClose();
+      }}
       onClick={(event) => {
         if (event.target === dialog.current) onClose();
       }}

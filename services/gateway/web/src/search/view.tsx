@@ -1,10 +1,11 @@
 import type { Hit } from "../ask/events";
-import { condensed, shared } from "../ask/shared";
+import { condensed } from "../ask/marked";
 import { chosenCollection, collections } from "../lib/collections";
 import { duration, plural, quantity } from "../lib/format";
 import { Segments, Select } from "../parts/fields";
 import { Icon } from "../parts/icon";
 import { Notice } from "../parts/notice";
+import { shared } from "./shared";
 import { found, mode, problem, search, searching, text } from "./state";
 
 const MODES = [
@@ -18,7 +19,7 @@ export function SearchView() {
   return (
     <div class="view single">
       <section class="stage" aria-label="Search">
-        <div class="stage-scroll">
+        <div class="stage-scroll" tabIndex={0}>
           <div class="column wide">
             <div class="page-head">
               <h1>Search</h1>
@@ -105,7 +106,9 @@ function HitRow({ hit, place, asked }: { hit: Hit; place: number; asked: string 
       <div>
         <h2>{hit.title || hit.document_id}</h2>
         <p class="hit-text">
-          {shared(condensed(hit.text, hit.title), [asked]).map((piece, index) => (index % 2 ? <mark key={index}>{piece}</mark> : piece))}
+          {shared(condensed([{ text: hit.text, kind: "plain" }], hit.title)[0]?.text ?? "", [asked]).map((piece, index) =>
+            index % 2 ? <mark key={index}>{piece}</mark> : piece,
+          )}
         </p>
         <p class="meta">
           <span class="source">{hit.document_id}</span>

@@ -15,7 +15,7 @@ export function StackView() {
   return (
     <div class="view single">
       <section class="stage" aria-label="Stack">
-        <div class="stage-scroll">
+        <div class="stage-scroll" tabIndex={0}>
           <div class="column wide">
             <div class="page-head">
               <h1>Stack</h1>

@@ -17,10 +17,3 @@ export function shared(passage: string, texts: readonly string[]): string[] {
   }
   return pieces;
 }
-
-/** A passage without the heading that its title repeats, and without empty lines: for cards. */
-export function condensed(passage: string, title: string): string {
-  const [first = "", ...rest] = passage.trim().split("\n");
-  const repeats = title !== "" && first.replace(/^#+\s*/, "").trim() === title;
-  return (repeats && rest.length > 0 ? rest.join("\n") : passage).trim().replace(/\n{2,}/g, "\n");
-}
