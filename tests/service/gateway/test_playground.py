@@ -5,7 +5,7 @@ import re
 
 import httpx
 import pytest
-from serving.auth import digest
+from serving.keys import digest
 
 SEA = b"# The sea\n\nTides follow the moon. Salt comes from rivers."
 KEYS = """

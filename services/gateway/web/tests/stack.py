@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from quadrille_cli.stack import Ports, Stack, local_stack, quadrille_services
-from serving.auth import digest
+from serving.keys import digest
 
 KEY = "qd-playground"
 
