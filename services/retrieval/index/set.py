@@ -13,7 +13,7 @@ from retrieval.index.base import IndexFactory, VectorIndex
 from retrieval.index.files import SegmentFiles
 from retrieval.index.loading import KindOf, load
 from retrieval.index.segmented import SegmentedIndex
-from retrieval.index.verifying import findings
+from retrieval.index.verifying import file_findings, index_findings
 from retrieval.locks import SharedLock
 from retrieval.metrics import StoreMetrics
 from retrieval.store.base import Change, CollectionChange
@@ -113,13 +113,16 @@ class IndexSet:
         self.changed()
 
     def verify(self, collection: Collection, reader: Reader) -> list[Finding]:
-        """Compare an index with the stored vectors, and its segments' files with the manifest.
-
-        No commit may happen meanwhile.
-        """
-        files = self.segments.files if self.segments else None
+        """Compare an index with the stored vectors; no commit may happen meanwhile."""
         with self.swapping:
-            return list(findings(collection, self._indexes.get(collection.id), files, reader))
+            return list(index_findings(collection, self._indexes.get(collection.id), reader))
+
+    def verify_files(self, collection: Collection) -> list[Finding]:
+        """Compare the files of an index's segments with the manifest; commits go on, segments stay as they are."""
+        if self.segments is None:
+            return []
+        with self.swapping:
+            return list(file_findings(collection, self._indexes.get(collection.id), self.segments.files))
 
     def segmented(self) -> dict[int, SegmentedIndex]:
         """Return the indexes that have segments, by collection."""

@@ -9,20 +9,24 @@ from retrieval.index.segmented import SegmentedIndex
 from retrieval.store.reader import Reader
 
 
-def findings(
-    collection: Collection, index: VectorIndex | None, files: SegmentFiles | None, reader: Reader
-) -> Iterator[Finding]:
-    """Compare an index with the stored vectors, and its segments' files with the manifest."""
+def index_findings(collection: Collection, index: VectorIndex | None, reader: Reader) -> Iterator[Finding]:
+    """Compare an index with the stored vectors."""
     name = collection.spec.name
     if index is None:
         yield Finding(name, "VECTOR_INDEX_MISMATCH", "the vector index is missing")
-        return
-    if difference := index.mismatch(reader.vectors(collection.id)):
+    elif difference := index.mismatch(reader.vectors(collection.id)):
         yield Finding(name, "VECTOR_INDEX_MISMATCH", f"the vector index {difference}")
-    if files is None or not isinstance(index, SegmentedIndex):
+
+
+def file_findings(
+    collection: Collection, index: VectorIndex | None, files: SegmentFiles
+) -> Iterator[Finding]:
+    """Compare the files of an index's segments with the manifest."""
+    if not isinstance(index, SegmentedIndex):
         return
     for segment in index.segments:
         try:
             files.check(segment.record, collection.spec)
         except DamagedSegmentError as error:
-            yield Finding(name, "SEGMENT_DAMAGED", f"segment {segment.record.token}: {error}")
+            token = segment.record.token
+            yield Finding(collection.spec.name, "SEGMENT_DAMAGED", f"segment {token}: {error}")

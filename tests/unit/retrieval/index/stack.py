@@ -63,7 +63,7 @@ class Stack:
     def verify(self, collection: Collection) -> list[str]:
         """Return the kinds of what is wrong."""
         found = self.store.between_writes(lambda reader: self.indexes.verify(collection, reader)).result(30)
-        return [finding.kind for finding in found]
+        return [finding.kind for finding in found + self.indexes.verify_files(collection)]
 
     def value(self, metric: str) -> float:
         return self.registry.get_sample_value(f"quadrille_retrieval_{metric}") or 0.0
