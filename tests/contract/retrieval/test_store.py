@@ -200,7 +200,7 @@ def test_listing_pages_and_filters(store: Store, books: Collection) -> None:
 
 
 def test_a_page_of_full_documents_ends_early(store: Store, books: Collection) -> None:
-    big = "x" * 2_000_000
+    big = "漢" * 700_000  # 2.1 MB
     store.upsert(books, [Document(f"d{i}", text=big) for i in range(4)], None).result(10)
     with store.reading() as reader:
         page = reader.documents(books.id, None, "", 100, content=True)

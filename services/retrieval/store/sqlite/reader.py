@@ -106,10 +106,12 @@ class SqliteReader:
                 return Page(tuple(page), page[-1].id)
             if content:
                 document = rows.document(row, self._text(row[0]), self._chunks(row[0], vectors=False))
-                size += len(document.text) + sum(len(chunk.text) for chunk in document.chunks)
+                size += sum(
+                    len(text.encode()) for text in (document.text, *(c.text for c in document.chunks))
+                )
             else:
                 document = rows.document(row)
-            size += len(row[4])
+            size += len(row[4].encode())
             page.append(document)
         return Page(tuple(page), None)
 
