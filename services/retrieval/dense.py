@@ -105,6 +105,7 @@ class DensePass:
         self._vectors = VectorSearch(indexes, audit)
         self._metrics = metrics
         self._seconds = metrics.search_seconds.labels(SearchMode.DENSE.value)
+        self._candidates = metrics.candidates.labels(SearchMode.DENSE.value)
         self._kept = kept
         self._at_once_s = at_once_s
         self._known = KnownCollections()
@@ -170,7 +171,8 @@ class DensePass:
                 collection = reader.collection(target.tenant, target.name)
                 if not alike and reader.matching_chunks(collection.id, None) is not None:
                     return None
-                allowed = reader.matching_chunks(collection.id, first.filter)
+                with self._metrics.stages["filter"].time():
+                    allowed = reader.matching_chunks(collection.id, first.filter)
                 begun = time.thread_time()
                 searched = self._search(queries, collection, reader.lsn, allowed, reader, started)
                 taken = time.thread_time() - begun
@@ -205,7 +207,8 @@ class DensePass:
         lacking = [chunk for chunk in ids if chunk not in passages]
         if not lacking:
             return {}
-        return self._kept.put(reader.epoch, reader.passages(np.array(lacking, dtype=np.int64)))
+        with self._metrics.stages["passages"].time():
+            return self._kept.put(reader.epoch, reader.passages(np.array(lacking, dtype=np.int64)))
 
     def _search(
         self,
@@ -222,7 +225,8 @@ class DensePass:
         found, how = [], ""
         if vectors:
             asked = VectorQuery(np.array(vectors), first.top_k, allowed, first.effort)
-            found = self._vectors.search(reader, collection, asked)
+            with self._metrics.stages["vectors"].time():
+                found = self._vectors.search(reader, collection, asked)
             explained = any(item.target.explain for item in queries)
             how = self._vectors.explain(collection, asked) if explained else ""
         count = None if allowed is None else len(allowed)
@@ -245,6 +249,7 @@ class DensePass:
                 filtered_chunk_count=searched.allowed_count,
                 dense_candidate_count=len(ranks),
             )
+            self._candidates.observe(len(ranks))
             hits = _hits(ranks, by_name, item.query.min_score)
             outcomes.append((Answer(hits, searched.lsn, plan, seconds), searched.collection))
         for _ in searched.found:

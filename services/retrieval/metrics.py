@@ -12,6 +12,8 @@ from retrieval.domain import Stats
 
 _PREFIX = "quadrille_retrieval_"
 _RECALL_BUCKETS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 1.0)
+# Telling what may be found, the nearest vectors, the words, and reading what was found.
+STAGES = ("filter", "vectors", "words", "passages")
 _GAUGES = {
     "collections": "Collections of all tenants",
     "documents": "Documents stored",
@@ -39,6 +41,20 @@ class StoreMetrics:
             registry=registry,
         )
         self.search_seconds = _seconds("search_seconds", "Time of one query in the store", registry, "mode")
+        stages = _seconds(
+            "search_stage_seconds",
+            "Time of a part of a search, by part, once for queries searched together",
+            registry,
+            "stage",
+        )
+        self.stages = {stage: stages.labels(stage) for stage in STAGES}
+        self.candidates = Histogram(
+            f"{_PREFIX}candidates",
+            "Chunks that a ranking gave for a query, by ranking: dense or lexical",
+            ["ranking"],
+            buckets=SIZE_BUCKETS,
+            registry=registry,
+        )
         self.pass_size = Histogram(
             f"{_PREFIX}pass_size",
             "Dense queries that were answered together",

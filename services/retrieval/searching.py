@@ -93,16 +93,19 @@ class Searcher:
                 reader = view.enter_context(self._store.reading(target.access))
                 collection = reader.collection(target.tenant, target.name)
                 check_target(collection, target, reader.lsn)
-                allowed = reader.matching_chunks(collection.id, query.filter)
+                with self._metrics.stages["filter"].time():
+                    allowed = reader.matching_chunks(collection.id, query.filter)
                 dense, how = exact.NOTHING, ""
                 if mode is not SearchMode.LEXICAL:
                     assert query.vector is not None
                     vector = check_vector(query.vector, collection.spec, f"{field}.vector")
                     asked = VectorQuery(vector[None, :], depth, allowed, query.effort)
-                    (dense,) = self._vectors.search(reader, collection, asked)
+                    with self._metrics.stages["vectors"].time():
+                        (dense,) = self._vectors.search(reader, collection, asked)
                     how = self._vectors.explain(collection, asked) if target.explain else ""
             expression = match_expression(query.text) if mode is not SearchMode.DENSE else ""
-            lexical = _lexical(reader, collection.id, expression, query, depth)
+            with self._metrics.stages["words"].time() if expression else contextlib.nullcontext():
+                lexical = _lexical(reader, collection.id, expression, query, depth)
             names = reader.chunk_names(np.union1d(dense[0], lexical[0]))
             numbers = {name: number for number, name in names.items()}
             dense_ranks = rank(dense, names, depth)
@@ -111,11 +114,15 @@ class Searcher:
             best = select(query, mode, scores, numbers, reader, collection.spec.dimension)
             if lacks_documents(query, mode, scores, best) and depth in (len(dense_ranks), len(lexical_ranks)):
                 return None
-            passages = reader.passages(np.array([numbers[name] for name in best], dtype=np.int64))
+            with self._metrics.stages["passages"].time():
+                passages = reader.passages(np.array([numbers[name] for name in best], dtype=np.int64))
         hits = tuple(
             Hit(passages[numbers[name]], scores[name], dense_ranks.get(name), lexical_ranks.get(name))
             for name in best
         )
+        for ranking, ranks in (("dense", dense_ranks), ("lexical", lexical_ranks)):
+            if mode.value in (ranking, "hybrid"):
+                self._metrics.candidates.labels(ranking).observe(len(ranks))
         plan = Plan(
             mode=mode,
             dense=how,

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from quadrille.retrieval.v1 import search_pb2
 from retrieval.domain import CollectionSpec
+from retrieval.metrics import STAGES
 from retrieval.searching import Searcher
 
 DOCUMENTS = [
@@ -289,6 +290,26 @@ async def test_searches_are_timed_by_mode(client: Any) -> None:
     await client.search({"text": "fox"})
     count = client.registry.get_sample_value("quadrille_retrieval_search_seconds_count", {"mode": "lexical"})
     assert count == 1
+
+
+async def test_the_parts_of_a_search_are_timed_and_candidates_counted(client: Any) -> None:
+    def value(name: str, **labels: str) -> float:
+        return float(client.registry.get_sample_value(f"quadrille_retrieval_{name}", labels))
+
+    def counts() -> list[float]:
+        return [value("search_stage_seconds_count", stage=stage) for stage in STAGES]
+
+    await client.search({"text": "fox"})
+    assert counts() == [1, 0, 1, 1]
+    await client.search({"vector": [1, 0], "text": "fox"})
+    assert counts() == [2, 1, 2, 2]
+    await client.search({"vector": [1, 0]})
+    assert counts() == [3, 2, 2, 3]
+    response = await client.search({"vector": [1, 0]})
+    assert counts()[1:] == [3, 2, 3]  # passages came from memory
+    assert value("candidates_count", ranking="lexical") == 2
+    assert value("candidates_count", ranking="dense") == 3
+    assert value("candidates_sum", ranking="dense") == 3 * len(response.hits)
 
 
 def after_the_first_search(monkeypatch: pytest.MonkeyPatch, change: Callable[[], None]) -> None:
