@@ -5,8 +5,9 @@ from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 import grpc
-from serving.errors import QuadrilleError
+from serving.errors import Overloaded, QuadrilleError
 
+from gateway.adapters.errors import domain_error
 from gateway.balancing.budget import RetryBudget
 from gateway.balancing.picking import pick
 from gateway.balancing.replica import Replica
@@ -70,8 +71,8 @@ class Lease:
 class Balancer:
     """Calls of one kind of service.
 
-    A call that fails as its server is lost goes to another, before the first message of the answer only, to three
-    servers at most and within the retry budget.
+    A call whose server is lost, or has too much to do, goes to another, before the first message of the answer only, to
+    three servers at most and within the retry budget.
     """
 
     def __init__(self, routes: Routes, metrics: GatewayMetrics, budget: RetryBudget | None = None) -> None:
@@ -138,7 +139,7 @@ class Balancer:
 
     async def _next(self, work: Work, tried: list[Replica], error: grpc.aio.AioRpcError) -> Lease:
         """A lease of another server, or the error again."""
-        if not work.repeatable or error.code() not in _LOST or len(tried) >= MAX_ATTEMPTS:
+        if not work.repeatable or len(tried) >= MAX_ATTEMPTS or not _may_go_elsewhere(error):
             raise error
         try:
             choice = await self._routes.route(work.model, work.capability, tried)
@@ -161,3 +162,7 @@ class Balancer:
 
     def _lease(self, replica: Replica, model: str, load: Load) -> Lease:
         return Lease(replica, model, load, lambda lost: self._metrics.ejections.labels(lost.probe.name).inc())
+
+
+def _may_go_elsewhere(error: grpc.aio.AioRpcError) -> bool:
+    return error.code() in _LOST or isinstance(domain_error(error, ""), Overloaded)

@@ -9,7 +9,8 @@ from gateway.metrics import GatewayMetrics
 from gateway.routing import Choice
 from grpc.aio import AioRpcError, Metadata
 from prometheus_client import CollectorRegistry
-from serving.errors import Unavailable
+from serving.errors import Overloaded, QuadrilleError, Unavailable
+from serving.status import code_of, trailers_of
 
 CODE = grpc.StatusCode
 
@@ -48,7 +49,7 @@ def balance(registry):
 
 
 class Answers:
-    """What each server says: a text, or a code that it fails with."""
+    """What each server says: a text, or a code or an error that it fails with."""
 
     def __init__(self, **by_address) -> None:
         self.by_address = by_address
@@ -59,6 +60,9 @@ class Answers:
         answer = self.by_address[lease.replica.address]
         if isinstance(answer, CODE):
             raise failure(answer)
+        if isinstance(answer, QuadrilleError):
+            trailers = Metadata(*trailers_of(answer, "id"))
+            raise AioRpcError(code_of(answer), Metadata(), trailers, answer.message)
         return answer
 
 
@@ -105,6 +109,13 @@ async def test_three_are_tried_at_most(balance):
     with pytest.raises(AioRpcError):
         await balance(Routes(*"abcd")).unary(Work(), send)
     assert len(send.asked) == 3
+
+
+async def test_another_is_asked_where_one_has_too_much_to_do_which_keeps_its_place(balance):
+    routes, send = Routes("a", "b"), Answers(a=Overloaded("full", retry_after_s=1), b="fine")
+    assert await balance(routes).unary(Work(), send) == "fine"
+    assert send.asked == ["a", "b"]
+    assert routes.pool.replicas[0].serving
 
 
 @pytest.mark.parametrize("code", [CODE.INVALID_ARGUMENT, CODE.RESOURCE_EXHAUSTED, CODE.INTERNAL])
