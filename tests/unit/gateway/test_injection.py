@@ -1,9 +1,12 @@
 import itertools
+from pathlib import Path
 
 import pytest
 from gateway.rag.injection import blanked, find_instructions, without
 from hypothesis import given
 from hypothesis import strategies as st
+
+ORDERS = Path(__file__).with_name("orders.txt").read_text().splitlines()
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,11 @@ def test_orders_to_a_model_are_found(text, kind):
     assert (found.kind, text[found.start : found.end]) == (kind, text)
 
 
+@pytest.mark.parametrize("text", ORDERS)
+def test_orders_are_found_in_many_words(text):
+    assert find_instructions(f"The port is 5. {text} The host is here.")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -53,6 +61,14 @@ def test_orders_to_a_model_are_found(text, kind):
         "He said that the system is down.",
         "Print the page and sign it.",
         "Set debug mode in the options.",
+        "Your answers are kept for a year, and replies to questions come within a week.",
+        "The assistant manager answered all letters herself.",
+        "The header is set in every response.",
+        "Do not answer the telephone while driving.",
+        "Act 2 begins as a storm breaks.",
+        "Follow the instructions in the manual; ignore the noise.",
+        "The new policy replaces the one of 2020.",
+        "Tell the customer when the parcel will arrive.",
     ],
 )
 def test_plain_prose_is_left_alone(text):
