@@ -94,6 +94,7 @@ def chat_to_proto(request: domain.ChatRequest) -> text_pb2.ChatRequest:
         tool_choice=tools.choice_to_proto(request.tool_choice),
         parallel_tool_calls=request.parallel_tool_calls,
         delta_interval_ms=request.delta_interval_ms,
+        lora=request.lora,
     )
 
 
@@ -111,6 +112,7 @@ def generate_to_proto(request: domain.GenerateRequest) -> text_pb2.GenerateReque
         request_id=request.request_id,
         priority=request.priority,
         delta_interval_ms=request.delta_interval_ms,
+        lora=request.lora,
     )
 
 

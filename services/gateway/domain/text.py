@@ -98,6 +98,7 @@ class ChatRequest:
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     delta_interval_ms: int | None = None
+    lora: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class GenerateRequest:
     request_id: str = ""
     priority: int | None = None
     delta_interval_ms: int | None = None
+    lora: str = ""
 
 
 @dataclass(frozen=True, slots=True)

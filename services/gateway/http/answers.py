@@ -38,11 +38,14 @@ class ReadUsage(Answer):
 
 
 class TopLogprob(Answer):
-    """A token that might have been chosen, and the natural logarithm of its probability."""
+    """A token that might have been chosen, and the natural logarithm of its probability.
+
+    There are no bytes where it is part of a character.
+    """
 
     token: str
     logprob: float
-    bytes: list[int]
+    bytes: list[int] | None
 
 
 class ChatLogprob(TopLogprob):

@@ -64,6 +64,7 @@ def _request(body: ChatBody, request_id: str) -> ChatRequest:
         tool_choice=choice_of(body),
         parallel_tool_calls=body.parallel_tool_calls,
         delta_interval_ms=None if body.stream else GATHERED_MS,
+        lora=body.lora,
     )
 
 

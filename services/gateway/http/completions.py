@@ -66,6 +66,7 @@ def _requests(body: CompletionBody, request_id: str) -> list[GenerateRequest]:
             options,
             request_id if len(prompts) == 1 else f"{request_id[:120]}-{place}",
             delta_interval_ms=None if body.stream else GATHERED_MS,
+            lora=body.lora,
         )
         for place, prompt in enumerate(prompts)
     ]

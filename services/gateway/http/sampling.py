@@ -53,7 +53,7 @@ def chat_logprob(entry: TokenLogprob) -> dict[str, Any]:
     plain: Callable[[TokenLogprob], dict[str, Any]] = lambda item: {  # noqa: E731
         "token": item.token,
         "logprob": item.logprob,
-        "bytes": list(item.token.encode()),
+        "bytes": None if "\ufffd" in item.token else list(item.token.encode()),  # part of a character
     }
     return {**plain(entry), "top_logprobs": [plain(item) for item in entry.top]}
 

@@ -77,6 +77,7 @@ class SampledBody(Body):
     min_p: Finite | None = None
     repetition_penalty: Finite | None = None
     ignore_eos: bool | None = None
+    lora: Text = Field("", description="Name of a loaded LoRA adapter.")
     # Known, so that it is forbidden rather than unknown.
     chat_template: Any = None
 

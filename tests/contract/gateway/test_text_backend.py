@@ -151,7 +151,8 @@ async def test_options_that_are_set_go_along_and_others_stay_absent(backend, ser
         logit_bias={3: -1.0},
         structured_output=StructuredOutput("choice", ("x", "y")),
     )
-    async for _ in backend.chat(ChatRequest("m", (ChatMessage(Role.SYSTEM, "s"),), sampling, priority=-3)):
+    turns = (ChatMessage(Role.SYSTEM, "s"),)
+    async for _ in backend.chat(ChatRequest("m", turns, sampling, priority=-3, lora="own")):
         pass
     (sent,) = service.asked
     assert {field.name for field, _ in sent.sampling.ListFields()} == {
@@ -162,7 +163,7 @@ async def test_options_that_are_set_go_along_and_others_stay_absent(backend, ser
         "structured_output",
     }
     assert list(sent.sampling.structured_output.choice.choices) == ["x", "y"]
-    assert (sent.messages[0].role, sent.priority) == (text_pb2.ROLE_SYSTEM, -3)
+    assert (sent.messages[0].role, sent.priority, sent.lora) == (text_pb2.ROLE_SYSTEM, -3, "own")
 
 
 async def test_tools_go_along_and_calls_come_back(backend, service):

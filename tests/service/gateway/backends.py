@@ -156,6 +156,8 @@ class TextService(text_pb2_grpc.TextServiceServicer):
         )
 
     async def _stream(self, kind, answer, request):
+        if request.lora not in ("", "own"):
+            raise NotFound("lora", request.lora)
         n = request.sampling.n or 1
         yield kind(
             started=text_pb2.GenerationStarted(

@@ -38,6 +38,32 @@ async def test_chat_streams_and_ends_with_usage(client):
     assert chunks[-1].usage.total_tokens == 11
 
 
+async def test_adapters_are_asked_for_by_name(client):
+    for create, said in (
+        (client.chat.completions.create, {"messages": USER}),
+        (client.completions.create, {"prompt": "x"}),
+    ):
+        assert (await create(model="tiny", **said, extra_body={"lora": "own"})).choices
+        with pytest.raises(openai.NotFoundError, match="lora 'other'"):
+            await create(model="tiny", **said, extra_body={"lora": "other"})
+
+
+async def test_a_token_that_is_part_of_a_character_has_no_bytes(client):
+    broken = [{"role": "user", "content": "\ufffd"}]
+    answer = await client.chat.completions.create(model="tiny", messages=broken, logprobs=True)
+    *_, said, part = answer.choices[0].logprobs.content
+    assert bytes(said.bytes).decode() == said.token == "said: "
+    assert part.bytes is None
+
+
+async def test_the_clients_own_helper_follows_a_stream(client):
+    async with client.chat.completions.stream(model="tiny", messages=USER) as stream:
+        kinds = [event.type async for event in stream]
+        final = await stream.get_final_completion()
+    assert {"chunk", "content.delta", "content.done"} <= set(kinds)
+    assert final.choices[0].message.content == "You said: hello there"
+
+
 async def test_completions(client):
     whole = await client.completions.create(model="tiny", prompt=["one two", "three"], logprobs=0)
     assert [(choice.index, choice.text) for choice in whole.choices] == [(0, "one two"), (1, "three")]
