@@ -30,12 +30,22 @@ class Claim:
     @property
     def abstains(self) -> bool:
         """Whether it says no more than that the documents have no answer."""
-        return _plain_words(self.text) in _ABSTENTIONS
+        return abstains(self.text)
 
     @property
     def says_something(self) -> bool:
-        """Whether there is anything to support: words, and not those of an abstention."""
-        return bool(word_list(self.text)) and not self.abstains
+        """Whether there is anything to support."""
+        return says_something(self.text)
+
+
+def abstains(text: str) -> bool:
+    """Whether a sentence without markers says no more than that the documents have no answer."""
+    return word_list(_APOSTROPHES.sub("'", text)) in _ABSTENTIONS
+
+
+def says_something(text: str) -> bool:
+    """Whether there is anything to support in a sentence without markers: words, and not those of an abstention."""
+    return bool(word_list(text)) and not abstains(text)
 
 
 class ClaimReader:
@@ -76,7 +86,7 @@ class ClaimReader:
         for claim in claims:
             if place < claim.until:
                 return 0 if place < claim.start else claim.number  # only the first has markers before it
-        return self._count + Claim(0, 0, 0, 0, without_markers(answer[self._begin : place])).says_something
+        return self._count + says_something(without_markers(answer[self._begin : place]))
 
     def _closed(self, answer: str, upto: int, claims: list[Claim]) -> bool:
         self._after = _after_markers(answer, self._after, upto)
@@ -89,17 +99,11 @@ class ClaimReader:
         start = _after_markers(answer, self._begin, end)
         end = start + len(answer[start:end].rstrip())
         self._begin, self._end = until, None
-        claim = Claim(self._count, start, end, until, without_markers(answer[start:end]).strip())
-        if not claim.says_something:
-            return claim
-        self._count += 1
-        return Claim(self._count, start, end, until, claim.text)
+        text = without_markers(answer[start:end]).strip()
+        self._count += says_something(text)
+        return Claim(self._count, start, end, until, text)
 
 
 def _after_markers(answer: str, start: int, end: int) -> int:
     leading = LEADING_MARKERS.match(answer, start, end)
     return leading.end() if leading else start
-
-
-def _plain_words(text: str) -> tuple[str, ...]:
-    return word_list(_APOSTROPHES.sub("'", text))

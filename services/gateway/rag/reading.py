@@ -12,7 +12,7 @@ from gateway.domain.answer import (
     Span,
 )
 from gateway.rag.citations import CitationParser, Mention, without_markers
-from gateway.rag.claims import ABSTENTION, Claim, ClaimReader
+from gateway.rag.claims import ABSTENTION, Claim, ClaimReader, says_something
 from gateway.rag.support import NONE, Judge
 
 Event = AnswerDelta | Citation | SentenceSupport
@@ -77,7 +77,7 @@ class AnswerReader:
         start, end = mention.statement
         said = without_markers(self._parser.answer.encode()[start:end].decode())
         support = NONE
-        if Claim(0, 0, 0, 0, said).says_something:
+        if says_something(said):
             support = await self._judge.judge_by(said, mention.passage.number - 1)
         return Citation(
             mention.passage,
