@@ -27,6 +27,14 @@ from gateway.adapters.health import GrpcHealthProbe
 from gateway.adapters.image import GrpcImageBackend, image_router
 from gateway.adapters.retrieval import GrpcRetrievalBackend
 from gateway.adapters.text import GrpcTextBackend, text_router
+from gateway.admission.accounts import Accounts
+from gateway.admission.concern import Entered
+from gateway.admission.gate import Gate
+from gateway.admission.image import AdmittedImages
+from gateway.admission.metrics import AdmissionMetrics
+from gateway.admission.pools import BACKENDS
+from gateway.admission.quota import QuotaKeeper, load_quotas
+from gateway.admission.text import AdmittedText
 from gateway.audit.log import AuditLog, NoAudit
 from gateway.audit.rpc import AuditedCalls
 from gateway.balancing.balancer import Balancer
@@ -97,11 +105,19 @@ class Gateway:
         texts = text_router(text_pool, key, settings.model_fallbacks)
         images = image_router(image_pool, key, settings.model_fallbacks)
         text_balancer, image_balancer = Balancer(texts, metrics), Balancer(images, metrics)
+        self._quotas = load_quotas(settings.quota_file)
+        self._keeper = QuotaKeeper(self._quotas, settings.quota_file)
+        gate = Gate(
+            settings.pools,
+            Accounts(self._quotas),
+            AdmissionMetrics(registry, settings.tenant_labels),
+            serving=lambda pool: self._pools[BACKENDS[pool]].serves,
+        )
         reached = GrpcTextBackend(texts, text_balancer, key)
         cache = VectorCache(settings.embedding_cache_bytes, CacheMetrics(registry))
         lookup = Lookup(cache, functools.partial(stamps_of, reached))
-        text = RememberingText(reached, lookup)
-        image = GrpcImageBackend(images, image_balancer, key)
+        text = RememberingText(AdmittedText(reached, gate), lookup)
+        image = AdmittedImages(GrpcImageBackend(images, image_balancer, key), gate)
         retrieval = GrpcRetrievalBackend(retrieval_pool.replicas[0].channel, key)
         stream_metrics = StreamMetrics(registry)
         self._named = NamedRequests(settings.stream_limits, stream_metrics)
@@ -109,7 +125,9 @@ class Gateway:
         self._audit = AuditLog(settings.audit_file, registry) if settings.audit_file else NoAudit()
         outer = [AuditedCalls(self._audit)] if settings.audit_file else []
         inner = [NamedCalls(self._named, ids), RememberedEmbeds(lookup)]
-        self.server = GrpcServer(settings, registry=registry, outer=outer, inner=inner)
+        self.server = GrpcServer(
+            settings, registry=registry, outer=outer, admitting=[Entered(gate)], inner=inner
+        )
         asker, ingester = Asker(text, retrieval, metrics), Ingester(text, retrieval, metrics)
         servicer = RagServicer(asker, ingester, metrics)
         rag_pb2_grpc.add_RagServiceServicer_to_server(servicer, self.server.grpc)
@@ -123,7 +141,7 @@ class Gateway:
             *(Proxied(service, Balancer(Sole(retrieval_pool), metrics)) for service in RETRIEVAL),
         ]
         listings = (text_listing(texts), image_listing(images))
-        self.server.grpc.add_generic_rpc_handlers((*listings, *handlers(proxied, metrics, key)))
+        self.server.grpc.add_generic_rpc_handlers((*listings, *handlers(proxied, metrics, key, gate)))
         self.services = (
             RAG,
             INFERENCE,
@@ -155,6 +173,7 @@ class Gateway:
             Playground(asker, ingester, retrieval, view, metrics),
             GuardModerator(text, settings.moderation_model) if settings.moderation_model else None,
             storage_routes(library, stores, files, text, retrieval),
+            gate=gate,
             keys=self.server.keys,
             named=self._named,
             metrics=metrics,
@@ -180,7 +199,9 @@ class Gateway:
         """Open the HTTP door and begin to watch the backends."""
         await self.http.start()
         log.info("http_listening", port=self.http.bound_port)
-        self._watching = [asyncio.create_task(task.run()) for task in (self.watch, self._discovery)]
+        self._watching = [
+            asyncio.create_task(task.run()) for task in (self.watch, self._discovery, self._keeper)
+        ]
 
     async def stop(self) -> None:
         """Close both."""
@@ -190,6 +211,7 @@ class Gateway:
         await self._named.close()
         await self._attacher.stop()
         await self._metrics_client.aclose()
+        await self._keeper.save()
         for pool in self._pools.values():
             await pool.close()
         self._audit.close()

@@ -1,13 +1,17 @@
 """Options of the gateway."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from serving.channel import TlsOptions
 from serving.config import Authority, CommaList, ServiceSettings, is_loopback
 from serving.tls import check_pair
 
+from gateway.admission.pool import PoolLimits
+from gateway.admission.pools import ENCODE, GENERATE, IMAGE
+from gateway.admission.quota import load_quotas
 from gateway.http.caution import Caution
 from gateway.streams.limits import StreamLimits
 
@@ -78,6 +82,37 @@ class GatewaySettings(ServiceSettings, service="gateway"):
         (), description='Origins, e.g. "https://app.example", whose pages may call; "*" for any.'
     )
     max_json_depth: int = Field(64, ge=4, description="Deepest nesting of a JSON body.")
+    generate_places: int = Field(
+        16,
+        ge=1,
+        description="Answers that run behind at once, in all; more wait here, in turns between tenants. As many as the "
+        "servers' batches have rows keep these full, and nobody waits there.",
+    )
+    encode_places: int = Field(64, ge=1, description="Likewise, texts' vectors, relevance and likelihoods.")
+    image_places: int = Field(16, ge=1, description="Likewise, images.")
+    queue_requests: int = Field(
+        256, ge=1, description="Requests of one kind that may wait; more are refused."
+    )
+    queue_units: int = Field(
+        1_000_000,
+        ge=1,
+        description="Cost of what may wait, of one kind: tokens of prompts, twice those of answers; image steps.",
+    )
+    queue_wait_s: float = Field(30.0, gt=0, description="Seconds that a request may wait for its turn.")
+    tenant_share: float = Field(
+        0.75, gt=0, le=1, description="Part of the places that one tenant may have while others are about."
+    )
+    quota_file: Path | None = Field(
+        None,
+        description="File that remembers tokens used today over a restart. None: they count from the start.",
+    )
+    tenant_labels: int = Field(32, ge=0, description="Tenants that metrics tell apart; the others are one.")
+
+    @field_validator("quota_file")
+    @classmethod
+    def _readable_quotas(cls, path: Path | None) -> Path | None:
+        load_quotas(path)
+        return path
 
     embedding_cache_bytes: int = Field(
         64 * 1024 * 1024,
@@ -104,6 +139,13 @@ class GatewaySettings(ServiceSettings, service="gateway"):
         if self.backend_certificate is not None and self.backend_ca is None:
             raise ValueError("backend_certificate needs backend_ca")
         return self
+
+    @property
+    def pools(self) -> Mapping[str, PoolLimits]:
+        """Limits of each kind of work."""
+        places = {GENERATE: self.generate_places, ENCODE: self.encode_places, IMAGE: self.image_places}
+        shared = (self.queue_requests, float(self.queue_units), self.queue_wait_s, self.tenant_share)
+        return {name: PoolLimits(count, *shared) for name, count in places.items()}
 
     @property
     def backend_tls(self) -> TlsOptions | None:

@@ -17,6 +17,8 @@ from serving.channel import outgoing_metadata, time_left
 from serving.errors import DeadlineUnreachable, InvalidInput, TooLarge, Unavailable
 from serving.status import DETAILS_KEY
 
+from gateway.admission.forwarding import admitted
+from gateway.admission.gate import Gate
 from gateway.balancing.balancer import Balancer, Lease
 from gateway.balancing.work import Work
 from gateway.convert.work import work_of
@@ -37,13 +39,17 @@ class Proxied:
     everywhere: frozenset[str] = frozenset()
 
 
-def handlers(services: Iterable[Proxied], metrics: GatewayMetrics, api_key: str | None) -> list[Any]:
-    """Generic handlers, one a service, to be added before the server starts."""
+def handlers(
+    services: Iterable[Proxied], metrics: GatewayMetrics, api_key: str | None, gate: Gate
+) -> list[Any]:
+    """Generic handlers, one a service, to be added before the server starts; what uses a model waits at the gate."""
     return [
         grpc.method_handlers_generic_handler(
             service.descriptor.full_name,
             {
-                method.name: _handler(Forwarder(service, method, metrics, api_key), method)
+                method.name: _handler(
+                    admitted(Forwarder(service, method, metrics, api_key), method, gate), method
+                )
                 for method in service.descriptor.methods
                 if method.name not in service.native
             },
@@ -52,7 +58,7 @@ def handlers(services: Iterable[Proxied], metrics: GatewayMetrics, api_key: str 
     ]
 
 
-def _handler(forwarder: "Forwarder", method: MethodDescriptor) -> Any:
+def _handler(forwarder: Any, method: MethodDescriptor) -> Any:
     if method.client_streaming and method.server_streaming:
         return grpc.stream_stream_rpc_method_handler(forwarder.stream_stream)
     if method.server_streaming:

@@ -111,12 +111,15 @@ class NotConfigured(FailedPrecondition):
 
 
 class Overloaded(QuadrilleError):
-    """Refused to protect the calls that are running; retry after `retry_after_s` seconds."""
+    """Refused to protect the calls that are running; retry after `retry_after_s` seconds. `reason` may say more."""
 
     reason = "OVERLOADED"
 
-    def __init__(self, message: str, retry_after_s: float) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, retry_after_s: float, *, reason: str = "OVERLOADED", **metadata: str
+    ) -> None:
+        super().__init__(message, **metadata)
+        self.reason = reason
         self.retry_after_s = retry_after_s
 
 

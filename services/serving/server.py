@@ -36,9 +36,14 @@ class GrpcServer:
         registry: CollectorRegistry,
         keys: KeyStore | None = None,
         outer: Sequence[Concern] = (),
+        admitting: Sequence[Concern] = (),
         inner: Sequence[grpc.aio.ServerInterceptor] = (),
     ) -> None:
-        """`outer` concerns surround those of every server; `inner` interceptors see calls that these let in."""
+        """Besides what surrounds every call.
+
+        `outer` concerns surround that too, `admitting` ones know the caller, and `inner` interceptors see calls that
+        all of these let in.
+        """
         self.settings = settings
         self.registry = registry
         self.keys = keys or KeyStore.load(settings.api_keys_file)
@@ -50,7 +55,7 @@ class GrpcServer:
         self._admission = Admission(metrics, settings.max_concurrent_calls)
         tracing = make_tracer_provider(settings.service, settings.otlp_endpoint)
         common = (Metered(metrics), RichErrors(), self._admission, Traced(tracing), Identified(self.keys))
-        calls = CallInterceptor((*outer, *common), settings.reader_stall_s)
+        calls = CallInterceptor((*outer, *common, *admitting), settings.reader_stall_s)
         self.grpc = grpc.aio.server(interceptors=[calls, *inner], options=_options(settings))
         self.health = Health(self.grpc)
 

@@ -25,6 +25,11 @@ class Pool:
         """Those of the configuration."""
         return tuple(self._groups)
 
+    @property
+    def serves(self) -> bool:
+        """Whether any of them serves, as far as is known."""
+        return any(replica.serving for replica in self.replicas)
+
     def update(self, address: str, endpoints: Sequence[str], name: str | None = None) -> None:
         """An address of the configuration is now these servers, of a name; what is known of those that stay is kept."""
         there = {replica.address: replica for replica in self._groups[address]}

@@ -8,6 +8,7 @@ from serving.auth import KeyStore
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from gateway.admission.gate import Gate
 from gateway.backends import ImageBackend, Moderator, TextBackend
 from gateway.http import errors
 from gateway.http.caller import identified
@@ -35,6 +36,7 @@ def make_app(
     moderator: Moderator | None,
     storage: APIRouter,
     *,
+    gate: Gate,
     keys: KeyStore,
     named: NamedRequests,
     metrics: GatewayMetrics,
@@ -43,7 +45,10 @@ def make_app(
     max_body_bytes: int,
     max_json_depth: int,
 ) -> ASGIApp:
-    """The door's HTTP side over the text and image ports and what is stored; `down` names what is not ready."""
+    """The door's HTTP side over the text and image ports and what is stored.
+
+    Callers enter by `gate`; `down` names what is not ready.
+    """
     app = FastAPI(
         title="Quadrille",
         description=DESCRIPTION,
@@ -52,6 +57,7 @@ def make_app(
         docs_url=None,  # FastAPI's pages come from elsewhere
         redoc_url=None,
     )
+    app.state.gate = gate
     errors.install(app)
     shown = [Security(API_KEY)] if keys.enabled else []
     for scope, router in (

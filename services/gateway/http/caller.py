@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -10,16 +10,24 @@ from serving.auth import KeyStore, bearer, require
 from serving.call import Call, enter_call
 from starlette.requests import ClientDisconnect
 
+from gateway.admission.gate import Gate
+
 Result = TypeVar("Result")
 
 
-def identified(keys: KeyStore, scope: str) -> Callable[[Request], Awaitable[None]]:
-    """A dependency: authenticates, checks the scope, makes the call known to what it runs."""
+def identified(keys: KeyStore, scope: str) -> Callable[[Request], AsyncIterator[None]]:
+    """A dependency: authenticates, checks the scope, makes the call known to what it runs, and enters the app's gate.
 
-    async def identify(request: Request) -> None:
+    The caller counts as one who is there until the response has ended.
+    """
+
+    async def identify(request: Request) -> AsyncIterator[None]:
         principal = keys.authenticate(bearer(request.headers.get("authorization")))
         enter_call(Call(request.url.path, request.state.request_id, principal))
         require(principal, scope)
+        gate: Gate = request.app.state.gate
+        with gate.entered(principal):
+            yield
 
     return identify
 

@@ -80,7 +80,7 @@ async def make_doors(monkeypatch):
                 text_addresses=(options.pop("text_address", addresses[0]),),
                 image_addresses=(addresses[1],),
                 retrieval_address=options.pop("retrieval_address", addresses[2]),
-                health_interval_s=0.05,
+                health_interval_s=options.pop("health_interval_s", 0.05),
                 drain_grace_s=1,
                 **options,
             )
