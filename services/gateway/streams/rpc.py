@@ -77,9 +77,7 @@ class NamedCalls(grpc.aio.ServerInterceptor):
         untold = self._requests.knows(name)
         async with aclosing(self._requests.follow(name, fingerprint(request), after, work)) as items:
             async for _, message in items:
-                if (
-                    untold
-                ):  # before all messages, since who resumes must know that these go on where it stopped
+                if untold:  # first of all: who resumes must know that it goes on where it stopped
                     await context.send_initial_metadata(((REPLAYED_KEY, "true"),))
                     untold = False
                 yield message

@@ -75,6 +75,8 @@ class TextService(text_pb2_grpc.TextServiceServicer):
         self.embedded += request.inputs
         if not request.inputs:
             raise InvalidInput("inputs", "must not be empty")
+        if "" in request.inputs:
+            raise InvalidInput(f"inputs[{list(request.inputs).index('')}]", "must not be empty")
         if "vanish" in request.inputs:
             raise Unavailable("gone")
         embeddings = [text_pb2.Embedding(values=vector(item), token_count=1) for item in request.inputs]
@@ -134,6 +136,8 @@ class TextService(text_pb2_grpc.TextServiceServicer):
         try:
             async for event in self._stream(text_pb2.GenerateResponse, request.prompt.text or "ids", request):
                 yield event
+            if request.prompt.text == "breaks":
+                raise Unavailable("broken")
             while request.prompt.text == "forever":
                 text = "." if self.pace.is_set() else "." * 100_000
                 yield text_pb2.GenerateResponse(delta=text_pb2.GenerationDelta(text=text))

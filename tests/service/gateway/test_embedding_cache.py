@@ -47,6 +47,10 @@ async def test_errors_are_the_services_own(doors, stub):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.Embed(wrong)
         assert caught.value.code() is code
+    with pytest.raises(
+        grpc.aio.AioRpcError, match=r"inputs\[2\]"
+    ):  # by its place in the request, not in what is missing
+        await stub.Embed(request("a", "b", ""))
 
 
 async def test_it_can_be_turned_off(make_doors):

@@ -231,6 +231,45 @@ async def test_no_more_are_remembered_or_run_than_allowed():
         assert isinstance(result, Unavailable)
 
 
+async def test_what_work_says_after_it_was_given_up_is_not_kept():
+    requests, gone = table(grace_s=0), asyncio.Event()
+
+    async def work(put):
+        await put("1", 1)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await put("farewell", 8)
+            gone.set()
+
+    async with aclosing(requests.follow(name(), b"asked", None, work)) as reader:
+        await anext(reader)
+    await gone.wait()
+    assert requests.held_bytes == 0
+
+
+async def test_work_that_ends_while_nobody_follows_is_kept_beyond_its_grace():
+    requests, work = table(grace_s=0.02), Work().say(1)
+    async with aclosing(requests.follow(name(), b"asked", None, work)) as reader:
+        await anext(reader)
+    work.say(True)
+    await work.left.wait()
+    await asyncio.sleep(0.05)
+    assert requests.knows(name())
+
+
+async def test_work_that_waits_for_room_goes_on_when_another_is_given_up():
+    requests, first, second = table(total_bytes=10, grace_s=0.02), Work().say(8), Work().say(1, 5, 1)
+    async with aclosing(requests.follow(name("b"), b"asked", None, second)) as reader:
+        async with aclosing(requests.follow(name("a"), b"asked", None, first)) as other:
+            await anext(other)
+            await anext(reader)
+            await settle()
+            assert second.said == 2  # the second is not yet in
+        while second.said < 3:
+            await asyncio.sleep(0.01)
+
+
 OPERATIONS = st.lists(
     st.one_of(
         st.tuples(st.just("say"), st.sampled_from("ab"), st.integers(0, 6)),
