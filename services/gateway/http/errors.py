@@ -14,6 +14,7 @@ from serving import errors
 from serving.status import code_of
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import compile_path
 
 log = structlog.get_logger(__name__)
 _STATUS = {
@@ -81,8 +82,10 @@ def install(app: FastAPI) -> None:
         message = f"{param}: {why}" if param else why
         return JSONResponse(body(message, "invalid_request_error", param, "invalid_input"), 400)
 
-    async def plain(_request: Request, error: Exception) -> JSONResponse:
+    async def plain(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
+        if error.status_code == 405 and (allowed := _allowed(app, request.url.path)):
+            error.headers = {"allow": allowed}
         kind = "not_found_error" if error.status_code == 404 else "invalid_request_error"
         content = body(str(error.detail), kind, None, None)
         return JSONResponse(content, error.status_code, error.headers)
@@ -96,6 +99,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, unreadable)
     app.add_exception_handler(HTTPException, plain)
     app.add_exception_handler(Exception, known)
+
+
+def _allowed(app: FastAPI, path: str) -> str:
+    """All methods of a path that is described; the router itself names those of the first route that has it."""
+    found = (
+        methods for known, methods in app.openapi()["paths"].items() if compile_path(known)[0].match(path)
+    )
+    return ", ".join(sorted({method.upper() for methods in found for method in methods}))
 
 
 def place(loc: Sequence[str | int], sent: Any, *, missing: bool = False) -> str | None:

@@ -237,5 +237,7 @@ async def test_bad_bodies_are_refused_by_name(client):
         answer = await plain.post(f"vector_stores/{store.id}/search", json={"query": "x", "filters": deep})
         assert (answer.status_code, answer.json()["error"]["param"][:7]) == (400, "filters")
         assert (await plain.get("vector_stores/openai-files")).status_code == 404
+        answer = await plain.put(f"vector_stores/{store.id}")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, POST")
         answer = await plain.get(f"vector_stores/{store.id}/files?limit=101")
         assert (answer.status_code, answer.json()["error"]["param"]) == (400, "limit")
