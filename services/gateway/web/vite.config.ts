@@ -10,6 +10,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: ["chrome123", "firefox121", "safari17.5"], // the first with light-dark()
     reportCompressedSize: false,
+    license: { fileName: "licences.txt" }, // of what the script carries; the fonts' is in public/
   },
   server: {
     // npm run dev, beside a stack that `quadrille up` runs.

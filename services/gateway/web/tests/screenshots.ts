@@ -20,6 +20,7 @@ for (const scheme of ["light", "dark"] as const) {
     await go(page, "Ask");
     await page.getByText("How it answers").click();
     await page.getByLabel("Follow-up questions").selectOption("FORGET");
+    await page.getByText("How it answers").click();
     for (const question of ["When was Ansel Roke born?", "Who founded Marrowmere?"]) {
       await page.getByLabel("Question", { exact: true }).fill(question);
       await page.getByLabel("Question", { exact: true }).press("Enter");
@@ -42,8 +43,13 @@ for (const scheme of ["light", "dark"] as const) {
     await picture("images");
     await expect(page.locator('.picture[data-state="done"]')).toHaveCount(6);
 
+    await go(page, "Chat");
+    await page.getByLabel("Temperature").press("End");
+    await page.getByLabel("Longest answer").press("End");
+    await page.getByLabel("Message").fill("Tell me everything.");
+    await page.getByLabel("Message").press("Enter");
     await go(page, "Stack");
-    await page.waitForTimeout(9000);
+    await page.waitForTimeout(12_000);
     await picture("stack");
   });
 }
