@@ -47,6 +47,14 @@ async def test_every_v1_operation_tells_how_it_fails(description):
             assert operation["description"]
 
 
+async def test_a_path_tells_all_its_methods(plain, description):
+    for path, methods in description["paths"].items():
+        wrong = await plain.request("PATCH", path.replace("{", "").replace("}", ""))
+        assert wrong.status_code == 405
+        assert wrong.headers["allow"] == ", ".join(sorted(method.upper() for method in methods))
+    assert {"GET", "DELETE"} <= {method.upper() for method in description["paths"]["/v1/files/{file_id}"]}
+
+
 async def test_a_key_is_asked_for_where_keys_are(make_doors, description, tmp_path):
     assert "security" not in description["paths"]["/v1/models"]["get"]
     path = tmp_path / "keys.toml"
