@@ -19,6 +19,7 @@ from gateway.admission.forecast import OutputLength
 from gateway.admission.metrics import AdmissionMetrics
 from gateway.admission.pool import Pool, PoolLimits
 from gateway.admission.ticket import Ticket
+from gateway.audit.spending import spend
 
 
 class Gate:
@@ -98,6 +99,7 @@ class Gate:
             ticket.close()
             tenant = self._metrics.tenant(request.tenant)
             self._metrics.tokens.labels(tenant).inc(ticket.charged.tokens)
+            spend(ticket.charged.tokens)
             self._pools[pool].finish(request, self._clock(), well=ticket.complete)
             self._next(self._pools[pool])
 

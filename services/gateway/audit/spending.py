@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Spending:
-    """Tokens read and generated, whoever made them so far; shared by all tasks of a call."""
+    """Tokens charged to the caller so far; shared by all tasks of a call."""
 
     tokens: int = 0
 

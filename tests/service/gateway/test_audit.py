@@ -10,6 +10,7 @@ from quadrille.text.v1 import text_pb2, text_pb2_grpc
 from serving.auth import digest
 
 SECRET = "a secret that nobody else may read"
+SPENT = 7 + len(f"You said: {SECRET}".split())  # of the prompt, and of the answer
 CHAT = {"messages": [{"role": "user", "content": SECRET}]}
 
 
@@ -59,6 +60,7 @@ async def test_calls_over_grpc(noted):
         ("/quadrille.image.v1.ImageService/ListModels", "alice", "acme", "PERMISSION_DENIED"),
     ]
     assert noted_entries[0]["request_id"] == "r-1"
+    assert [entry["tokens"] for entry in noted_entries] == [SPENT, 0, 0, 0]
     assert noted_entries[0]["peer"].startswith("ipv4:127.0.0.1:")
 
 
@@ -88,3 +90,4 @@ async def test_requests_over_http(noted):
         ("POST /v1/models", None, None, "403"),
     ]
     assert [entry["request_id"] for entry in noted_entries[:3]] == ids
+    assert [entry["tokens"] for entry in noted_entries[:4]] == [SPENT, SPENT, 0, 0]
