@@ -12,6 +12,8 @@ from quadrille_cli.app import app
 
 PROGRAM = str(Path(sys.executable).with_name("quadrille"))
 NOTES = "# Ports\n\nThe gateway listens on port 50050.\n"
+ASKED = {"id": "1", "question": "Which port does the gateway listen on?", "answers": ["50050"]}
+DOCUMENTS = ("--documents", "notes.md", "-c", "cli")
 
 # The arguments of each command, and keys that its first and last line have.
 CALLS = {
@@ -26,6 +28,7 @@ CALLS = {
     "image": (["a red circle", "--steps", "2", "--out", "drawn"], "queue_position", "timings"),
     "score": (["red.png", "--samples", "2"], "bits_per_dimension", "standard_error"),
     "keys": (["new", "ann"], "key", "key"),
+    "eval": (["rag", "--dataset", "questions.jsonl", *DOCUMENTS], "exact_match", "figures"),
 }
 OWN_STACK = {"up", "demo"}  # tests/e2e/test_up.py, and below
 
@@ -40,6 +43,8 @@ def run(*arguments, cwd):
 def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("cli")
     (made / "notes.md").write_text(NOTES)
+    evidence = [{"document": "notes.md"}]
+    (made / "questions.jsonl").write_text(json.dumps(ASKED | {"evidence": evidence}))
     Image.new("RGB", (64, 64), "red").save(made / "red.png")
     return made
 

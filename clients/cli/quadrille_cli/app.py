@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from quadrille_client import Tls
 
-from quadrille_cli.commands import keys
+from quadrille_cli.commands import evaluate, keys
 from quadrille_cli.commands.ask import ask
 from quadrille_cli.commands.chat import chat
 from quadrille_cli.commands.delete import delete
@@ -60,6 +60,7 @@ def connect(
 for command in (up, demo, status, models, chat, ask, ingest, delete, search, reembed, image, score):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
+app.add_typer(evaluate.app, name="eval")
 
 
 def main() -> None:

@@ -1,0 +1,147 @@
+"""`quadrille eval`: how well a gateway answers questions whose answers are known."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from quadrille_client.types.rag import InjectionDefence, SupportMethod
+from quadrille_client.types.retrieval import SearchMode
+
+from quadrille_cli.connection import Connection
+from quadrille_cli.evaluation import dataset, formats
+from quadrille_cli.evaluation.asking import ask_all, store
+from quadrille_cli.evaluation.measuring import DEPTHS
+from quadrille_cli.evaluation.showing import summary_table
+from quadrille_cli.evaluation.summary import summary
+from quadrille_cli.options import (
+    DEFAULT_COLLECTION,
+    AsJson,
+    Collection,
+    MaxTokens,
+    Model,
+    Seed,
+    Temperature,
+    given,
+)
+from quadrille_cli.output import console, emit, progress
+
+PASSAGES = 5
+app = typer.Typer(help="Measure how well questions are answered.", no_args_is_help=True)
+
+AtOnce = Annotated[int, typer.Option(min=1, max=64, help="Questions at once.")]
+Passages = Annotated[int, typer.Option(min=1, max=32, help="Passages to answer from.")]
+
+
+@app.command()
+def rag(
+    context: typer.Context,
+    questions: Annotated[
+        Path, typer.Option("--dataset", exists=True, dir_okay=False, help="JSON Lines of questions.")
+    ],
+    documents: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True, help="Ingest this into the collection first; may be repeated.", show_default=False
+        ),
+    ] = None,
+    collection: Collection = DEFAULT_COLLECTION,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="As many of the questions, evenly spread.", show_default=False),
+    ] = None,
+    brief: Annotated[bool, typer.Option("--brief", help="Ask for the answer alone, in a few words.")] = False,
+    at_once: AtOnce = 1,
+    passages: Passages = PASSAGES,
+    mode: Annotated[
+        SearchMode | None, typer.Option(help="What ranks the passages.", show_default=False)
+    ] = None,
+    mmr: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Vary the passages.", show_default=False)
+    ] = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option(help='Model that picks the passages; "" for the default.', show_default=False),
+    ] = None,
+    min_relevance: Annotated[
+        float | None, typer.Option(help="Least relevance of a passage.", show_default=False)
+    ] = None,
+    support: Annotated[
+        SupportMethod | None, typer.Option(help="How sentences are judged.", show_default=False)
+    ] = None,
+    supported_only: Annotated[
+        bool, typer.Option("--supported-only", help="Keep only sentences that a passage supports.")
+    ] = False,
+    defence: Annotated[
+        InjectionDefence | None,
+        typer.Option(help="Against passages that read like instructions.", show_default=False),
+    ] = None,
+    model: Model = "",
+    temperature: Temperature = 0.0,
+    max_tokens: MaxTokens = None,
+    seed: Seed = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the questions of a dataset, and measure what is found, answered, cited and refused.
+
+    With --json a line for each question, then one with all figures.
+    """
+    asked = dataset.read(questions, limit)
+    options: dict[str, Any] = given(
+        mode=mode,
+        mmr=mmr,
+        rerank=rerank,
+        min_relevance=min_relevance,
+        support=support,
+        injection_defence=defence,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        seed=seed,
+    )
+    connection: Connection = context.obj
+    found = []
+    with connection.client() as client, progress(quiet=as_json) as bar:
+        if documents:
+            store(client, collection, documents)
+        task = bar.add_task("Asking", total=len(asked))
+        for item in ask_all(
+            client,
+            collection,
+            asked,
+            at_once=at_once,
+            brief=brief,
+            passages=passages,
+            model=model,
+            supported_only=supported_only,
+            **options,
+        ):
+            found.append(item)
+            bar.update(task, advance=1)
+            if as_json:
+                emit(item)
+    end = summary(found, [depth for depth in DEPTHS if depth <= passages])
+    if as_json:
+        emit(end)
+        return
+    console().print(summary_table(end))
+    console().print(f"{end.question_count} questions; support is {end.method}")
+
+
+@app.command()
+def convert(
+    form: Annotated[formats.Format, typer.Argument(help="squad: SQuAD's and XQuAD's; chunking: Chroma's.")],
+    source: Annotated[Path, typer.Argument(exists=True, help="The file, or the folder for chunking.")],
+    out: Annotated[Path, typer.Argument(file_okay=False, help="Folder for questions.jsonl and documents/.")],
+    left_out: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Leave the documents of every so-manieth group out: its questions have no answer."
+        ),
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a set of questions in another format into one that `eval rag` reads."""
+    asked, written = formats.convert(form, source, out, left_out=left_out)
+    if as_json:
+        emit({"question_count": asked, "document_count": written})
+    else:
+        console().print(f"{asked} questions and {written} documents in {out}")

@@ -1,0 +1,1 @@
+"""How well a gateway answers from documents: questions whose answers are known, asked and judged."""
