@@ -13,7 +13,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 
 import structlog
-from serving.errors import FailedPrecondition, NotFound, Overloaded, QuadrilleError, VersionConflict
+from serving.errors import (
+    FailedPrecondition,
+    NotFound,
+    Overloaded,
+    QuadrilleError,
+    Unavailable,
+    VersionConflict,
+)
 
 from gateway.backends import RetrievalBackend, TextBackend
 from gateway.domain.files import Attachment, AttachmentStatus, Failure
@@ -27,6 +34,7 @@ from gateway.rag.ingest import Ingester
 log = structlog.get_logger(__name__)
 MAX_QUEUED = 10_000  # files that one gateway has to do
 _AT_ONCE = 2
+_LONGEST_WAIT_S = 60.0
 
 
 class Attacher:
@@ -92,14 +100,25 @@ class Attacher:
         try:
             for file_id in file_ids:
                 try:
-                    async with self._slots:
-                        await self._file(store_id, file_id)
+                    await self._patiently(store_id, file_id)
                 except QuadrilleError as error:  # it stays in progress, and is taken up again
                     log.warning("attaching_failed", store=store_id, file=file_id, error=error.message)
                 finally:
                     self._queued.discard((store_id, file_id))
         finally:
             self._queued.difference_update((store_id, id) for id in file_ids)
+
+    async def _patiently(self, store_id: str, file_id: str) -> None:
+        """Work on a file, and again, for as long as a lease, where a service is lost or has too much to do."""
+        last = self._clock() + self._lease_s
+        while True:
+            try:
+                async with self._slots:
+                    return await self._file(store_id, file_id)
+            except (Overloaded, Unavailable) as error:
+                if self._clock() >= last:
+                    raise
+                await asyncio.sleep(error.retry_after_s)
 
     async def _file(self, store_id: str, file_id: str) -> None:
         """Work on a file until it is done, or somebody else's."""
@@ -124,17 +143,26 @@ class Attacher:
                 failure = await self._ingest(store_id, claimed, claimed.version)
         except VersionConflict:
             raise
+        except (Overloaded, Unavailable) as error:
+            if error.retry_after_s > _LONGEST_WAIT_S:  # a quota
+                failure = Failure("server_error", error.message)
+            else:
+                await self._release(store_id, claimed)
+                raise
         except QuadrilleError as error:
             failure = Failure("server_error", error.message)
         except TimeoutError:
             failure = Failure("server_error", f"was not read within {self._lease_s:g} s")
         except asyncio.CancelledError:
-            with contextlib.suppress(QuadrilleError):
-                await self._write(store_id, replace(claimed, leased_until=0.0))
+            await self._release(store_id, claimed)
             raise
         if failure is not None:
             failed = replace(claimed, status=AttachmentStatus.FAILED, failure=failure, leased_until=0.0)
             await self._write(store_id, failed)
+
+    async def _release(self, store_id: str, claimed: Attachment) -> None:
+        with contextlib.suppress(QuadrilleError):
+            await self._write(store_id, replace(claimed, leased_until=0.0))
 
     async def _ingest(self, store_id: str, attachment: Attachment, version: int) -> Failure | None:
         """Read, cut, embed and write a file whose document has this version; what it failed by, if by itself."""

@@ -10,6 +10,7 @@ from serving.errors import (
     FailedPrecondition,
     InvalidInput,
     NotFound,
+    Overloaded,
     QuadrilleError,
     Unavailable,
 )
@@ -47,7 +48,7 @@ class Ingester:
     ) -> AsyncGenerator[domain.IngestEvent, None]:
         """One event a file, in order, then finished. What is already refused is passed through.
 
-        A file's own errors refuse that file; a service that is lost, or a deadline, ends the ingest.
+        A file's own errors refuse that file; a service that is lost or has too much to do, or a deadline, ends it all.
         """
         embedder = await find_embedder(self._text, start.embedding_model)
         collection = await self._collection(start.collection, embedder.model)
@@ -74,7 +75,7 @@ class Ingester:
     ) -> domain.FileStored | domain.FileRefused:
         try:
             return await self._store(start, embedder, file, reusable)
-        except (Unavailable, DeadlineUnreachable):
+        except (Overloaded, Unavailable, DeadlineUnreachable):
             raise
         except InvalidInput as error:
             return domain.FileRefused(file.id, error.reason, error.field, error.description)

@@ -180,6 +180,20 @@ async def test_what_takes_too_long_has_failed_and_can_be_attached_again(world):
     assert (await world.settled(patient)).status is COMPLETED
 
 
+async def test_what_meets_too_much_to_do_is_tried_again_unless_it_would_take_long(world):
+    async def busy():
+        raise Overloaded("too many requests wait already", 0.05)
+
+    async def exhausted():
+        raise Overloaded("may use 5 tokens a day", 3600.0)
+
+    files = world.files()
+    for before, status in ((busy, COMPLETED), (exhausted, AttachmentStatus.FAILED)):
+        world.ingester.before = before
+        await files.attach(world.store, [ToAttach(world.file)])
+        assert (await world.settled(files)).status is status
+
+
 async def test_a_file_that_is_gone_when_it_is_to_be_read_has_failed(world):
     files = world.files()
     await files.attach(world.store, [ToAttach(world.file)])
