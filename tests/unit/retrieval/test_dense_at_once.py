@@ -197,5 +197,17 @@ def test_what_would_take_long_is_a_thread_s(
     store: SqliteStore, indexes: IndexSet, metrics: StoreMetrics, kept: KeptPassages, collection: Collection
 ) -> None:
     dense = DensePass(store, indexes, metrics, kept, at_once_s=0.0)
-    dense.run([item()])
-    assert callable(dense.begin([item()]))
+    ((first, _),) = dense.run([item()])
+    ((again, _),) = later(dense, item())
+    assert again.hits == first.hits
+
+
+def test_a_thread_asks_the_database_no_more_than_the_event_loop_does(
+    warm: DensePass, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = warm.run([item()])
+    monkeypatch.delattr(SqliteStore, "reading")
+    ((answer, _),) = warm.run([item()])
+    assert answer.hits == expected[0][0].hits
+    with pytest.raises(AttributeError):
+        warm.run([replace(item(), query=Query(vector=vector(-9.0, 1.0), top_k=9))])
