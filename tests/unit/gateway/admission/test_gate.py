@@ -193,6 +193,34 @@ async def test_refused_and_failed_work_gives_its_tokens_back(hold):
     assert world.value("quadrille_gateway_limited_total", reason="QUOTA_EXHAUSTED") == 1
 
 
+async def test_what_is_given_back_belongs_to_the_day_that_it_was_taken_from(hold):
+    world = World(running=2)
+    limits = {"tokens_per_day": 100}
+
+    async def overnight():
+        enter_call(Call("m", "ann", Principal("ann", standing=Standing("ann", Limits(**limits)))))
+        async with world.gate.admitted("generate", text_cost(60)) as ticket:
+            await hold.wait()
+            ticket.used(text_cost(10))
+
+    night = asyncio.create_task(overnight())
+    await settle()
+    world.today += timedelta(minutes=2)
+    free = asyncio.Event()
+    free.set()
+    await world.call("ann", free, tokens=70, limits=limits)
+    hold.set()
+    await night
+    assert world.quotas.used("key ann", world.today.toordinal()) == 70
+
+
+async def test_who_has_left_is_no_longer_there(hold):
+    world = World()
+    hold.set()
+    for _ in range(3):
+        await world.call("ann", hold, limits={"concurrent_requests": 1})
+
+
 async def test_requests_are_limited_before_work_is(hold):
     world = World()
     hold.set()

@@ -73,6 +73,19 @@ def test_a_light_tenants_deadline_is_not_judged_by_a_heavy_ones_backlog():
     pool.offer(request("light", deadline=3.5), 0.0)
 
 
+@pytest.mark.parametrize(
+    ("others", "left"), [({"b": 3.0}, 7.0), ({"b": 10.0}, 5.0), ({"b": 5.0, "c": 5.0}, 10 / 3), ({}, 10.0)]
+)
+def test_a_backlog_goes_at_the_rate_that_others_leave_or_by_its_share(others, left):
+    pool = made(known_s=1.0, running=10)
+    for place in range(1, 601):
+        for tenant, rate in others.items():
+            pool.served.saw(tenant, rate / 10, 1.0, place / 10)
+    for _ in range(20):
+        pool.queue.push(request("a"))
+    assert pool.wait_s(request("a"), 60.0) == pytest.approx(1 / 10 + 20 / left, rel=0.05)
+
+
 def test_a_higher_priority_does_not_wait_for_lower_ones():
     pool = made(known_s=1.0)
     for _ in range(20):
