@@ -151,4 +151,6 @@ def _headers(error: errors.QuadrilleError) -> dict[str, str]:
     if not isinstance(error, errors.Overloaded | errors.Unavailable):
         return {}
     seconds = error.retry_after_s
-    return {"retry-after": str(max(1, ceil(seconds))), "retry-after-ms": str(max(1, round(seconds * 1000)))}
+    told = {"retry-after": str(max(1, ceil(seconds))), "retry-after-ms": str(max(1, round(seconds * 1000)))}
+    # OpenAI's clients go by their own delays when one is over a minute; that would be in vain.
+    return told if seconds <= 60 else {**told, "x-should-retry": "false"}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from gateway.admission.metrics import AdmissionMetrics
 from gateway.metrics import GatewayMetrics
 from imagegen.metrics import ImagegenMetrics
 from prometheus_client import CollectorRegistry
@@ -42,7 +43,7 @@ def exported(service):
         store.watch(lambda: Stats(Totals(0, 0, 0, 0, 0, 0), IndexTotals()))
         families.append(store)
     elif service == "gateway":
-        families.append(GatewayMetrics(registry))
+        families += [GatewayMetrics(registry), AdmissionMetrics(registry, most_tenants=1)]
     for metric in (value for each in families for value in vars(each).values()):
         if isinstance(metric, MetricWrapperBase) and metric._labelnames:
             metric.labels(*metric._labelnames)  # a metric with labels has no sample before its first child

@@ -78,3 +78,9 @@ def test_what_is_missing_has_a_path_all_the_same():
     loc = ("body", "messages", 0, "content")
     assert place(loc, SENT, missing=True) == "messages[0].content"
     assert place(loc, SENT) == "messages[0]"
+
+
+def test_openais_clients_are_kept_from_trying_again_long_before_they_may():
+    for seconds, told in ((60.0, None), (61.0, "false")):
+        _, headers, _ = failure(errors.Overloaded("quota", seconds, reason="QUOTA_EXHAUSTED"))
+        assert headers.get("x-should-retry") == told
