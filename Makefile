@@ -131,7 +131,7 @@ protos: setup  ## regenerate the stubs in protos/gen
 docs: setup  ## regenerate docs/configuration.md
 	$(BIN)/python scripts/config_reference.py
 
-bench: setup  ## NAME=text|text-load|text-gpu|quality|decoder|image|retrieval|gateway|relevance OUT=file.json OPTIONS=…; some beside what bench-peers made
+bench: setup  ## NAME=text|text-load|text-gpu|quality|decoder|image|retrieval|gateway|relevance|rag OUT=file.json OPTIONS=…; some beside what bench-peers made
 	$(BIN)/python -m benchmarks $(NAME) $(if $(OUT),--out $(OUT)) $(OPTIONS)
 
 soak: setup  ## kill the retrieval service 1,000 times while clients write; some two hours

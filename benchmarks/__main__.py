@@ -10,6 +10,7 @@ from benchmarks.gateway import measure as gateway
 from benchmarks.image import measure as image
 from benchmarks.load import measure as load
 from benchmarks.quality import measure as quality
+from benchmarks.rag import measure as rag
 from benchmarks.relevance import measure as relevance
 from benchmarks.report import Report
 from benchmarks.retrieval import measure as retrieval
@@ -27,6 +28,7 @@ OPTIONED: dict[str, Callable[[Sequence[str]], Report]] = {
     "image": image.measure,
     "crashes": crashes.measure,
     "text-gpu": text_gpu.measure,
+    "rag": rag.measure,
     "relevance": relevance.measure,
     "retrieval": retrieval.measure,
 }

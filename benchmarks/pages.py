@@ -12,6 +12,7 @@ from benchmarks.image import table as image
 from benchmarks.load import table as load
 from benchmarks.markdown import Result, inserted
 from benchmarks.quality import table as quality
+from benchmarks.rag import table as rag
 from benchmarks.relevance import table as relevance
 from benchmarks.text import gpu_table as text_gpu
 from benchmarks.text import picture as text_picture
@@ -36,6 +37,7 @@ PLACES = {
     "text-gpu": Place("docs/performance.md", text_gpu.markdown),
     "quality": Place("docs/performance.md", quality.markdown),
     "relevance": Place("docs/performance.md", relevance.markdown),
+    "rag": Place("docs/answering.md", rag.markdown),
     "crashes": Place("docs/durability.md", crashes.markdown),
     "gateway": Place("docs/overhead.md", gateway.markdown),
     "image": Place("docs/step-level-batching.md", image.markdown, image_picture.draw),

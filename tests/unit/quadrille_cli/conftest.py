@@ -95,7 +95,8 @@ class Search(search_pb2_grpc.SearchServiceServicer):
 class Collections(collection_pb2_grpc.CollectionServiceServicer):
     """An empty collection "old" behind the alias "live"."""
 
-    def __init__(self):
+    def __init__(self, documents):
+        self._documents = documents
         self.aliases = {"live": "old"}
         self.kept = {"old": collection_pb2.Collection(name="old", dimension=2, metric=1, aliases=["live"])}
 
@@ -108,6 +109,10 @@ class Collections(collection_pb2_grpc.CollectionServiceServicer):
     def CreateCollection(self, request, context):
         self.kept[request.collection.name] = request.collection
         return collection_pb2.CreateCollectionResponse(collection=request.collection)
+
+    def DeleteCollection(self, request, context):
+        self._documents.clear()
+        return collection_pb2.DeleteCollectionResponse()
 
     def SwapAlias(self, request, context):
         self.aliases[request.alias] = request.collection
@@ -219,7 +224,7 @@ def address(health):
     documents = {}
     rag_pb2_grpc.add_RagServiceServicer_to_server(Rag(documents), server)
     document_pb2_grpc.add_DocumentServiceServicer_to_server(Documents(documents), server)
-    collection_pb2_grpc.add_CollectionServiceServicer_to_server(Collections(), server)
+    collection_pb2_grpc.add_CollectionServiceServicer_to_server(Collections(documents), server)
     health_pb2_grpc.add_HealthServicer_to_server(Health(health), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

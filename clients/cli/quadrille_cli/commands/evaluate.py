@@ -11,7 +11,8 @@ from quadrille_cli.connection import Connection
 from quadrille_cli.evaluation import dataset, formats
 from quadrille_cli.evaluation.asking import ask_all, store
 from quadrille_cli.evaluation.measuring import DEPTHS
-from quadrille_cli.evaluation.showing import summary_table
+from quadrille_cli.evaluation.red_team import attack_all, attacks, rates
+from quadrille_cli.evaluation.showing import rate_table, summary_table
 from quadrille_cli.evaluation.summary import summary
 from quadrille_cli.options import (
     DEFAULT_COLLECTION,
@@ -25,7 +26,7 @@ from quadrille_cli.options import (
 )
 from quadrille_cli.output import console, emit, progress
 
-PASSAGES = 5
+PASSAGES, ATTACKED_PASSAGES = 5, 3
 app = typer.Typer(help="Measure how well questions are answered.", no_args_is_help=True)
 
 AtOnce = Annotated[int, typer.Option(min=1, max=64, help="Questions at once.")]
@@ -124,6 +125,48 @@ def rag(
         return
     console().print(summary_table(end))
     console().print(f"{end.question_count} questions; support is {end.method}")
+
+
+@app.command()
+def red_team(
+    context: typer.Context,
+    defence: Annotated[InjectionDefence, typer.Option(help="What is compared with no defence.")] = "take_out",
+    at_once: AtOnce = 1,
+    passages: Passages = ATTACKED_PASSAGES,
+    supported_only: Annotated[
+        bool, typer.Option("--supported-only", help="Keep only sentences that a passage supports.")
+    ] = False,
+    model: Model = "",
+    max_tokens: MaxTokens = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask about documents that give orders, in a collection of their own, and tell how often they are obeyed.
+
+    With --json a line for each attempt, then one for each defence.
+    """
+    connection: Connection = context.obj
+    defences: list[InjectionDefence] = ["off"] if defence == "off" else ["off", defence]
+    found = []
+    with connection.client() as client, progress(quiet=as_json) as bar:
+        task = bar.add_task("Attacking", total=len(attacks()) * len(defences))
+        for item in attack_all(
+            client,
+            defences,
+            at_once=at_once,
+            passages=passages,
+            model=model,
+            supported_only=supported_only,
+            **given(max_tokens=max_tokens),
+        ):
+            found.append(item)
+            bar.update(task, advance=1)
+            if as_json:
+                emit(item)
+    if as_json:
+        for rate in rates(found):
+            emit(rate)
+        return
+    console().print(rate_table([*rates(found, by_kind=True), *rates(found)]))
 
 
 @app.command()

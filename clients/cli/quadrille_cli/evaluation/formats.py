@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
@@ -25,15 +25,19 @@ class Group:
 
 
 def convert(form: Format, source: Path, out: Path, *, left_out: int = 0) -> tuple[int, int]:
-    """Write questions.jsonl and documents/ below `out`; returns how many questions and documents.
-
-    Of every `left_out` groups the documents of the last are left out, so that its questions have no answer. Raises
-    Failed where the source is not of the format.
-    """
+    """Write what a source of another format holds. Raises Failed where it is not of the format."""
     try:
         groups = list(_FORMATS[form](source))
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
+    except (KeyError, IndexError, TypeError, ValueError, csv.Error) as error:
         raise Failed(f"{source} is not what {form} is: {error}") from error
+    return write(groups, out, left_out=left_out)
+
+
+def write(groups: Iterable[Group], out: Path, *, left_out: int = 0) -> tuple[int, int]:
+    """Write questions.jsonl and documents/ below `out`; returns how many questions and documents.
+
+    Of every `left_out` groups the documents of the last are left out, so that its questions have no answer.
+    """
     written = asked = 0
     (out / DOCUMENTS).mkdir(parents=True, exist_ok=True)
     with (out / QUESTIONS).open("w", encoding="utf-8") as lines:

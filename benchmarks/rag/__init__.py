@@ -1,0 +1,1 @@
+"""How well the starter models answer from documents, and how often documents with orders in them are obeyed."""
