@@ -35,6 +35,7 @@ class _Job:
     write: Write[Any] | None = None
     work: Work[Any] | None = None
     result: Any = None
+    refusal: BaseException | None = None
     changes: list[Change] = field(default_factory=list)
 
 
@@ -140,8 +141,11 @@ class GroupCommitWriter:
             return
         self._metrics.commit_batch_size.observe(len(done))
         self._metrics.write_seconds.observe(time.perf_counter() - started)
-        for job in done:
-            job.future.set_result(job.result)
+        for job in jobs:
+            if job.refusal is None:
+                job.future.set_result(job.result)
+            else:
+                self._fail(job, job.refusal)
 
     def _apply(self, job: _Job) -> bool:
         assert job.write is not None
@@ -154,7 +158,8 @@ class GroupCommitWriter:
                 raise  # SQLite gave the whole transaction up, e.g. on a full disk
             self._connection.execute("ROLLBACK TO one")
             self._connection.execute("RELEASE one")
-            self._fail(job, error)
+            # Told after the commit, because it may rest on what the group wrote before, e.g. that a name is taken.
+            job.refusal = error
             return False
         self._connection.execute("RELEASE one")
         return True
@@ -171,8 +176,7 @@ class GroupCommitWriter:
         self._roll_back()
         log.error("commit_failed", error=repr(error), writes=len(jobs))
         for job in jobs:
-            if not job.future.done():
-                self._fail(job, error)
+            self._fail(job, error)
 
     def _run_alone(self, job: _Job, work: Work[Any]) -> None:
         try:

@@ -113,6 +113,19 @@ def test_a_bad_write_fails_alone(
     assert rows(connection) == [0, 1, 2]
 
 
+def test_a_refusal_is_told_with_the_commit_that_it_may_rest_on(
+    writer: GroupCommitWriter, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(commit: Callable[[], None], changes: Any) -> None:
+        raise Unavailable("lost")
+
+    hold(writer, journal)
+    written, twice = writer.write(insert(1)), writer.write(insert(1))
+    monkeypatch.setattr(journal, "publish", lost)
+    journal.go.set()
+    assert [type(write.exception(10)) for write in (written, twice)] == [Unavailable, Unavailable]
+
+
 def test_a_write_cancelled_while_it_waits_is_never_written(
     writer: GroupCommitWriter, journal: Journal, connection: sqlite3.Connection
 ) -> None:
