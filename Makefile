@@ -113,6 +113,7 @@ check: setup $(BUF) $(WEB)/node_modules/.ready  ## format, lint, types, layers, 
 	$(BIN)/python scripts/protos.py --check
 	$(BIN)/python scripts/sync_client.py --check
 	$(BIN)/python scripts/config_reference.py --check
+	$(BIN)/python scripts/sdk_reference.py --check
 	$(BIN)/python scripts/licences.py
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	cd $(WEB) && npm run --silent check
@@ -128,8 +129,9 @@ format: setup  ## format and mend what can be mended
 protos: setup  ## regenerate the stubs in protos/gen
 	$(BIN)/python scripts/protos.py
 
-docs: setup  ## regenerate docs/configuration.md
+docs: setup  ## regenerate docs/configuration.md and docs/reference
 	$(BIN)/python scripts/config_reference.py
+	$(BIN)/python scripts/sdk_reference.py
 
 bench: setup  ## NAME=text|text-load|text-gpu|quality|decoder|image|retrieval|gateway|relevance|rag OUT=file.json OPTIONS=…; some beside what bench-peers made
 	$(BIN)/python -m benchmarks $(NAME) $(if $(OUT),--out $(OUT)) $(OPTIONS)

@@ -14,7 +14,7 @@ from quadrille_client import Client
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 EXAMPLES = sorted((ROOT / "clients/python/examples").glob("*.py"))
-DEFAULT_ADDRESS = "127.0.0.1:50050"
+DEFAULT_ADDRESS, DEFAULT_HTTP = "127.0.0.1:50050", "127.0.0.1:8080"
 
 
 def blocks(page, language):
@@ -31,7 +31,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def run(stack, command):
-    environment = {**os.environ, "QUADRILLE_ADDRESS": stack.address}
+    http = f"http://127.0.0.1:{stack.ports.http}"
+    environment = {**os.environ, "QUADRILLE_ADDRESS": stack.address, "QUADRILLE_HTTP": http}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=170, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -52,7 +53,7 @@ def test_readmes_commands(stack, folder):
 
 SNIPPETS = [
     (page, number)
-    for page in ("README.md", "clients/python/README.md")
+    for page in ("README.md", "clients/python/README.md", "docs/migrating.md")
     for number, _ in enumerate(blocks(page, "python"))
 ]
 
@@ -60,6 +61,7 @@ SNIPPETS = [
 @pytest.mark.parametrize(("page", "number"), SNIPPETS)
 def test_python_snippets(stack, client, folder, page, number, capsys):
     code = blocks(page, "python")[number].replace(DEFAULT_ADDRESS, stack.address)
+    code = code.replace(DEFAULT_HTTP, f"127.0.0.1:{stack.ports.http}")
     names = {"Client": partial(Client, stack.address), "client": client}
     exec(compile(code, f"{page} snippet {number}", "exec"), names)
     if "print(" in code:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import typer
 from quadrille_client import Client, Tls
 
 
@@ -14,6 +15,12 @@ class Connection:
     tls: Tls | None
     timeout_s: float
 
-    def client(self) -> Client:
-        """A client; use it as a context manager."""
-        return Client(self.address, api_key=self.api_key, tls=self.tls, timeout=self.timeout_s)
+    def client(self, name: str = "") -> Client:
+        """A client, whose next call has this name if it is given one; use it as a context manager."""
+        client = Client(self.address, api_key=self.api_key, tls=self.tls, timeout=self.timeout_s)
+        if not name:
+            return client
+        try:
+            return client.named(name)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--name") from error

@@ -37,4 +37,7 @@ def sentence(error: Exception) -> str:
     said = f"{error.code.name}: {error.message}"
     if error.field and error.field not in error.message:
         said = f"{said} (field {error.field})"
+    if error.retry_after_s is not None:
+        why = f"{error.reason}: " if error.reason else ""
+        said = f"{said} ({why}try again in {error.retry_after_s:.3g} s)"
     return f"{said} [request {error.request_id}]" if error.request_id else said

@@ -21,6 +21,13 @@ Where = Annotated[
         show_default=False,
     ),
 ]
+Name = Annotated[
+    str,
+    typer.Option(
+        help="Name of this request: made again under it, it gets the same answer, and a broken stream goes on.",
+        show_default=False,
+    ),
+]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed; random when left out.", show_default=False)]
 
 DEFAULT_COLLECTION = "docs"

@@ -17,7 +17,8 @@ QuadrilleError
 └── InternalError
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -36,10 +37,15 @@ class Details:
     request_id: str = ""
     fields: tuple[tuple[str, str], ...] = ()
     retry_after_s: float | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class QuadrilleError(Exception):
-    """A call failed. `code` is gRPC's, `reason` is machine-readable, `request_id` is in the server's log."""
+    """A call failed. `code` is gRPC's, `reason` is machine-readable, `request_id` is in the server's log.
+
+    `fields` are pairs of a path and what is wrong there. `retry_after_s` is when the server advises to come back, None
+    when it advises nothing. `metadata` is what else it tells machines of the reason, e.g. which "pool" is full.
+    """
 
     def __init__(self, code: grpc.StatusCode, message: str, details: Details | None = None) -> None:
         super().__init__(message)
@@ -50,6 +56,7 @@ class QuadrilleError(Exception):
         self.request_id = details.request_id
         self.fields = details.fields
         self.retry_after_s = details.retry_after_s
+        self.metadata = details.metadata
 
     @property
     def field(self) -> str | None:
@@ -150,7 +157,7 @@ def _details(data: bytes | str | None, request_id: str) -> Details:
 
 
 def _decoded(data: bytes, request_id: str) -> Details:
-    reason, fields, retry_after_s = "", [], None
+    reason, fields, retry_after_s, metadata = "", [], None, {}
     for packed in status_pb2.Status.FromString(data).details:
         info, bad, retry = (
             error_details_pb2.ErrorInfo(),
@@ -159,8 +166,9 @@ def _decoded(data: bytes, request_id: str) -> Details:
         )
         if packed.Unpack(info):
             reason = info.reason
+            metadata = {name: told for name, told in info.metadata.items() if name != "request_id"}
         elif packed.Unpack(bad):
             fields += [(violation.field, violation.description) for violation in bad.field_violations]
         elif packed.Unpack(retry):
             retry_after_s = retry.retry_delay.ToTimedelta().total_seconds()
-    return Details(reason, request_id, tuple(fields), retry_after_s)
+    return Details(reason, request_id, tuple(fields), retry_after_s, metadata)

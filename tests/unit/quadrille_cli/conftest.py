@@ -31,7 +31,10 @@ class Text(text_pb2_grpc.TextServiceServicer):
     def Chat(self, request, context):
         if request.sampling.temperature > 9:
             refuse(context, "too hot", "sampling.temperature")
-        yield text_pb2.ChatResponse(started=text_pb2.GenerationStarted(request_id="r", model="echo"))
+        if request.messages[-1].content == "wait":
+            turn_away(context)
+        name = dict(context.invocation_metadata()).get("idempotency-key", "r")
+        yield text_pb2.ChatResponse(started=text_pb2.GenerationStarted(request_id=name, model="echo"))
         for word in ("you", " said", f" {request.messages[-1].content}"):
             yield text_pb2.ChatResponse(delta=text_pb2.GenerationDelta(text=word))
         end = text_pb2.SequenceResult(finish_reason=text_pb2.FINISH_REASON_STOP)
@@ -208,6 +211,16 @@ def refuse(context, message, field):
         (("grpc-status-details-bin", status.SerializeToString()), ("x-request-id", "r-1"))
     )
     context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def turn_away(context):
+    status = status_pb2.Status(code=code_pb2.RESOURCE_EXHAUSTED, message="too many requests wait")
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.FromMilliseconds(20)
+    for detail in (error_details_pb2.ErrorInfo(reason="QUEUE_FULL"), retry):
+        status.details.add().Pack(detail)
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, status.message)
 
 
 @pytest.fixture

@@ -44,6 +44,21 @@ def test_an_error_is_one_sentence_and_status_1(quadrille):
     assert result.stderr.strip() == "INVALID_ARGUMENT: too hot (field sampling.temperature) [request r-1]"
 
 
+def test_who_is_turned_away_is_told_why_and_when_to_come_back(quadrille):
+    result = quadrille("chat", "wait")
+    assert result.exit_code == 1
+    advice = "(QUEUE_FULL: try again in 0.02 s)"
+    assert result.stderr.strip() == f"RESOURCE_EXHAUSTED: too many requests wait {advice}"
+
+
+def test_a_request_may_have_a_name(quadrille):
+    events = lines(quadrille("chat", "hi", "--name", "letter-17", "--json"))
+    assert events[0]["request_id"] == "letter-17"
+    assert quadrille("chat", "--name", "letter-17", stdin="one\n").exit_code == 2
+    assert quadrille("chat", "hi", "--name", "no spaces").exit_code == 2
+    assert quadrille("ask", "why?", "when?", "--name", "letter-17").exit_code == 2
+
+
 def test_bad_usage_is_status_2(quadrille):
     assert quadrille("chat", "hi", "--temperature", "99").exit_code == 2
     assert quadrille("search", "x", "--mode", "psychic").exit_code == 2

@@ -37,6 +37,8 @@ def test_all_that_a_server_says_is_kept():
     busy = sent_by_a_server(errors.Overloaded("full", retry_after_s=1.5))
     assert isinstance(busy, OverloadedError)
     assert (busy.retry_after_s, busy.field) == (1.5, None)
+    full = sent_by_a_server(errors.Overloaded("full", 1.5, reason="QUEUE_FULL", pool="generate"))
+    assert (full.reason, full.metadata) == ("QUEUE_FULL", {"pool": "generate"})
 
 
 @pytest.mark.parametrize("code", list(grpc.StatusCode))

@@ -16,7 +16,7 @@ from quadrille_cli.app import app
 ROOT = Path(__file__).resolve().parents[3]
 FOREIGN = {"node_modules", "out", "data", "__pycache__"}  # beside what begins with a dot
 SERVICES = ("textgen", "imagegen", "retrieval", "gateway")
-OTHER_VARIABLES = {"QUADRILLE_CONFIG", "QUADRILLE_ADDRESS", "QUADRILLE_API_KEY"}
+OTHER_VARIABLES = {f"QUADRILLE_{name}" for name in ("CONFIG", "ADDRESS", "API_KEY", "HTTP", "KEYS_FILE")}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -151,6 +151,15 @@ def test_relative_links_resolve(page):
         if not path.exists() or (anchor and slug(anchor) not in map(slug, headings)):
             broken.append(target)
     assert not broken
+
+
+def test_the_index_has_every_page():
+    linked = LINK.findall(text_of("docs/README.md"))
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").glob("*.md")}
+    references = {
+        path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").glob("reference/*.md")
+    }
+    assert (pages | references) - {"README.md"} <= set(linked)
 
 
 @pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md", "clients/python/README.md"])

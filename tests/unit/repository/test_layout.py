@@ -82,7 +82,8 @@ def test_committed_stubs_are_what_protoc_makes():
     assert result.returncode == 0, result.stderr
 
 
-def test_the_configuration_page_is_current():
-    command = [sys.executable, "scripts/config_reference.py", "--check"]
+@pytest.mark.parametrize("script", ["config_reference", "sdk_reference"])
+def test_pages_that_are_made_are_current(script):
+    command = [sys.executable, f"scripts/{script}.py", "--check"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -13,6 +13,7 @@ from quadrille_cli.options import (
     AsJson,
     MaxTokens,
     Model,
+    Name,
     Seed,
     Temperature,
     Where,
@@ -79,9 +80,12 @@ def ask(
     temperature: Temperature = None,
     max_tokens: MaxTokens = None,
     seed: Seed = None,
+    name: Name = "",
     as_json: AsJson = False,
 ) -> None:
     """Ask questions of the documents in collections."""
+    if name and len(questions) > 1:
+        raise typer.BadParameter("--name needs a single question: each is a request")
     connection: Connection = context.obj
     options: dict[str, Any] = given(
         passages=passages,
@@ -97,7 +101,7 @@ def ask(
         seed=seed,
     )
     names = collection or [DEFAULT_COLLECTION]
-    with connection.client() as client:
+    with connection.client(name) as client:
         conversation = client.conversation(
             names[0] if len(names) == 1 else names,
             model=model,

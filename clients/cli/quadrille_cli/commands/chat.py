@@ -8,7 +8,7 @@ from quadrille_client import Client
 from quadrille_client.types.text import Delta, Message
 
 from quadrille_cli.connection import Connection
-from quadrille_cli.options import AsJson, MaxTokens, Model, Seed, Temperature, given
+from quadrille_cli.options import AsJson, MaxTokens, Model, Name, Seed, Temperature, given
 from quadrille_cli.output import console, emit_event, notes
 
 
@@ -23,13 +23,16 @@ def chat(
     temperature: Temperature = None,
     max_tokens: MaxTokens = None,
     seed: Seed = None,
+    name: Name = "",
     as_json: AsJson = False,
 ) -> None:
     """Talk with the language model; answers stream."""
+    if name and message is None:
+        raise typer.BadParameter("--name needs a message: a conversation's turns are several requests")
     connection: Connection = context.obj
     options = given(temperature=temperature, max_tokens=max_tokens, seed=seed, lora=lora)
     turns: list[Message] = [] if system is None else [{"role": "system", "content": system}]
-    with connection.client() as client:
+    with connection.client(name) as client:
         for line in [message] if message is not None else _lines():
             turns.append({"role": "user", "content": line})
             answer = _answer(client, turns, model, options, as_json)

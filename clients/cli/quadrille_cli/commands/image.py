@@ -9,7 +9,7 @@ from quadrille_client import Client
 from quadrille_client.types.image import ImageResult, ImagesFinished, Progress, Sampler
 
 from quadrille_cli.connection import Connection
-from quadrille_cli.options import AsJson, Model, Seed, given
+from quadrille_cli.options import AsJson, Model, Name, Seed, given
 from quadrille_cli.output import console, emit_event, notes, progress
 
 _FORMATS = {".png": "png", ".jpeg": "jpeg", ".jpg": "jpeg", ".webp": "webp"}
@@ -44,6 +44,7 @@ def image(
     ] = None,
     seed: Seed = None,
     model: Model = "",
+    name: Name = "",
     as_json: AsJson = False,
 ) -> None:
     """Make images and write them as <out>/<seed>.png, or one as the file <out>."""
@@ -61,7 +62,7 @@ def image(
         loras=dict(map(_scaled, lora)) if lora else None,
         seed=seed,
     )
-    with connection.client() as client:
+    with connection.client(name) as client:
         paths = draw(
             client, prompt, out, as_json=as_json, on_finish=_tell, model=model, count=count, **options
         )

@@ -158,4 +158,5 @@ class AsyncAnswerStream(AsyncStream[rag.Event]):
             citations=tuple(event for event in events if isinstance(event, rag_types.Citation)),
             finished=finished,
             rewritten=next((event for event in events if isinstance(event, rag_types.Rewritten)), None),
+            omitted=retrieved.omitted,
         )

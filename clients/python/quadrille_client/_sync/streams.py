@@ -157,4 +157,5 @@ class AnswerStream(Stream[rag.Event]):
             citations=tuple(event for event in events if isinstance(event, rag_types.Citation)),
             finished=finished,
             rewritten=next((event for event in events if isinstance(event, rag_types.Rewritten)), None),
+            omitted=retrieved.omitted,
         )

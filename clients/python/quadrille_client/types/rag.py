@@ -179,13 +179,14 @@ class AskFinished:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer."""
+    """A whole answer; `omitted` was found and not given to the model."""
 
     text: str
     passages: tuple[Passage, ...]
     citations: tuple[Citation, ...]
     finished: AskFinished
     rewritten: Rewritten | None = None
+    omitted: tuple[OmittedPassage, ...] = ()
 
     @property
     def sentences(self) -> tuple[SentenceSupport, ...]:
