@@ -2,21 +2,24 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from quadrille_client import Client
 
 ADDRESS = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("QUADRILLE_ADDRESS", "127.0.0.1:50050")
-DOCUMENTS = Path(__file__).resolve().parent.parent / "README.md"
+TEXT = "Marrowmere was founded by Odile Brandt in 1871. The lighthouse is 42 metres tall."
+QUESTIONS = ("Who founded Marrowmere?", "And how tall is the lighthouse?", "Who wrote the anthem?")
 
 
 def main() -> None:
     """Ask, ask on, and show what was searched for, what the answer rests on, and why there may be none."""
-    text = DOCUMENTS.read_bytes()
-    with Client(ADDRESS) as client:
-        list(client.ingest("example-conversation", [DOCUMENTS]))
-        talk = client.conversation("example-conversation", max_tokens=48, support="lexical")
-        for question in ("Which errors does the client raise?", "And when is a call retried?"):
+    with Client(ADDRESS) as client, tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "islands.md"
+        file.write_text(TEXT)
+        list(client.ingest("example-conversation", [file]))
+        talk = client.conversation("example-conversation", max_tokens=48, temperature=0.0)
+        for question in QUESTIONS:
             answer = talk.ask(question)
             print(f"> {question}")
             if answer.rewritten is not None:
@@ -25,9 +28,10 @@ def main() -> None:
             for sentence in answer.sentences:
                 if sentence.supported and sentence.evidence is not None:
                     place = sentence.evidence
-                    print(f"  rests on: {text[place.start_byte : place.end_byte].decode()!r}")
+                    print(f"  rests on: {TEXT.encode()[place.start_byte : place.end_byte].decode()!r}")
             for passage in answer.omitted:
                 print(f"  left out: {passage.chunk_id}, {passage.reason}")
+        client.collections.delete("example-conversation")
 
 
 if __name__ == "__main__":
