@@ -13,6 +13,9 @@ class RetryPolicy:
     max_retries: int = 2
     first_s: float = 0.5
     longest_s: float = 8.0
+    longest_advised_s: float = (
+        60.0  # whoever is told to come back later than that is better told than kept waiting
+    )
 
     def delay_s(self, error: QuadrilleError, attempt: int, left_s: float | None) -> float | None:
         """Seconds to wait before attempt `attempt` + 1 (from 0), or None when it is not worth it.
@@ -25,7 +28,9 @@ class RetryPolicy:
         delay = (
             error.retry_after_s if error.retry_after_s is not None else random.uniform(backoff / 2, backoff)
         )
-        return None if left_s is not None and delay >= left_s else delay
+        if delay > self.longest_advised_s or (left_s is not None and delay >= left_s):
+            return None
+        return delay
 
 
 def _worth_it(error: QuadrilleError) -> bool:

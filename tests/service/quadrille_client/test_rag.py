@@ -17,7 +17,9 @@ HIT = search_pb2.Hit(chunk_id="d#0", document_id="d", text="Sky is blue.", end_b
 
 class Rag(rag_pb2_grpc.RagServiceServicer):
     def Ask(self, request, context):
-        yield pb.AskResponse(retrieved=pb.Retrieved(passages=[pb.Passage(number=1, hit=HIT)], request_id="r"))
+        omitted = [pb.OmittedPassage(chunk_id="d#1", reason=2)]
+        retrieved = pb.Retrieved(passages=[pb.Passage(number=1, hit=HIT)], request_id="r", omitted=omitted)
+        yield pb.AskResponse(retrieved=retrieved)
         told = json_format.MessageToDict(request, preserving_proto_field_name=True)
         for piece in (f"{sorted(told)} ", f"{len(request.history)} [1]"):
             yield pb.AskResponse(delta=pb.AnswerDelta(text=piece))
@@ -78,6 +80,7 @@ def test_an_answer_is_collected(call):
     answer = call(lambda c: c.ask("docs", "why?", history=turns))
     assert answer.text == "['collection', 'history', 'question'] 2 [1]", "what is not given is not sent"
     assert answer.passages[0].hit.text == "Sky is blue."
+    assert [(passage.chunk_id, passage.reason) for passage in answer.omitted] == [("d#1", "duplicate")]
     assert answer.citations[0].chunk_id == "d#0"
     assert answer.finished.groundedness.score == 0.5
     assert (answer.finished.search_ms, answer.finished.finish_reason) == (3, None)

@@ -29,6 +29,14 @@ def test_no_retry_that_could_not_end_in_time():
     assert RetryPolicy().delay_s(advised, 0, 4.0) == 3.5
 
 
+def test_nobody_is_kept_waiting_for_longer_than_a_minute():
+    def advised(seconds):
+        return OverloadedError(grpc.StatusCode.RESOURCE_EXHAUSTED, "", Details(retry_after_s=seconds))
+
+    assert RetryPolicy().delay_s(advised(60.0), 0, None) == 60.0
+    assert RetryPolicy().delay_s(advised(60.5), 0, None) is None
+
+
 @pytest.mark.parametrize(
     "error",
     [
