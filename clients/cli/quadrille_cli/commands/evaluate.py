@@ -87,6 +87,7 @@ def rag(
     With --json a line for each question, then one with all figures.
     """
     asked = dataset.read(questions, limit)
+    depths = [depth for depth in DEPTHS if depth <= passages]
     options: dict[str, Any] = given(
         mode=mode,
         mmr=mmr,
@@ -110,6 +111,7 @@ def rag(
             asked,
             at_once=at_once,
             brief=brief,
+            depths=depths,
             passages=passages,
             model=model,
             supported_only=supported_only,
@@ -119,7 +121,7 @@ def rag(
             bar.update(task, advance=1)
             if as_json:
                 emit(item)
-    end = summary(found, [depth for depth in DEPTHS if depth <= passages])
+    end = summary(found, depths)
     if as_json:
         emit(end)
         return

@@ -9,7 +9,7 @@ from quadrille_client import Client
 from quadrille_client.types.rag import FileRefused
 
 from quadrille_cli.evaluation.dataset import Question
-from quadrille_cli.evaluation.measuring import Measured, measured
+from quadrille_cli.evaluation.measuring import DEPTHS, Measured, measured
 from quadrille_cli.failures import Failed
 
 BRIEF = "Answer in a few words."
@@ -24,13 +24,14 @@ def ask_all(
     *,
     at_once: int = 1,
     brief: bool = False,
+    depths: Sequence[int] = DEPTHS,
     **options: Any,
 ) -> Iterator[Measured]:
     """Figures of each question, in order; `brief` asks for the answer alone. `options` are those of `Client.ask`."""
 
     def one(item: Question) -> Measured:
         asked = f"{item.question} {BRIEF}" if brief else item.question
-        return measured(item, client.ask(collection, asked, **options))
+        return measured(item, client.ask(collection, asked, **options), depths)
 
     return in_order(one, questions, at_once)
 

@@ -1,6 +1,6 @@
 """What an answer is worth. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from quadrille_client.types.rag import Answer, AskFinished
@@ -36,11 +36,11 @@ class Measured:
     joules: float | None
 
 
-def measured(asked: Question, answer: Answer) -> Measured:
+def measured(asked: Question, answer: Answer, depths: Sequence[int] = DEPTHS) -> Measured:
     """An answer against what is known of its question.
 
     An abstention answers nothing: where there is an answer it scores 0. What is retrieved counts as the passages that
-    the model was given, in their order.
+    the model was given, in their order; its recall is told at `depths`.
     """
     passages = [
         Place(each.hit.document_id, each.hit.start_byte, each.hit.end_byte) for each in answer.passages
@@ -54,7 +54,7 @@ def measured(asked: Question, answer: Answer) -> Measured:
         answer=answer.text,
         unanswerable=asked.unanswerable,
         abstention=answer.abstention,
-        recall={depth: recall(passages[:depth], evidence) for depth in DEPTHS} if evidence else {},
+        recall={depth: recall(passages[:depth], evidence) for depth in depths} if evidence else {},
         exact_match=matching.exact_match(says, right) if right else None,
         f1=matching.f1(says, right) if right else None,
         answer_contained=matching.contained(says, right) if right else None,
