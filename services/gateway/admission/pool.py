@@ -69,13 +69,16 @@ class Pool:
     def start(self, now: float) -> Iterator[Request]:
         """Those whose turn it is; they run from now on, and must `finish`.
 
-        Those that cannot be done before their deadline any more come along with `started` None, and are gone.
+        Those that cannot be done before their deadline any more come along with `started` None, and are gone. Where
+        nothing else runs or waits a forecast turns nobody away: were it wrong, nothing would be seen that mends it.
         """
         while self.running < self.limits.running:
             request = self.queue.pop(lambda tenant: self._running_of.get(tenant, 0) < self._most(tenant, now))
             if request is None:
                 return
-            if request.deadline is not None and self._ends_at(request, now) >= request.deadline:
+            alone = not self.running and not self.queue
+            ends_at = now if alone else self._ends_at(request, now)
+            if request.deadline is not None and ends_at >= request.deadline:
                 yield request
                 continue
             request.started = now

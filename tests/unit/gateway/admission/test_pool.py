@@ -64,6 +64,17 @@ def test_what_cannot_be_done_any_more_does_not_run_when_its_turn_comes():
     assert pool.running == 1
 
 
+def test_a_forecast_turns_nobody_away_where_nothing_else_is_to_be_done():
+    pool = made(known_s=60.0)  # as a machine that was busy with something else left it
+    pool.offer(one := request(deadline=5.0), 0.0)
+    assert started(pool) == [one]
+    assert one.started == 0.0
+    pool.finish(one, 1.0, well=True)
+    pool.offer(late := request(deadline=2.0), 2.0)
+    assert started(pool, 2.0) == [late]
+    assert late.started is None  # its deadline has passed
+
+
 def test_a_light_tenants_deadline_is_not_judged_by_a_heavy_ones_backlog():
     pool = made(known_s=1.0)
     for _ in range(50):
