@@ -52,7 +52,7 @@ class BackendWatch:
         replicas = {item.probe.name: item for pool in self._pools.values() for item in pool.replicas}
         answers = await asyncio.gather(*(item.probe.is_serving() for item in replicas.values()))
         for (name, replica), serving in zip(replicas.items(), answers, strict=True):
-            replica.serving = serving
+            replica.looked_at(serving=serving)
             self._metrics.backend_up.labels(name).set(serving)
             self._metrics.backend_calls.labels(name).set(replica.calls)
         self._forget(self._shown - set(replicas))

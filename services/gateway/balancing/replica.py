@@ -30,7 +30,7 @@ class Replica:
         self.prefixes = Prefixes()
         self.serving = True  # as far as is known
         self.models: frozenset[str] | None = None  # what it listed when it was last reached
-        self.life = 0  # grows with each loss: what was learnt before may not hold
+        self.life = 0  # grows with each loss and return: what was learnt before may not hold
         self.calls = 0  # that run
         self.outstanding = 0  # their cost
         self.last_pick = 0
@@ -42,6 +42,11 @@ class Replica:
             self._stubs[kind] = kind(self.channel)
         found: Stub = self._stubs[kind]
         return found
+
+    def looked_at(self, *, serving: bool) -> None:
+        """Its health was asked for. One that serves again, or at last, may have other models than it listed before."""
+        self.life += serving and not self.serving
+        self.serving = serving
 
     def lost(self) -> None:
         """It could not be reached, or said that it does not serve: avoid it until its health is looked at again."""

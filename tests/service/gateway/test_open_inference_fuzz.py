@@ -16,7 +16,7 @@ from gateway.domain.text import (
     Usage,
 )
 from gateway.kserve.inferrer import Inferrer
-from hypothesis import event, given
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from quadrille.kserve import open_inference_pb2 as pb
 from quadrille.text.v1 import text_pb2
@@ -97,6 +97,8 @@ async def answer(request):
         event("answered")
 
 
+# The first to draw text waits for Hypothesis to make its tables of characters.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(requests())
 def test_any_request_is_answered_or_refused(request):
     asyncio.run(answer(request))

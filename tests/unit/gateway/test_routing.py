@@ -113,6 +113,19 @@ async def test_who_is_lost_taken_out_or_tried_is_left_aside_while_others_can():
     assert found(await router.route("llm", "chat")) == ("llm", ["a", "b", "c"])
 
 
+async def test_what_a_server_listed_while_it_was_loading_does_not_last():
+    servers = Servers(a=[])
+    router = servers.router()
+    servers["a"].looked_at(serving=False)
+    assert await router.models() == []
+    servers.lists["a"] = [LLM]
+    servers["a"].looked_at(serving=True)
+    assert await router.models() == [LLM]
+    servers["a"].looked_at(serving=True)
+    await router.models()
+    assert servers.reads == ["a", "a"]  # one that goes on serving is not asked at every look
+
+
 async def test_what_a_lost_server_listed_counts_no_more_until_it_is_read_again():
     servers = Servers(a=[LLM], b=[EMB])
     router = servers.router()
