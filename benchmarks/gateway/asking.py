@@ -14,6 +14,7 @@ from benchmarks.gateway.doors import Ask, DoorError
 from benchmarks.load.goodput import Outcome
 
 TOKENS = 32
+REFUSALS = (StatusCode.RESOURCE_EXHAUSTED, StatusCode.DEADLINE_EXCEEDED)
 WORDS = ("river", "lantern", "harbour", "winter", "ledger", "signal", "orchard", "bridge", "copper", "island")
 
 
@@ -67,7 +68,7 @@ async def one(ask: Ask, question: str, since: float, tokens: int) -> Outcome:
 
 
 def refused(error: Exception) -> bool:
-    """Whether an error is a refusal of too much."""
+    """Whether an error is a refusal of too much, or of what would be too late."""
     if isinstance(error, DoorError):
         return error.refused
-    return isinstance(error, QuadrilleError) and error.code is StatusCode.RESOURCE_EXHAUSTED
+    return isinstance(error, QuadrilleError) and error.code in REFUSALS
