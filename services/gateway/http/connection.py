@@ -29,9 +29,10 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
-        """Take what came, and see whether the head is whole."""
+        """Take what came, and see whether a head has begun and is not whole; between requests uvicorn waits."""
         super().handle_events()
-        if self.conn.their_state is h11.IDLE:
+        begun, _ = self.conn.trailing_data
+        if self.conn.their_state is h11.IDLE and begun:
             self._watch()
         else:
             self._unwatch()

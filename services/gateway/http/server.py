@@ -14,6 +14,9 @@ from starlette.types import ASGIApp
 
 from gateway.http.connection import Connection
 
+# Longer than clients keep what they do not use, so that none writes to a connection that is just being closed.
+KEEP_ALIVE_S = 75
+
 
 class HttpServer(uvicorn.Server):
     """A uvicorn server that leaves signals to the process and can be started and stopped."""
@@ -40,6 +43,7 @@ class HttpServer(uvicorn.Server):
             log_config=None,
             access_log=False,
             lifespan="off",
+            timeout_keep_alive=KEEP_ALIVE_S,
             server_header=False,
             timeout_graceful_shutdown=max(1, round(grace_s)),
             **secured,

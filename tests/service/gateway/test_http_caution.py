@@ -53,6 +53,16 @@ async def test_the_second_head_of_a_connection_must_come_too(make_doors):
     await ended(writer)
 
 
+async def test_a_connection_may_rest_between_requests(make_doors):
+    doors = await make_doors(http_read_timeout_s=0.1)
+    reader, writer = await connect(doors)
+    for _ in range(2):
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert b" 200 " in await reader.readuntil(b"alive")
+        await asyncio.sleep(0.5)  # five times as long as a head may take
+    await ended(writer)
+
+
 async def test_a_body_that_does_not_come_is_told_so(make_doors):
     doors = await make_doors(http_read_timeout_s=0.1)
     reader, writer = await connect(doors)
