@@ -14,6 +14,7 @@ from benchmarks.markdown import Result, inserted
 from benchmarks.quality import table as quality
 from benchmarks.rag import table as rag
 from benchmarks.relevance import table as relevance
+from benchmarks.retrieval import table as retrieval
 from benchmarks.text import gpu_table as text_gpu
 from benchmarks.text import picture as text_picture
 from benchmarks.text import table as text
@@ -38,6 +39,7 @@ PLACES = {
     "quality": Place("docs/performance.md", quality.markdown),
     "relevance": Place("docs/performance.md", relevance.markdown),
     "rag": Place("docs/answering.md", rag.markdown),
+    "retrieval": Place("docs/searching.md", retrieval.markdown),
     "crashes": Place("docs/durability.md", crashes.markdown),
     "gateway": Place("docs/overhead.md", gateway.markdown),
     "image": Place("docs/step-level-batching.md", image.markdown, image_picture.draw),
