@@ -46,6 +46,10 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
         "--quick", action="store_true", help="few of all, to see that it runs: figures mean nothing"
     )
     asked = parser.parse_args(arguments)
+    if 1 not in asked.clients:
+        parser.error(
+            "--clients: 1 must be among them; what is in time is told by how long a request takes alone"
+        )
     asked.threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
     if asked.quick:
         asked.scale, asked.requests, asked.clients, asked.parts = 0.2, 8, (1, 8), (UNIFORM_PART,)

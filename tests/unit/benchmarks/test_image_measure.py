@@ -13,6 +13,12 @@ def test_steps_are_scaled_and_never_none():
     assert cases(options(["--scale", "0.01"]))[0].steps == (1, 1, 1)
 
 
+def test_what_a_request_takes_alone_is_always_measured(capsys):
+    with pytest.raises(SystemExit):
+        options(["--clients", "8"])
+    assert "1 must be among them" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_every_engine_has_every_load(tmp_path):
