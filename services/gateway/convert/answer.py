@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from quadrille.gateway.v1 import rag_pb2
+from quadrille.gateway.v1 import injection_pb2, rag_pb2, rewriting_pb2, support_pb2
 from quadrille.text.v1 import text_pb2
 
 from gateway.convert.retrieval import hit_to_proto
@@ -14,17 +14,17 @@ _FINISH = {
     FinishReason.LENGTH: text_pb2.FINISH_REASON_LENGTH,
 }
 _OMISSIONS = {
-    domain.Omission.IRRELEVANT: rag_pb2.OMISSION_REASON_IRRELEVANT,
-    domain.Omission.DUPLICATE: rag_pb2.OMISSION_REASON_DUPLICATE,
-    domain.Omission.SUSPICIOUS: rag_pb2.OMISSION_REASON_SUSPICIOUS,
-    domain.Omission.NO_ROOM: rag_pb2.OMISSION_REASON_NO_ROOM,
+    domain.Omission.IRRELEVANT: injection_pb2.OMISSION_REASON_IRRELEVANT,
+    domain.Omission.DUPLICATE: injection_pb2.OMISSION_REASON_DUPLICATE,
+    domain.Omission.SUSPICIOUS: injection_pb2.OMISSION_REASON_SUSPICIOUS,
+    domain.Omission.NO_ROOM: injection_pb2.OMISSION_REASON_NO_ROOM,
 }
 _ABSTENTIONS = {
-    None: rag_pb2.ABSTENTION_UNSPECIFIED,
-    domain.Abstention.NOTHING_FOUND: rag_pb2.ABSTENTION_NOTHING_FOUND,
-    domain.Abstention.NOTHING_USABLE: rag_pb2.ABSTENTION_NOTHING_USABLE,
-    domain.Abstention.MODEL: rag_pb2.ABSTENTION_MODEL,
-    domain.Abstention.UNSUPPORTED: rag_pb2.ABSTENTION_UNSUPPORTED,
+    None: support_pb2.ABSTENTION_UNSPECIFIED,
+    domain.Abstention.NOTHING_FOUND: support_pb2.ABSTENTION_NOTHING_FOUND,
+    domain.Abstention.NOTHING_USABLE: support_pb2.ABSTENTION_NOTHING_USABLE,
+    domain.Abstention.MODEL: support_pb2.ABSTENTION_MODEL,
+    domain.Abstention.UNSUPPORTED: support_pb2.ABSTENTION_UNSUPPORTED,
 }
 
 
@@ -32,7 +32,7 @@ def event_to_proto(event: domain.AskEvent) -> rag_pb2.AskResponse:
     """One event of an answer."""
     match event:
         case domain.Rewritten(query, method):
-            return rag_pb2.AskResponse(rewritten=rag_pb2.Rewritten(query=query, method=method))
+            return rag_pb2.AskResponse(rewritten=rewriting_pb2.Rewritten(query=query, method=method))
         case domain.Retrieved():
             return rag_pb2.AskResponse(retrieved=_retrieved(event))
         case domain.AnswerDelta(text):
@@ -59,7 +59,7 @@ def _retrieved(event: domain.Retrieved) -> rag_pb2.Retrieved:
         ],
         request_id=event.request_id,
         omitted=[
-            rag_pb2.OmittedPassage(
+            injection_pb2.OmittedPassage(
                 chunk_id=item.hit.chunk_id,
                 document_id=item.hit.document_id,
                 collection=item.collection,
@@ -72,9 +72,9 @@ def _retrieved(event: domain.Retrieved) -> rag_pb2.Retrieved:
     )
 
 
-def _suspicion(suspicion: domain.Suspicion) -> rag_pb2.Suspicion:
+def _suspicion(suspicion: domain.Suspicion) -> injection_pb2.Suspicion:
     start, end = suspicion.span
-    return rag_pb2.Suspicion(kind=suspicion.kind, start_byte=start, end_byte=end)
+    return injection_pb2.Suspicion(kind=suspicion.kind, start_byte=start, end_byte=end)
 
 
 def _citation(event: domain.Citation) -> rag_pb2.Citation:
@@ -96,8 +96,8 @@ def _citation(event: domain.Citation) -> rag_pb2.Citation:
     )
 
 
-def _sentence(event: domain.SentenceSupport) -> rag_pb2.SentenceSupport:
-    return rag_pb2.SentenceSupport(
+def _sentence(event: domain.SentenceSupport) -> support_pb2.SentenceSupport:
+    return support_pb2.SentenceSupport(
         number=event.number,
         answer_start_byte=event.answer[0],
         answer_end_byte=event.answer[1],
@@ -110,8 +110,8 @@ def _sentence(event: domain.SentenceSupport) -> rag_pb2.SentenceSupport:
     )
 
 
-def _evidence(span: domain.Span | None) -> rag_pb2.Evidence | None:
-    return None if span is None else rag_pb2.Evidence(start_byte=span[0], end_byte=span[1])
+def _evidence(span: domain.Span | None) -> support_pb2.Evidence | None:
+    return None if span is None else support_pb2.Evidence(start_byte=span[0], end_byte=span[1])
 
 
 def _finished(event: domain.AskFinished) -> rag_pb2.AskFinished:

@@ -2,7 +2,7 @@
 
 import math
 
-from quadrille.gateway.v1 import rag_pb2
+from quadrille.gateway.v1 import injection_pb2, rag_pb2, rewriting_pb2, support_pb2
 from serving.errors import InvalidInput
 
 from gateway.convert.retrieval import mmr_from_proto, mode_from_proto
@@ -27,22 +27,22 @@ _MAX_RERANK_DEPTH = 256
 _MAX_REQUEST_ID_BYTES = 128
 _MAX_TOKENS = 1024 * 1024
 _REWRITES = {
-    rag_pb2.REWRITE_METHOD_UNSPECIFIED: RewriteMethod.MODEL,
-    rag_pb2.REWRITE_METHOD_MODEL: RewriteMethod.MODEL,
-    rag_pb2.REWRITE_METHOD_HISTORY: RewriteMethod.HISTORY,
+    rewriting_pb2.REWRITE_METHOD_UNSPECIFIED: RewriteMethod.MODEL,
+    rewriting_pb2.REWRITE_METHOD_MODEL: RewriteMethod.MODEL,
+    rewriting_pb2.REWRITE_METHOD_HISTORY: RewriteMethod.HISTORY,
 }
 _SUPPORTS = {
-    rag_pb2.SUPPORT_METHOD_UNSPECIFIED: None,
-    rag_pb2.SUPPORT_METHOD_LEXICAL: SupportMethod.LEXICAL,
-    rag_pb2.SUPPORT_METHOD_EMBEDDING: SupportMethod.EMBEDDING,
-    rag_pb2.SUPPORT_METHOD_RELEVANCE: SupportMethod.RELEVANCE,
+    support_pb2.SUPPORT_METHOD_UNSPECIFIED: None,
+    support_pb2.SUPPORT_METHOD_LEXICAL: SupportMethod.LEXICAL,
+    support_pb2.SUPPORT_METHOD_EMBEDDING: SupportMethod.EMBEDDING,
+    support_pb2.SUPPORT_METHOD_RELEVANCE: SupportMethod.RELEVANCE,
 }
 _DEFENCES = {
-    rag_pb2.INJECTION_DEFENCE_UNSPECIFIED: InjectionDefence.TAKE_OUT,
-    rag_pb2.INJECTION_DEFENCE_OFF: InjectionDefence.OFF,
-    rag_pb2.INJECTION_DEFENCE_MARK: InjectionDefence.MARK,
-    rag_pb2.INJECTION_DEFENCE_TAKE_OUT: InjectionDefence.TAKE_OUT,
-    rag_pb2.INJECTION_DEFENCE_OMIT: InjectionDefence.OMIT,
+    injection_pb2.INJECTION_DEFENCE_UNSPECIFIED: InjectionDefence.TAKE_OUT,
+    injection_pb2.INJECTION_DEFENCE_OFF: InjectionDefence.OFF,
+    injection_pb2.INJECTION_DEFENCE_MARK: InjectionDefence.MARK,
+    injection_pb2.INJECTION_DEFENCE_TAKE_OUT: InjectionDefence.TAKE_OUT,
+    injection_pb2.INJECTION_DEFENCE_OMIT: InjectionDefence.OMIT,
 }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from gateway.convert import answer, ask
-from quadrille.gateway.v1 import rag_pb2
+from quadrille.gateway.v1 import injection_pb2, rewriting_pb2, support_pb2
 from quadrille_client import AsyncClient, FailedPreconditionError, NotFoundError
 from quadrille_client.types.rag import Citation, Retrieved, Rewritten, SentenceSupport
 
@@ -165,10 +165,10 @@ async def test_options_of_the_search_go_along(doors, client, ingest):
 
 def test_every_value_of_the_contract_is_known():
     for known, enum in (
-        (ask._REWRITES, rag_pb2.RewriteMethod),
-        (ask._SUPPORTS, rag_pb2.SupportMethod),
-        (ask._DEFENCES, rag_pb2.InjectionDefence),
+        (ask._REWRITES, rewriting_pb2.RewriteMethod),
+        (ask._SUPPORTS, support_pb2.SupportMethod),
+        (ask._DEFENCES, injection_pb2.InjectionDefence),
     ):
         assert set(known) == set(enum.values())
-    assert set(answer._OMISSIONS.values()) == set(rag_pb2.OmissionReason.values()) - {0}
-    assert set(answer._ABSTENTIONS.values()) == set(rag_pb2.Abstention.values())
+    assert set(answer._OMISSIONS.values()) == set(injection_pb2.OmissionReason.values()) - {0}
+    assert set(answer._ABSTENTIONS.values()) == set(support_pb2.Abstention.values())

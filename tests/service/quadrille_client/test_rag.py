@@ -3,8 +3,8 @@ import asyncio
 import pytest
 from google.protobuf import json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from quadrille.gateway.v1 import injection_pb2, rag_pb2_grpc, support_pb2
 from quadrille.gateway.v1 import rag_pb2 as pb
-from quadrille.gateway.v1 import rag_pb2_grpc
 from quadrille.retrieval.v1 import search_pb2, search_pb2_grpc
 from quadrille.text.v1 import text_pb2, text_pb2_grpc
 from quadrille_client import AsyncClient, Client, NotFoundError
@@ -17,7 +17,7 @@ HIT = search_pb2.Hit(chunk_id="d#0", document_id="d", text="Sky is blue.", end_b
 
 class Rag(rag_pb2_grpc.RagServiceServicer):
     def Ask(self, request, context):
-        omitted = [pb.OmittedPassage(chunk_id="d#1", reason=2)]
+        omitted = [injection_pb2.OmittedPassage(chunk_id="d#1", reason=2)]
         retrieved = pb.Retrieved(passages=[pb.Passage(number=1, hit=HIT)], request_id="r", omitted=omitted)
         yield pb.AskResponse(retrieved=retrieved)
         told = json_format.MessageToDict(request, preserving_proto_field_name=True)
@@ -120,11 +120,17 @@ def test_a_questions_options_are_those_of_the_contract():
 
 
 def test_every_event_is_typed():
-    place = pb.Evidence(start_byte=1, end_byte=3)
-    sentence = pb.SentenceSupport(number=1, supported=True, evidence=place, cited_passage_numbers=[2])
+    place = support_pb2.Evidence(start_byte=1, end_byte=3)
+    sentence = support_pb2.SentenceSupport(
+        number=1, supported=True, evidence=place, cited_passage_numbers=[2]
+    )
     retrieved = pb.Retrieved(
         passages=[pb.Passage(number=1, hit=HIT, collection="c", rerank_score=0.0)],
-        omitted=[pb.OmittedPassage(chunk_id="d#1", reason=3, suspicions=[{"kind": "role", "end_byte": 2}])],
+        omitted=[
+            injection_pb2.OmittedPassage(
+                chunk_id="d#1", reason=3, suspicions=[{"kind": "role", "end_byte": 2}]
+            )
+        ],
     )
     event = convert.event(pb.AskResponse(retrieved=retrieved))
     assert (event.passages[0].collection, event.passages[0].rerank_score) == ("c", 0.0)

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf import text_format
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from quadrille.gateway.v1 import rag_pb2, rag_pb2_grpc
+from quadrille.gateway.v1 import injection_pb2, rag_pb2, rag_pb2_grpc, rewriting_pb2, support_pb2
 from quadrille.image.v1 import image_pb2, image_pb2_grpc
 from quadrille.retrieval.v1 import (
     collection_pb2,
@@ -126,17 +126,17 @@ class Rag(rag_pb2_grpc.RagServiceServicer):
     def Ask(self, request, context):
         if request.history:
             query = f"{request.history[0].content} {request.history[1].content} {request.question}"
-            yield rag_pb2.AskResponse(rewritten=rag_pb2.Rewritten(query=query, method="history"))
-        suspicions = [rag_pb2.Suspicion(kind="role")] * 2 if request.injection_defence else []
+            yield rag_pb2.AskResponse(rewritten=rewriting_pb2.Rewritten(query=query, method="history"))
+        suspicions = [injection_pb2.Suspicion(kind="role")] * 2 if request.injection_defence else []
         passage = rag_pb2.Passage(number=1, hit=HIT, suspicions=suspicions)
         names = request.collections or [request.collection]
-        omitted = [rag_pb2.OmittedPassage(chunk_id=f"{name}#9", reason=4) for name in names]
+        omitted = [injection_pb2.OmittedPassage(chunk_id=f"{name}#9", reason=4) for name in names]
         yield rag_pb2.AskResponse(retrieved=rag_pb2.Retrieved(passages=[passage], omitted=omitted))
         for piece in ("Because ", "[1]."):
             yield rag_pb2.AskResponse(delta=rag_pb2.AnswerDelta(text=piece))
         citation = rag_pb2.Citation(number=1, document_id="a.md", end_byte=5, answer_end_byte=7)
         yield rag_pb2.AskResponse(citation=citation)
-        sentence = rag_pb2.SentenceSupport(
+        sentence = support_pb2.SentenceSupport(
             number=1,
             answer_end_byte=8,
             supported=not request.supported_only,

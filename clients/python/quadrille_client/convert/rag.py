@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from quadrille.gateway.v1 import injection_pb2, rewriting_pb2, support_pb2
 from quadrille.gateway.v1 import rag_pb2 as pb
 from quadrille.retrieval.v1 import search_pb2
 from quadrille.text.v1 import text_pb2
@@ -42,10 +43,10 @@ def ask(collection: str | Sequence[str], question: str, options: types.AskOption
         min_relevance=given.pop("min_relevance", None),
         max_passage_tokens=given.pop("max_passage_tokens", None),
         max_history_tokens=given.pop("max_history_tokens", None),
-        support_method=value(pb.SupportMethod, given.pop("support", None), "support"),
+        support_method=value(support_pb2.SupportMethod, given.pop("support", None), "support"),
         supported_only=given.pop("supported_only", None),
         injection_defence=value(
-            pb.InjectionDefence, given.pop("injection_defence", None), "injection_defence"
+            injection_pb2.InjectionDefence, given.pop("injection_defence", None), "injection_defence"
         ),
     )
     model, depth = given.pop("rerank", None), given.pop("rerank_depth", None)
@@ -53,8 +54,8 @@ def ask(collection: str | Sequence[str], question: str, options: types.AskOption
         request.rerank.CopyFrom(pb.Reranking(model=model, depth=depth))
     method, rewriter = given.pop("rewrite", None), given.pop("rewrite_model", "")
     if method is not None:
-        number = value(pb.RewriteMethod, method, "rewrite")
-        request.rewrite.CopyFrom(pb.QueryRewriting(method=number, model=rewriter))
+        number = value(rewriting_pb2.RewriteMethod, method, "rewrite")
+        request.rewrite.CopyFrom(rewriting_pb2.QueryRewriting(method=number, model=rewriter))
     weight, candidates = given.pop("mmr", None), given.pop("mmr_candidates", None)
     if weight is not None:
         request.mmr.CopyFrom(
@@ -143,7 +144,7 @@ def _retrieved(message: pb.Retrieved) -> types.Retrieved:
                 item.chunk_id,
                 item.document_id,
                 item.collection,
-                word(pb.OmissionReason, item.reason),
+                word(injection_pb2.OmissionReason, item.reason),
                 _suspicions(item.suspicions),
             )
             for item in message.omitted
@@ -152,7 +153,7 @@ def _retrieved(message: pb.Retrieved) -> types.Retrieved:
     )
 
 
-def _suspicions(messages: Iterable[pb.Suspicion]) -> tuple[types.Suspicion, ...]:
+def _suspicions(messages: Iterable[injection_pb2.Suspicion]) -> tuple[types.Suspicion, ...]:
     return tuple(types.Suspicion(each.kind, each.start_byte, each.end_byte) for each in messages)
 
 
@@ -174,7 +175,7 @@ def _citation(message: pb.Citation) -> types.Citation:
     )
 
 
-def _sentence(message: pb.SentenceSupport) -> types.SentenceSupport:
+def _sentence(message: support_pb2.SentenceSupport) -> types.SentenceSupport:
     return types.SentenceSupport(
         message.number,
         message.answer_start_byte,
@@ -188,7 +189,7 @@ def _sentence(message: pb.SentenceSupport) -> types.SentenceSupport:
     )
 
 
-def _evidence(message: pb.Citation | pb.SentenceSupport) -> types.Evidence | None:
+def _evidence(message: pb.Citation | support_pb2.SentenceSupport) -> types.Evidence | None:
     if not message.HasField("evidence"):
         return None
     return types.Evidence(message.evidence.start_byte, message.evidence.end_byte)
@@ -220,5 +221,5 @@ def _finished(message: pb.AskFinished) -> types.AskFinished:
         support_ms=timings.support_ms,
         total_ms=timings.total_ms,
         energy_joules=timings.energy_joules if timings.HasField("energy_joules") else None,
-        abstention=word(pb.Abstention, abstention) if abstention else None,
+        abstention=word(support_pb2.Abstention, abstention) if abstention else None,
     )

@@ -23,76 +23,57 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
+from quadrille.gateway.v1 import injection_pb2 as quadrille_dot_gateway_dot_v1_dot_injection__pb2
+from quadrille.gateway.v1 import rewriting_pb2 as quadrille_dot_gateway_dot_v1_dot_rewriting__pb2
+from quadrille.gateway.v1 import support_pb2 as quadrille_dot_gateway_dot_v1_dot_support__pb2
 from quadrille.retrieval.v1 import filter_pb2 as quadrille_dot_retrieval_dot_v1_dot_filter__pb2
 from quadrille.retrieval.v1 import search_pb2 as quadrille_dot_retrieval_dot_v1_dot_search__pb2
 from quadrille.text.v1 import text_pb2 as quadrille_dot_text_dot_v1_dot_text__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1equadrille/gateway/v1/rag.proto\x12\x14quadrille.gateway.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a#quadrille/retrieval/v1/filter.proto\x1a#quadrille/retrieval/v1/search.proto\x1a\x1cquadrille/text/v1/text.proto\"\xeb\x06\n\nAskRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\x12/\n\x07history\x18\x03 \x03(\x0b\x32\x1e.quadrille.text.v1.ChatMessage\x12\r\n\x05model\x18\x04 \x01(\t\x12\x37\n\x08sampling\x18\x05 \x01(\x0b\x32%.quadrille.text.v1.SamplingParameters\x12\x12\n\x05top_k\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12.\n\x06\x66ilter\x18\x07 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.Filter\x12\x30\n\x04mode\x18\x08 \x01(\x0e\x32\".quadrille.retrieval.v1.SearchMode\x12\x14\n\x07min_lsn\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\n \x01(\t\x12/\n\x06rerank\x18\x0b \x01(\x0b\x32\x1f.quadrille.gateway.v1.Reranking\x12\x13\n\x0b\x63ollections\x18\x0c \x03(\t\x12\x35\n\x07rewrite\x18\r \x01(\x0b\x32$.quadrille.gateway.v1.QueryRewriting\x12=\n\x03mmr\x18\x0e \x01(\x0b\x32\x30.quadrille.retrieval.v1.MaximalMarginalRelevance\x12\x1a\n\rmin_relevance\x18\x0f \x01(\x01H\x02\x88\x01\x01\x12\x1f\n\x12max_passage_tokens\x18\x10 \x01(\x05H\x03\x88\x01\x01\x12\x1f\n\x12max_history_tokens\x18\x11 \x01(\x05H\x04\x88\x01\x01\x12;\n\x0esupport_method\x18\x12 \x01(\x0e\x32#.quadrille.gateway.v1.SupportMethod\x12\x1b\n\x0esupported_only\x18\x13 \x01(\x08H\x05\x88\x01\x01\x12\x41\n\x11injection_defence\x18\x14 \x01(\x0e\x32&.quadrille.gateway.v1.InjectionDefenceB\x08\n\x06_top_kB\n\n\x08_min_lsnB\x10\n\x0e_min_relevanceB\x15\n\x13_max_passage_tokensB\x15\n\x13_max_history_tokensB\x11\n\x0f_supported_only\"T\n\x0eQueryRewriting\x12\x33\n\x06method\x18\x01 \x01(\x0e\x32#.quadrille.gateway.v1.RewriteMethod\x12\r\n\x05model\x18\x02 \x01(\t\"8\n\tReranking\x12\r\n\x05model\x18\x01 \x01(\t\x12\x12\n\x05\x64\x65pth\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x08\n\x06_depth\"\xdc\x02\n\x0b\x41skResponse\x12\x34\n\tretrieved\x18\x01 \x01(\x0b\x32\x1f.quadrille.gateway.v1.RetrievedH\x00\x12\x32\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32!.quadrille.gateway.v1.AnswerDeltaH\x00\x12\x32\n\x08\x63itation\x18\x03 \x01(\x0b\x32\x1e.quadrille.gateway.v1.CitationH\x00\x12\x35\n\x08\x66inished\x18\x04 \x01(\x0b\x32!.quadrille.gateway.v1.AskFinishedH\x00\x12\x34\n\trewritten\x18\x05 \x01(\x0b\x32\x1f.quadrille.gateway.v1.RewrittenH\x00\x12\x39\n\x08sentence\x18\x06 \x01(\x0b\x32%.quadrille.gateway.v1.SentenceSupportH\x00\x42\x07\n\x05\x65vent\"*\n\tRewritten\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\"\xa6\x01\n\tRetrieved\x12/\n\x08passages\x18\x01 \x03(\x0b\x32\x1d.quadrille.gateway.v1.Passage\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x35\n\x07omitted\x18\x03 \x03(\x0b\x32$.quadrille.gateway.v1.OmittedPassage\x12\x1d\n\x15history_message_count\x18\x04 \x01(\x05\"\xb6\x01\n\x0eOmittedPassage\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x34\n\x06reason\x18\x04 \x01(\x0e\x32$.quadrille.gateway.v1.OmissionReason\x12\x33\n\nsuspicions\x18\x05 \x03(\x0b\x32\x1f.quadrille.gateway.v1.Suspicion\"?\n\tSuspicion\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x12\n\nstart_byte\x18\x02 \x01(\x05\x12\x10\n\x08\x65nd_byte\x18\x03 \x01(\x05\"\xb8\x01\n\x07Passage\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12(\n\x03hit\x18\x02 \x01(\x0b\x32\x1b.quadrille.retrieval.v1.Hit\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x19\n\x0crerank_score\x18\x04 \x01(\x02H\x00\x88\x01\x01\x12\x33\n\nsuspicions\x18\x05 \x03(\x0b\x32\x1f.quadrille.gateway.v1.SuspicionB\x0f\n\r_rerank_score\"\x1b\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xb6\x02\n\x08\x43itation\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x10\n\x08\x63hunk_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x12\n\nstart_byte\x18\x04 \x01(\x05\x12\x10\n\x08\x65nd_byte\x18\x05 \x01(\x05\x12\x19\n\x11\x61nswer_start_byte\x18\x06 \x01(\x05\x12\x17\n\x0f\x61nswer_end_byte\x18\x07 \x01(\x05\x12\x16\n\x0e\x63ontent_sha256\x18\x08 \x01(\t\x12\x17\n\x0fsentence_number\x18\t \x01(\x05\x12\x12\n\ncollection\x18\n \x01(\t\x12\x0f\n\x07support\x18\x0b \x01(\x01\x12\x11\n\tsupported\x18\x0c \x01(\x08\x12\x30\n\x08\x65vidence\x18\r \x01(\x0b\x32\x1e.quadrille.gateway.v1.Evidence\"0\n\x08\x45vidence\x12\x12\n\nstart_byte\x18\x01 \x01(\x05\x12\x10\n\x08\x65nd_byte\x18\x02 \x01(\x05\"\xff\x01\n\x0fSentenceSupport\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x19\n\x11\x61nswer_start_byte\x18\x02 \x01(\x05\x12\x17\n\x0f\x61nswer_end_byte\x18\x03 \x01(\x05\x12\x0f\n\x07support\x18\x04 \x01(\x01\x12\x11\n\tsupported\x18\x05 \x01(\x08\x12\x16\n\x0epassage_number\x18\x06 \x01(\x05\x12\x30\n\x08\x65vidence\x18\x07 \x01(\x0b\x32\x1e.quadrille.gateway.v1.Evidence\x12\x1d\n\x15\x63ited_passage_numbers\x18\x08 \x03(\x05\x12\x1b\n\x13repeats_instruction\x18\t \x01(\x08\"\xa0\x02\n\x0b\x41skFinished\x12\x38\n\x0cgroundedness\x18\x01 \x01(\x0b\x32\".quadrille.gateway.v1.Groundedness\x12\x36\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x1f.quadrille.text.v1.FinishReason\x12\'\n\x05usage\x18\x03 \x01(\x0b\x32\x18.quadrille.text.v1.Usage\x12\x31\n\x07timings\x18\x04 \x01(\x0b\x32 .quadrille.gateway.v1.AskTimings\x12\r\n\x05model\x18\x05 \x01(\t\x12\x34\n\nabstention\x18\x06 \x01(\x0e\x32 .quadrille.gateway.v1.Abstention\"\xe2\x01\n\x0cGroundedness\x12\r\n\x05score\x18\x01 \x01(\x01\x12\x16\n\x0esentence_count\x18\x02 \x01(\x05\x12 \n\x18supported_sentence_count\x18\x03 \x01(\x05\x12\x1e\n\x16invalid_citation_count\x18\x04 \x01(\x05\x12\x0e\n\x06method\x18\x05 \x01(\t\x12\x38\n\tsentences\x18\x06 \x03(\x0b\x32%.quadrille.gateway.v1.SentenceSupport\x12\x1f\n\x17withheld_sentence_count\x18\x07 \x01(\x05\"\xea\x01\n\nAskTimings\x12\x10\n\x08\x65mbed_ms\x18\x01 \x01(\x01\x12\x11\n\tsearch_ms\x18\x02 \x01(\x01\x12\x16\n\x0e\x66irst_token_ms\x18\x03 \x01(\x01\x12\x13\n\x0bgenerate_ms\x18\x04 \x01(\x01\x12\x12\n\nrewrite_ms\x18\x05 \x01(\x01\x12\x11\n\trerank_ms\x18\x06 \x01(\x01\x12\x0f\n\x07pack_ms\x18\x07 \x01(\x01\x12\x12\n\nsupport_ms\x18\x08 \x01(\x01\x12\x10\n\x08total_ms\x18\t \x01(\x01\x12\x1a\n\renergy_joules\x18\n \x01(\x01H\x00\x88\x01\x01\x42\x10\n\x0e_energy_joules\"\x89\x01\n\x16IngestDocumentsRequest\x12;\n\x05start\x18\x01 \x01(\x0b\x32*.quadrille.gateway.v1.IngestDocumentsStartH\x00\x12*\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x1a.quadrille.gateway.v1.FileH\x00\x42\x06\n\x04item\"\xce\x01\n\x14IngestDocumentsStart\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x17\n\x0f\x65mbedding_model\x18\x02 \x01(\t\x12\x17\n\nchunk_size\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x1a\n\rchunk_overlap\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x33\n\nchunk_unit\x18\x05 \x01(\x0e\x32\x1f.quadrille.gateway.v1.ChunkUnitB\r\n\x0b_chunk_sizeB\x10\n\x0e_chunk_overlap\"\x93\x01\n\x04\x46ile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\r\n\x05title\x18\x04 \x01(\t\x12\x12\n\nsource_uri\x18\x05 \x01(\t\x12)\n\x08metadata\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07readers\x18\x07 \x03(\t\"\xcf\x01\n\x17IngestDocumentsResponse\x12\x32\n\x06stored\x18\x01 \x01(\x0b\x32 .quadrille.gateway.v1.FileStoredH\x00\x12\x34\n\x07refused\x18\x02 \x01(\x0b\x32!.quadrille.gateway.v1.FileRefusedH\x00\x12\x41\n\x08\x66inished\x18\x03 \x01(\x0b\x32-.quadrille.gateway.v1.IngestDocumentsFinishedH\x00\x42\x07\n\x05\x65vent\"M\n\nFileStored\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x63hunk_count\x18\x02 \x01(\x05\x12\x0b\n\x03lsn\x18\x03 \x01(\x03\x12\x11\n\tunchanged\x18\x04 \x01(\x08\"M\n\x0b\x46ileRefused\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"\x81\x01\n\x17IngestDocumentsFinished\x12\x14\n\x0cstored_count\x18\x01 \x01(\x05\x12\x15\n\rrefused_count\x18\x02 \x01(\x05\x12\x13\n\x0b\x63hunk_count\x18\x03 \x01(\x05\x12\x10\n\x08last_lsn\x18\x04 \x01(\x03\x12\x12\n\ncollection\x18\x05 \x01(\t*e\n\rRewriteMethod\x12\x1e\n\x1aREWRITE_METHOD_UNSPECIFIED\x10\x00\x12\x18\n\x14REWRITE_METHOD_MODEL\x10\x01\x12\x1a\n\x16REWRITE_METHOD_HISTORY\x10\x02*\x87\x01\n\rSupportMethod\x12\x1e\n\x1aSUPPORT_METHOD_UNSPECIFIED\x10\x00\x12\x1a\n\x16SUPPORT_METHOD_LEXICAL\x10\x01\x12\x1c\n\x18SUPPORT_METHOD_EMBEDDING\x10\x02\x12\x1c\n\x18SUPPORT_METHOD_RELEVANCE\x10\x03*\xa8\x01\n\x10InjectionDefence\x12!\n\x1dINJECTION_DEFENCE_UNSPECIFIED\x10\x00\x12\x19\n\x15INJECTION_DEFENCE_OFF\x10\x01\x12\x1a\n\x16INJECTION_DEFENCE_MARK\x10\x02\x12\x1e\n\x1aINJECTION_DEFENCE_TAKE_OUT\x10\x03\x12\x1a\n\x16INJECTION_DEFENCE_OMIT\x10\x04*\xad\x01\n\x0eOmissionReason\x12\x1f\n\x1bOMISSION_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1aOMISSION_REASON_IRRELEVANT\x10\x01\x12\x1d\n\x19OMISSION_REASON_DUPLICATE\x10\x02\x12\x1e\n\x1aOMISSION_REASON_SUSPICIOUS\x10\x03\x12\x1b\n\x17OMISSION_REASON_NO_ROOM\x10\x04*\x97\x01\n\nAbstention\x12\x1a\n\x16\x41\x42STENTION_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41\x42STENTION_NOTHING_FOUND\x10\x01\x12\x1d\n\x19\x41\x42STENTION_NOTHING_USABLE\x10\x02\x12\x14\n\x10\x41\x42STENTION_MODEL\x10\x03\x12\x1a\n\x16\x41\x42STENTION_UNSUPPORTED\x10\x04*Y\n\tChunkUnit\x12\x1a\n\x16\x43HUNK_UNIT_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43HUNK_UNIT_CHARACTERS\x10\x01\x12\x15\n\x11\x43HUNK_UNIT_TOKENS\x10\x02\x32\xce\x01\n\nRagService\x12L\n\x03\x41sk\x12 .quadrille.gateway.v1.AskRequest\x1a!.quadrille.gateway.v1.AskResponse0\x01\x12r\n\x0fIngestDocuments\x12,.quadrille.gateway.v1.IngestDocumentsRequest\x1a-.quadrille.gateway.v1.IngestDocumentsResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1equadrille/gateway/v1/rag.proto\x12\x14quadrille.gateway.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a$quadrille/gateway/v1/injection.proto\x1a$quadrille/gateway/v1/rewriting.proto\x1a\"quadrille/gateway/v1/support.proto\x1a#quadrille/retrieval/v1/filter.proto\x1a#quadrille/retrieval/v1/search.proto\x1a\x1cquadrille/text/v1/text.proto\"\xeb\x06\n\nAskRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\x12/\n\x07history\x18\x03 \x03(\x0b\x32\x1e.quadrille.text.v1.ChatMessage\x12\r\n\x05model\x18\x04 \x01(\t\x12\x37\n\x08sampling\x18\x05 \x01(\x0b\x32%.quadrille.text.v1.SamplingParameters\x12\x12\n\x05top_k\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12.\n\x06\x66ilter\x18\x07 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.Filter\x12\x30\n\x04mode\x18\x08 \x01(\x0e\x32\".quadrille.retrieval.v1.SearchMode\x12\x14\n\x07min_lsn\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\n \x01(\t\x12/\n\x06rerank\x18\x0b \x01(\x0b\x32\x1f.quadrille.gateway.v1.Reranking\x12\x13\n\x0b\x63ollections\x18\x0c \x03(\t\x12\x35\n\x07rewrite\x18\r \x01(\x0b\x32$.quadrille.gateway.v1.QueryRewriting\x12=\n\x03mmr\x18\x0e \x01(\x0b\x32\x30.quadrille.retrieval.v1.MaximalMarginalRelevance\x12\x1a\n\rmin_relevance\x18\x0f \x01(\x01H\x02\x88\x01\x01\x12\x1f\n\x12max_passage_tokens\x18\x10 \x01(\x05H\x03\x88\x01\x01\x12\x1f\n\x12max_history_tokens\x18\x11 \x01(\x05H\x04\x88\x01\x01\x12;\n\x0esupport_method\x18\x12 \x01(\x0e\x32#.quadrille.gateway.v1.SupportMethod\x12\x1b\n\x0esupported_only\x18\x13 \x01(\x08H\x05\x88\x01\x01\x12\x41\n\x11injection_defence\x18\x14 \x01(\x0e\x32&.quadrille.gateway.v1.InjectionDefenceB\x08\n\x06_top_kB\n\n\x08_min_lsnB\x10\n\x0e_min_relevanceB\x15\n\x13_max_passage_tokensB\x15\n\x13_max_history_tokensB\x11\n\x0f_supported_only\"8\n\tReranking\x12\r\n\x05model\x18\x01 \x01(\t\x12\x12\n\x05\x64\x65pth\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x08\n\x06_depth\"\xdc\x02\n\x0b\x41skResponse\x12\x34\n\tretrieved\x18\x01 \x01(\x0b\x32\x1f.quadrille.gateway.v1.RetrievedH\x00\x12\x32\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32!.quadrille.gateway.v1.AnswerDeltaH\x00\x12\x32\n\x08\x63itation\x18\x03 \x01(\x0b\x32\x1e.quadrille.gateway.v1.CitationH\x00\x12\x35\n\x08\x66inished\x18\x04 \x01(\x0b\x32!.quadrille.gateway.v1.AskFinishedH\x00\x12\x34\n\trewritten\x18\x05 \x01(\x0b\x32\x1f.quadrille.gateway.v1.RewrittenH\x00\x12\x39\n\x08sentence\x18\x06 \x01(\x0b\x32%.quadrille.gateway.v1.SentenceSupportH\x00\x42\x07\n\x05\x65vent\"\xa6\x01\n\tRetrieved\x12/\n\x08passages\x18\x01 \x03(\x0b\x32\x1d.quadrille.gateway.v1.Passage\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x35\n\x07omitted\x18\x03 \x03(\x0b\x32$.quadrille.gateway.v1.OmittedPassage\x12\x1d\n\x15history_message_count\x18\x04 \x01(\x05\"\xb8\x01\n\x07Passage\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12(\n\x03hit\x18\x02 \x01(\x0b\x32\x1b.quadrille.retrieval.v1.Hit\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x19\n\x0crerank_score\x18\x04 \x01(\x02H\x00\x88\x01\x01\x12\x33\n\nsuspicions\x18\x05 \x03(\x0b\x32\x1f.quadrille.gateway.v1.SuspicionB\x0f\n\r_rerank_score\"\x1b\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xb6\x02\n\x08\x43itation\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x10\n\x08\x63hunk_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x12\n\nstart_byte\x18\x04 \x01(\x05\x12\x10\n\x08\x65nd_byte\x18\x05 \x01(\x05\x12\x19\n\x11\x61nswer_start_byte\x18\x06 \x01(\x05\x12\x17\n\x0f\x61nswer_end_byte\x18\x07 \x01(\x05\x12\x16\n\x0e\x63ontent_sha256\x18\x08 \x01(\t\x12\x17\n\x0fsentence_number\x18\t \x01(\x05\x12\x12\n\ncollection\x18\n \x01(\t\x12\x0f\n\x07support\x18\x0b \x01(\x01\x12\x11\n\tsupported\x18\x0c \x01(\x08\x12\x30\n\x08\x65vidence\x18\r \x01(\x0b\x32\x1e.quadrille.gateway.v1.Evidence\"\xa0\x02\n\x0b\x41skFinished\x12\x38\n\x0cgroundedness\x18\x01 \x01(\x0b\x32\".quadrille.gateway.v1.Groundedness\x12\x36\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x1f.quadrille.text.v1.FinishReason\x12\'\n\x05usage\x18\x03 \x01(\x0b\x32\x18.quadrille.text.v1.Usage\x12\x31\n\x07timings\x18\x04 \x01(\x0b\x32 .quadrille.gateway.v1.AskTimings\x12\r\n\x05model\x18\x05 \x01(\t\x12\x34\n\nabstention\x18\x06 \x01(\x0e\x32 .quadrille.gateway.v1.Abstention\"\xe2\x01\n\x0cGroundedness\x12\r\n\x05score\x18\x01 \x01(\x01\x12\x16\n\x0esentence_count\x18\x02 \x01(\x05\x12 \n\x18supported_sentence_count\x18\x03 \x01(\x05\x12\x1e\n\x16invalid_citation_count\x18\x04 \x01(\x05\x12\x0e\n\x06method\x18\x05 \x01(\t\x12\x38\n\tsentences\x18\x06 \x03(\x0b\x32%.quadrille.gateway.v1.SentenceSupport\x12\x1f\n\x17withheld_sentence_count\x18\x07 \x01(\x05\"\xea\x01\n\nAskTimings\x12\x10\n\x08\x65mbed_ms\x18\x01 \x01(\x01\x12\x11\n\tsearch_ms\x18\x02 \x01(\x01\x12\x16\n\x0e\x66irst_token_ms\x18\x03 \x01(\x01\x12\x13\n\x0bgenerate_ms\x18\x04 \x01(\x01\x12\x12\n\nrewrite_ms\x18\x05 \x01(\x01\x12\x11\n\trerank_ms\x18\x06 \x01(\x01\x12\x0f\n\x07pack_ms\x18\x07 \x01(\x01\x12\x12\n\nsupport_ms\x18\x08 \x01(\x01\x12\x10\n\x08total_ms\x18\t \x01(\x01\x12\x1a\n\renergy_joules\x18\n \x01(\x01H\x00\x88\x01\x01\x42\x10\n\x0e_energy_joules\"\x89\x01\n\x16IngestDocumentsRequest\x12;\n\x05start\x18\x01 \x01(\x0b\x32*.quadrille.gateway.v1.IngestDocumentsStartH\x00\x12*\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x1a.quadrille.gateway.v1.FileH\x00\x42\x06\n\x04item\"\xce\x01\n\x14IngestDocumentsStart\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x17\n\x0f\x65mbedding_model\x18\x02 \x01(\t\x12\x17\n\nchunk_size\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x1a\n\rchunk_overlap\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x33\n\nchunk_unit\x18\x05 \x01(\x0e\x32\x1f.quadrille.gateway.v1.ChunkUnitB\r\n\x0b_chunk_sizeB\x10\n\x0e_chunk_overlap\"\x93\x01\n\x04\x46ile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\r\n\x05title\x18\x04 \x01(\t\x12\x12\n\nsource_uri\x18\x05 \x01(\t\x12)\n\x08metadata\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07readers\x18\x07 \x03(\t\"\xcf\x01\n\x17IngestDocumentsResponse\x12\x32\n\x06stored\x18\x01 \x01(\x0b\x32 .quadrille.gateway.v1.FileStoredH\x00\x12\x34\n\x07refused\x18\x02 \x01(\x0b\x32!.quadrille.gateway.v1.FileRefusedH\x00\x12\x41\n\x08\x66inished\x18\x03 \x01(\x0b\x32-.quadrille.gateway.v1.IngestDocumentsFinishedH\x00\x42\x07\n\x05\x65vent\"M\n\nFileStored\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x63hunk_count\x18\x02 \x01(\x05\x12\x0b\n\x03lsn\x18\x03 \x01(\x03\x12\x11\n\tunchanged\x18\x04 \x01(\x08\"M\n\x0b\x46ileRefused\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"\x81\x01\n\x17IngestDocumentsFinished\x12\x14\n\x0cstored_count\x18\x01 \x01(\x05\x12\x15\n\rrefused_count\x18\x02 \x01(\x05\x12\x13\n\x0b\x63hunk_count\x18\x03 \x01(\x05\x12\x10\n\x08last_lsn\x18\x04 \x01(\x03\x12\x12\n\ncollection\x18\x05 \x01(\t*Y\n\tChunkUnit\x12\x1a\n\x16\x43HUNK_UNIT_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43HUNK_UNIT_CHARACTERS\x10\x01\x12\x15\n\x11\x43HUNK_UNIT_TOKENS\x10\x02\x32\xce\x01\n\nRagService\x12L\n\x03\x41sk\x12 .quadrille.gateway.v1.AskRequest\x1a!.quadrille.gateway.v1.AskResponse0\x01\x12r\n\x0fIngestDocuments\x12,.quadrille.gateway.v1.IngestDocumentsRequest\x1a-.quadrille.gateway.v1.IngestDocumentsResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quadrille.gateway.v1.rag_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REWRITEMETHOD']._serialized_start=4619
-  _globals['_REWRITEMETHOD']._serialized_end=4720
-  _globals['_SUPPORTMETHOD']._serialized_start=4723
-  _globals['_SUPPORTMETHOD']._serialized_end=4858
-  _globals['_INJECTIONDEFENCE']._serialized_start=4861
-  _globals['_INJECTIONDEFENCE']._serialized_end=5029
-  _globals['_OMISSIONREASON']._serialized_start=5032
-  _globals['_OMISSIONREASON']._serialized_end=5205
-  _globals['_ABSTENTION']._serialized_start=5208
-  _globals['_ABSTENTION']._serialized_end=5359
-  _globals['_CHUNKUNIT']._serialized_start=5361
-  _globals['_CHUNKUNIT']._serialized_end=5450
-  _globals['_ASKREQUEST']._serialized_start=191
-  _globals['_ASKREQUEST']._serialized_end=1066
-  _globals['_QUERYREWRITING']._serialized_start=1068
-  _globals['_QUERYREWRITING']._serialized_end=1152
-  _globals['_RERANKING']._serialized_start=1154
-  _globals['_RERANKING']._serialized_end=1210
-  _globals['_ASKRESPONSE']._serialized_start=1213
-  _globals['_ASKRESPONSE']._serialized_end=1561
-  _globals['_REWRITTEN']._serialized_start=1563
-  _globals['_REWRITTEN']._serialized_end=1605
-  _globals['_RETRIEVED']._serialized_start=1608
-  _globals['_RETRIEVED']._serialized_end=1774
-  _globals['_OMITTEDPASSAGE']._serialized_start=1777
-  _globals['_OMITTEDPASSAGE']._serialized_end=1959
-  _globals['_SUSPICION']._serialized_start=1961
-  _globals['_SUSPICION']._serialized_end=2024
-  _globals['_PASSAGE']._serialized_start=2027
-  _globals['_PASSAGE']._serialized_end=2211
-  _globals['_ANSWERDELTA']._serialized_start=2213
-  _globals['_ANSWERDELTA']._serialized_end=2240
-  _globals['_CITATION']._serialized_start=2243
-  _globals['_CITATION']._serialized_end=2553
-  _globals['_EVIDENCE']._serialized_start=2555
-  _globals['_EVIDENCE']._serialized_end=2603
-  _globals['_SENTENCESUPPORT']._serialized_start=2606
-  _globals['_SENTENCESUPPORT']._serialized_end=2861
-  _globals['_ASKFINISHED']._serialized_start=2864
-  _globals['_ASKFINISHED']._serialized_end=3152
-  _globals['_GROUNDEDNESS']._serialized_start=3155
-  _globals['_GROUNDEDNESS']._serialized_end=3381
-  _globals['_ASKTIMINGS']._serialized_start=3384
-  _globals['_ASKTIMINGS']._serialized_end=3618
-  _globals['_INGESTDOCUMENTSREQUEST']._serialized_start=3621
-  _globals['_INGESTDOCUMENTSREQUEST']._serialized_end=3758
-  _globals['_INGESTDOCUMENTSSTART']._serialized_start=3761
-  _globals['_INGESTDOCUMENTSSTART']._serialized_end=3967
-  _globals['_FILE']._serialized_start=3970
-  _globals['_FILE']._serialized_end=4117
-  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_start=4120
-  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_end=4327
-  _globals['_FILESTORED']._serialized_start=4329
-  _globals['_FILESTORED']._serialized_end=4406
-  _globals['_FILEREFUSED']._serialized_start=4408
-  _globals['_FILEREFUSED']._serialized_end=4485
-  _globals['_INGESTDOCUMENTSFINISHED']._serialized_start=4488
-  _globals['_INGESTDOCUMENTSFINISHED']._serialized_end=4617
-  _globals['_RAGSERVICE']._serialized_start=5453
-  _globals['_RAGSERVICE']._serialized_end=5659
+  _globals['_CHUNKUNIT']._serialized_start=4043
+  _globals['_CHUNKUNIT']._serialized_end=4132
+  _globals['_ASKREQUEST']._serialized_start=303
+  _globals['_ASKREQUEST']._serialized_end=1178
+  _globals['_RERANKING']._serialized_start=1180
+  _globals['_RERANKING']._serialized_end=1236
+  _globals['_ASKRESPONSE']._serialized_start=1239
+  _globals['_ASKRESPONSE']._serialized_end=1587
+  _globals['_RETRIEVED']._serialized_start=1590
+  _globals['_RETRIEVED']._serialized_end=1756
+  _globals['_PASSAGE']._serialized_start=1759
+  _globals['_PASSAGE']._serialized_end=1943
+  _globals['_ANSWERDELTA']._serialized_start=1945
+  _globals['_ANSWERDELTA']._serialized_end=1972
+  _globals['_CITATION']._serialized_start=1975
+  _globals['_CITATION']._serialized_end=2285
+  _globals['_ASKFINISHED']._serialized_start=2288
+  _globals['_ASKFINISHED']._serialized_end=2576
+  _globals['_GROUNDEDNESS']._serialized_start=2579
+  _globals['_GROUNDEDNESS']._serialized_end=2805
+  _globals['_ASKTIMINGS']._serialized_start=2808
+  _globals['_ASKTIMINGS']._serialized_end=3042
+  _globals['_INGESTDOCUMENTSREQUEST']._serialized_start=3045
+  _globals['_INGESTDOCUMENTSREQUEST']._serialized_end=3182
+  _globals['_INGESTDOCUMENTSSTART']._serialized_start=3185
+  _globals['_INGESTDOCUMENTSSTART']._serialized_end=3391
+  _globals['_FILE']._serialized_start=3394
+  _globals['_FILE']._serialized_end=3541
+  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_start=3544
+  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_end=3751
+  _globals['_FILESTORED']._serialized_start=3753
+  _globals['_FILESTORED']._serialized_end=3830
+  _globals['_FILEREFUSED']._serialized_start=3832
+  _globals['_FILEREFUSED']._serialized_end=3909
+  _globals['_INGESTDOCUMENTSFINISHED']._serialized_start=3912
+  _globals['_INGESTDOCUMENTSFINISHED']._serialized_end=4041
+  _globals['_RAGSERVICE']._serialized_start=4135
+  _globals['_RAGSERVICE']._serialized_end=4341
 # @@protoc_insertion_point(module_scope)

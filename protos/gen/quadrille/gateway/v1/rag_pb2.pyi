@@ -9,6 +9,9 @@ from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from quadrille.gateway.v1 import injection_pb2 as _injection_pb2
+from quadrille.gateway.v1 import rewriting_pb2 as _rewriting_pb2
+from quadrille.gateway.v1 import support_pb2 as _support_pb2
 from quadrille.retrieval.v1 import filter_pb2 as _filter_pb2
 from quadrille.retrieval.v1 import search_pb2 as _search_pb2
 from quadrille.text.v1 import text_pb2 as _text_pb2
@@ -22,172 +25,6 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-class _RewriteMethod:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _RewriteMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RewriteMethod.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    REWRITE_METHOD_UNSPECIFIED: _RewriteMethod.ValueType  # 0
-    """A model."""
-    REWRITE_METHOD_MODEL: _RewriteMethod.ValueType  # 1
-    """A model is shown the conversation and asked for the question. If it gives none, the question stays as it is."""
-    REWRITE_METHOD_HISTORY: _RewriteMethod.ValueType  # 2
-    """Words of the user's earlier questions that the question lacks are put before it, those of the latest question first; no
-    model is asked.
-    """
-
-class RewriteMethod(_RewriteMethod, metaclass=_RewriteMethodEnumTypeWrapper):
-    """RewriteMethod says what rewrites a question."""
-
-REWRITE_METHOD_UNSPECIFIED: RewriteMethod.ValueType  # 0
-"""A model."""
-REWRITE_METHOD_MODEL: RewriteMethod.ValueType  # 1
-"""A model is shown the conversation and asked for the question. If it gives none, the question stays as it is."""
-REWRITE_METHOD_HISTORY: RewriteMethod.ValueType  # 2
-"""Words of the user's earlier questions that the question lacks are put before it, those of the latest question first; no
-model is asked.
-"""
-Global___RewriteMethod: _TypeAlias = RewriteMethod  # noqa: Y015
-
-class _SupportMethod:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _SupportMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SupportMethod.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    SUPPORT_METHOD_UNSPECIFIED: _SupportMethod.ValueType  # 0
-    """By embeddings, or by words where no model can embed."""
-    SUPPORT_METHOD_LEXICAL: _SupportMethod.ValueType  # 1
-    """The part of the sentence's distinct words that occur in the passage."""
-    SUPPORT_METHOD_EMBEDDING: _SupportMethod.ValueType  # 2
-    """The cosine of the sentence with the passage's sentences, of which the nearest counts; by the default model that can embed."""
-    SUPPORT_METHOD_RELEVANCE: _SupportMethod.ValueType  # 3
-    """The relevance of the passage's sentences to the sentence, of which the best counts; by the default model that can
-    rerank, best one that is trained for entailment.
-    """
-
-class SupportMethod(_SupportMethod, metaclass=_SupportMethodEnumTypeWrapper):
-    """SupportMethod says how it is judged whether a passage supports a sentence. With each, a quote from a passage is supported
-    by it, and a sentence with a number that a passage lacks, or a word with a capital that is not its first, is not.
-    """
-
-SUPPORT_METHOD_UNSPECIFIED: SupportMethod.ValueType  # 0
-"""By embeddings, or by words where no model can embed."""
-SUPPORT_METHOD_LEXICAL: SupportMethod.ValueType  # 1
-"""The part of the sentence's distinct words that occur in the passage."""
-SUPPORT_METHOD_EMBEDDING: SupportMethod.ValueType  # 2
-"""The cosine of the sentence with the passage's sentences, of which the nearest counts; by the default model that can embed."""
-SUPPORT_METHOD_RELEVANCE: SupportMethod.ValueType  # 3
-"""The relevance of the passage's sentences to the sentence, of which the best counts; by the default model that can
-rerank, best one that is trained for entailment.
-"""
-Global___SupportMethod: _TypeAlias = SupportMethod  # noqa: Y015
-
-class _InjectionDefence:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _InjectionDefenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InjectionDefence.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    INJECTION_DEFENCE_UNSPECIFIED: _InjectionDefence.ValueType  # 0
-    """Take out."""
-    INJECTION_DEFENCE_OFF: _InjectionDefence.ValueType  # 1
-    """Nothing, and the model isn't told that documents are data; to measure what the others are worth."""
-    INJECTION_DEFENCE_MARK: _InjectionDefence.ValueType  # 2
-    """The passage is given whole, under a title that warns of it. Its suspicions are told, and sentences of the answer that
-    repeat one are not supported.
-    """
-    INJECTION_DEFENCE_TAKE_OUT: _InjectionDefence.ValueType  # 3
-    """As INJECTION_DEFENCE_MARK, but the model gets a note in place of the sentences that read so."""
-    INJECTION_DEFENCE_OMIT: _InjectionDefence.ValueType  # 4
-    """The passage is omitted."""
-
-class InjectionDefence(_InjectionDefence, metaclass=_InjectionDefenceEnumTypeWrapper):
-    """InjectionDefence says what is done about passages that read like instructions to a model. Whatever it is, passages reach
-    the model as documents and never as instructions, and markers such as "[1]" in them are written otherwise.
-    """
-
-INJECTION_DEFENCE_UNSPECIFIED: InjectionDefence.ValueType  # 0
-"""Take out."""
-INJECTION_DEFENCE_OFF: InjectionDefence.ValueType  # 1
-"""Nothing, and the model isn't told that documents are data; to measure what the others are worth."""
-INJECTION_DEFENCE_MARK: InjectionDefence.ValueType  # 2
-"""The passage is given whole, under a title that warns of it. Its suspicions are told, and sentences of the answer that
-repeat one are not supported.
-"""
-INJECTION_DEFENCE_TAKE_OUT: InjectionDefence.ValueType  # 3
-"""As INJECTION_DEFENCE_MARK, but the model gets a note in place of the sentences that read so."""
-INJECTION_DEFENCE_OMIT: InjectionDefence.ValueType  # 4
-"""The passage is omitted."""
-Global___InjectionDefence: _TypeAlias = InjectionDefence  # noqa: Y015
-
-class _OmissionReason:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _OmissionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OmissionReason.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    OMISSION_REASON_UNSPECIFIED: _OmissionReason.ValueType  # 0
-    """Never sent."""
-    OMISSION_REASON_IRRELEVANT: _OmissionReason.ValueType  # 1
-    """Its relevance is less than min_relevance."""
-    OMISSION_REASON_DUPLICATE: _OmissionReason.ValueType  # 2
-    """A better passage has the same text."""
-    OMISSION_REASON_SUSPICIOUS: _OmissionReason.ValueType  # 3
-    """It reads like an instruction to a model."""
-    OMISSION_REASON_NO_ROOM: _OmissionReason.ValueType  # 4
-    """The passages before it leave it no room."""
-
-class OmissionReason(_OmissionReason, metaclass=_OmissionReasonEnumTypeWrapper):
-    """OmissionReason says why a passage is not given to the model."""
-
-OMISSION_REASON_UNSPECIFIED: OmissionReason.ValueType  # 0
-"""Never sent."""
-OMISSION_REASON_IRRELEVANT: OmissionReason.ValueType  # 1
-"""Its relevance is less than min_relevance."""
-OMISSION_REASON_DUPLICATE: OmissionReason.ValueType  # 2
-"""A better passage has the same text."""
-OMISSION_REASON_SUSPICIOUS: OmissionReason.ValueType  # 3
-"""It reads like an instruction to a model."""
-OMISSION_REASON_NO_ROOM: OmissionReason.ValueType  # 4
-"""The passages before it leave it no room."""
-Global___OmissionReason: _TypeAlias = OmissionReason  # noqa: Y015
-
-class _Abstention:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _AbstentionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Abstention.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    ABSTENTION_UNSPECIFIED: _Abstention.ValueType  # 0
-    """There is an answer."""
-    ABSTENTION_NOTHING_FOUND: _Abstention.ValueType  # 1
-    """Before generation: nothing was found."""
-    ABSTENTION_NOTHING_USABLE: _Abstention.ValueType  # 2
-    """Before generation: nothing that was found may be given to the model; see Retrieved.omitted."""
-    ABSTENTION_MODEL: _Abstention.ValueType  # 3
-    """The model said that the documents don't say."""
-    ABSTENTION_UNSUPPORTED: _Abstention.ValueType  # 4
-    """After generation: no passage supports any sentence."""
-
-class Abstention(_Abstention, metaclass=_AbstentionEnumTypeWrapper):
-    """Abstention says why there is no answer. Before generation, and with supported_only, the answer's text says no more than that;
-    otherwise the text that was sent should not be relied upon.
-    """
-
-ABSTENTION_UNSPECIFIED: Abstention.ValueType  # 0
-"""There is an answer."""
-ABSTENTION_NOTHING_FOUND: Abstention.ValueType  # 1
-"""Before generation: nothing was found."""
-ABSTENTION_NOTHING_USABLE: Abstention.ValueType  # 2
-"""Before generation: nothing that was found may be given to the model; see Retrieved.omitted."""
-ABSTENTION_MODEL: Abstention.ValueType  # 3
-"""The model said that the documents don't say."""
-ABSTENTION_UNSUPPORTED: Abstention.ValueType  # 4
-"""After generation: no passage supports any sentence."""
-Global___Abstention: _TypeAlias = Abstention  # noqa: Y015
 
 class _ChunkUnit:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -268,13 +105,13 @@ class AskRequest(_message.Message):
     """Tokens of the answering model that earlier turns of user and assistant may take, 0 to 1048576: the oldest are left
     out first. Default: a quarter of the model's context.
     """
-    support_method: Global___SupportMethod.ValueType
+    support_method: _support_pb2.SupportMethod.ValueType
     """How it is judged whether passages support a sentence. Default: by embeddings, or by words where no model can embed."""
     supported_only: _builtins.bool
     """Send only sentences that a passage supports, each when it is complete; if there are none, the answer is an
     abstention. Default false: text is sent as it comes, and each sentence's support is told after it.
     """
-    injection_defence: Global___InjectionDefence.ValueType
+    injection_defence: _injection_pb2.InjectionDefence.ValueType
     """What is done about passages that read like instructions to a model. Default: what reads so is taken out of them."""
     @_builtins.property
     def history(self) -> _containers.RepeatedCompositeFieldContainer[_text_pb2.ChatMessage]:
@@ -301,7 +138,7 @@ class AskRequest(_message.Message):
         """
 
     @_builtins.property
-    def rewrite(self) -> Global___QueryRewriting:
+    def rewrite(self) -> _rewriting_pb2.QueryRewriting:
         """Make a question out of the conversation that can be searched for by itself. Absent, or without turns of the user
         in history: the question is searched for as it is. The model that answers is given the question as it was asked.
         """
@@ -327,14 +164,14 @@ class AskRequest(_message.Message):
         request_id: _builtins.str = ...,
         rerank: Global___Reranking | None = ...,
         collections: _abc.Iterable[_builtins.str] | None = ...,
-        rewrite: Global___QueryRewriting | None = ...,
+        rewrite: _rewriting_pb2.QueryRewriting | None = ...,
         mmr: _search_pb2.MaximalMarginalRelevance | None = ...,
         min_relevance: _builtins.float | None = ...,
         max_passage_tokens: _builtins.int | None = ...,
         max_history_tokens: _builtins.int | None = ...,
-        support_method: Global___SupportMethod.ValueType = ...,
+        support_method: _support_pb2.SupportMethod.ValueType = ...,
         supported_only: _builtins.bool | None = ...,
-        injection_defence: Global___InjectionDefence.ValueType = ...,
+        injection_defence: _injection_pb2.InjectionDefence.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_history_tokens", b"_max_history_tokens", "_max_passage_tokens", b"_max_passage_tokens", "_min_lsn", b"_min_lsn", "_min_relevance", b"_min_relevance", "_supported_only", b"_supported_only", "_top_k", b"_top_k", "filter", b"filter", "max_history_tokens", b"max_history_tokens", "max_passage_tokens", b"max_passage_tokens", "min_lsn", b"min_lsn", "min_relevance", b"min_relevance", "mmr", b"mmr", "rerank", b"rerank", "rewrite", b"rewrite", "sampling", b"sampling", "supported_only", b"supported_only", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -366,32 +203,6 @@ class AskRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_k) -> _WhichOneofReturnType__top_k | None: ...
 
 Global___AskRequest: _TypeAlias = AskRequest  # noqa: Y015
-
-@_typing.final
-class QueryRewriting(_message.Message):
-    """QueryRewriting makes a follow-up question one that stands for itself."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    METHOD_FIELD_NUMBER: _builtins.int
-    MODEL_FIELD_NUMBER: _builtins.int
-    method: Global___RewriteMethod.ValueType
-    """What rewrites. Default: a model."""
-    model: _builtins.str
-    """Model that rewrites. Empty: the model that answers. Not with REWRITE_METHOD_HISTORY."""
-    def __init__(
-        self,
-        *,
-        method: Global___RewriteMethod.ValueType = ...,
-        model: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["method", b"method", "model", b"model"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___QueryRewriting: _TypeAlias = QueryRewriting  # noqa: Y015
 
 @_typing.final
 class Reranking(_message.Message):
@@ -450,11 +261,11 @@ class AskResponse(_message.Message):
         """Last event."""
 
     @_builtins.property
-    def rewritten(self) -> Global___Rewritten:
+    def rewritten(self) -> _rewriting_pb2.Rewritten:
         """The question was rewritten; before retrieved, when rewriting was asked for and there was something to rewrite by."""
 
     @_builtins.property
-    def sentence(self) -> Global___SentenceSupport:
+    def sentence(self) -> _support_pb2.SentenceSupport:
         """A sentence of the answer is complete and judged."""
 
     def __init__(
@@ -464,8 +275,8 @@ class AskResponse(_message.Message):
         delta: Global___AnswerDelta | None = ...,
         citation: Global___Citation | None = ...,
         finished: Global___AskFinished | None = ...,
-        rewritten: Global___Rewritten | None = ...,
-        sentence: Global___SentenceSupport | None = ...,
+        rewritten: _rewriting_pb2.Rewritten | None = ...,
+        sentence: _support_pb2.SentenceSupport | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "delta", b"delta", "event", b"event", "finished", b"finished", "retrieved", b"retrieved", "rewritten", b"rewritten", "sentence", b"sentence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -476,32 +287,6 @@ class AskResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___AskResponse: _TypeAlias = AskResponse  # noqa: Y015
-
-@_typing.final
-class Rewritten(_message.Message):
-    """Rewritten tells what is searched for."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    QUERY_FIELD_NUMBER: _builtins.int
-    METHOD_FIELD_NUMBER: _builtins.int
-    query: _builtins.str
-    """The question that stands for itself."""
-    method: _builtins.str
-    """How it was made: the id of the model, or "history"."""
-    def __init__(
-        self,
-        *,
-        query: _builtins.str = ...,
-        method: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["method", b"method", "query", b"query"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Rewritten: _TypeAlias = Rewritten  # noqa: Y015
 
 @_typing.final
 class Retrieved(_message.Message):
@@ -522,7 +307,7 @@ class Retrieved(_message.Message):
         """The passages; the model cites them by number."""
 
     @_builtins.property
-    def omitted(self) -> _containers.RepeatedCompositeFieldContainer[Global___OmittedPassage]:
+    def omitted(self) -> _containers.RepeatedCompositeFieldContainer[_injection_pb2.OmittedPassage]:
         """Passages that were found and are not given to the model, best first."""
 
     def __init__(
@@ -530,7 +315,7 @@ class Retrieved(_message.Message):
         *,
         passages: _abc.Iterable[Global___Passage] | None = ...,
         request_id: _builtins.str = ...,
-        omitted: _abc.Iterable[Global___OmittedPassage] | None = ...,
+        omitted: _abc.Iterable[_injection_pb2.OmittedPassage] | None = ...,
         history_message_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
@@ -540,76 +325,6 @@ class Retrieved(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Retrieved: _TypeAlias = Retrieved  # noqa: Y015
-
-@_typing.final
-class OmittedPassage(_message.Message):
-    """OmittedPassage was found and is not given to the model."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    CHUNK_ID_FIELD_NUMBER: _builtins.int
-    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
-    COLLECTION_FIELD_NUMBER: _builtins.int
-    REASON_FIELD_NUMBER: _builtins.int
-    SUSPICIONS_FIELD_NUMBER: _builtins.int
-    chunk_id: _builtins.str
-    """Id of the chunk."""
-    document_id: _builtins.str
-    """Id of its document."""
-    collection: _builtins.str
-    """The collection that it is from, as named in the request."""
-    reason: Global___OmissionReason.ValueType
-    """Why."""
-    @_builtins.property
-    def suspicions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suspicion]:
-        """What in it reads like an instruction, when that is why."""
-
-    def __init__(
-        self,
-        *,
-        chunk_id: _builtins.str = ...,
-        document_id: _builtins.str = ...,
-        collection: _builtins.str = ...,
-        reason: Global___OmissionReason.ValueType = ...,
-        suspicions: _abc.Iterable[Global___Suspicion] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_id", b"chunk_id", "collection", b"collection", "document_id", b"document_id", "reason", b"reason", "suspicions", b"suspicions"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___OmittedPassage: _TypeAlias = OmittedPassage  # noqa: Y015
-
-@_typing.final
-class Suspicion(_message.Message):
-    """Suspicion is a place in a passage that reads like an instruction to a model."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    KIND_FIELD_NUMBER: _builtins.int
-    START_BYTE_FIELD_NUMBER: _builtins.int
-    END_BYTE_FIELD_NUMBER: _builtins.int
-    kind: _builtins.str
-    """Which kind, e.g. "override", "persona", "disclosure", "role"."""
-    start_byte: _builtins.int
-    """First byte of it in the document's text."""
-    end_byte: _builtins.int
-    """The byte after its last."""
-    def __init__(
-        self,
-        *,
-        kind: _builtins.str = ...,
-        start_byte: _builtins.int = ...,
-        end_byte: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_byte", b"end_byte", "kind", b"kind", "start_byte", b"start_byte"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Suspicion: _TypeAlias = Suspicion  # noqa: Y015
 
 @_typing.final
 class Passage(_message.Message):
@@ -633,7 +348,7 @@ class Passage(_message.Message):
         """The chunk."""
 
     @_builtins.property
-    def suspicions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suspicion]:
+    def suspicions(self) -> _containers.RepeatedCompositeFieldContainer[_injection_pb2.Suspicion]:
         """What in it reads like an instruction to a model; empty with INJECTION_DEFENCE_OFF."""
 
     def __init__(
@@ -643,7 +358,7 @@ class Passage(_message.Message):
         hit: _search_pb2.Hit | None = ...,
         collection: _builtins.str = ...,
         rerank_score: _builtins.float | None = ...,
-        suspicions: _abc.Iterable[Global___Suspicion] | None = ...,
+        suspicions: _abc.Iterable[_injection_pb2.Suspicion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_rerank_score", b"_rerank_score", "hit", b"hit", "rerank_score", b"rerank_score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -723,7 +438,7 @@ class Citation(_message.Message):
     supported: _builtins.bool
     """Whether that is enough."""
     @_builtins.property
-    def evidence(self) -> Global___Evidence:
+    def evidence(self) -> _support_pb2.Evidence:
         """The passage's sentence that supports the statement best. Absent when none does at all."""
 
     def __init__(
@@ -741,7 +456,7 @@ class Citation(_message.Message):
         collection: _builtins.str = ...,
         support: _builtins.float = ...,
         supported: _builtins.bool = ...,
-        evidence: Global___Evidence | None = ...,
+        evidence: _support_pb2.Evidence | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -750,90 +465,6 @@ class Citation(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Citation: _TypeAlias = Citation  # noqa: Y015
-
-@_typing.final
-class Evidence(_message.Message):
-    """Evidence is a place in a document."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    START_BYTE_FIELD_NUMBER: _builtins.int
-    END_BYTE_FIELD_NUMBER: _builtins.int
-    start_byte: _builtins.int
-    """First byte of it in the document's text."""
-    end_byte: _builtins.int
-    """The byte after its last."""
-    def __init__(
-        self,
-        *,
-        start_byte: _builtins.int = ...,
-        end_byte: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_byte", b"end_byte", "start_byte", b"start_byte"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Evidence: _TypeAlias = Evidence  # noqa: Y015
-
-@_typing.final
-class SentenceSupport(_message.Message):
-    """SentenceSupport tells what a sentence of the answer rests on. Sentences without a word are not judged and have no number."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    NUMBER_FIELD_NUMBER: _builtins.int
-    ANSWER_START_BYTE_FIELD_NUMBER: _builtins.int
-    ANSWER_END_BYTE_FIELD_NUMBER: _builtins.int
-    SUPPORT_FIELD_NUMBER: _builtins.int
-    SUPPORTED_FIELD_NUMBER: _builtins.int
-    PASSAGE_NUMBER_FIELD_NUMBER: _builtins.int
-    EVIDENCE_FIELD_NUMBER: _builtins.int
-    CITED_PASSAGE_NUMBERS_FIELD_NUMBER: _builtins.int
-    REPEATS_INSTRUCTION_FIELD_NUMBER: _builtins.int
-    number: _builtins.int
-    """Its number, from 1."""
-    answer_start_byte: _builtins.int
-    """First byte of it in the answer's UTF-8 text."""
-    answer_end_byte: _builtins.int
-    """The byte after its last; markers that follow it are not in it."""
-    support: _builtins.float
-    """How well the best passage supports it, 0 to 1, in the terms of Groundedness.method."""
-    supported: _builtins.bool
-    """Whether that is enough."""
-    passage_number: _builtins.int
-    """Number of that passage; 0 when none supports it at all."""
-    repeats_instruction: _builtins.bool
-    """True when it repeats what in a passage reads like an instruction to a model; then it is not supported."""
-    @_builtins.property
-    def evidence(self) -> Global___Evidence:
-        """The passage's sentence that supports it best. Absent when none does at all."""
-
-    @_builtins.property
-    def cited_passage_numbers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Numbers of the passages that it cites, in order, each once."""
-
-    def __init__(
-        self,
-        *,
-        number: _builtins.int = ...,
-        answer_start_byte: _builtins.int = ...,
-        answer_end_byte: _builtins.int = ...,
-        support: _builtins.float = ...,
-        supported: _builtins.bool = ...,
-        passage_number: _builtins.int = ...,
-        evidence: Global___Evidence | None = ...,
-        cited_passage_numbers: _abc.Iterable[_builtins.int] | None = ...,
-        repeats_instruction: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_end_byte", b"answer_end_byte", "answer_start_byte", b"answer_start_byte", "cited_passage_numbers", b"cited_passage_numbers", "evidence", b"evidence", "number", b"number", "passage_number", b"passage_number", "repeats_instruction", b"repeats_instruction", "support", b"support", "supported", b"supported"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___SentenceSupport: _TypeAlias = SentenceSupport  # noqa: Y015
 
 @_typing.final
 class AskFinished(_message.Message):
@@ -851,7 +482,7 @@ class AskFinished(_message.Message):
     """Why the answer ended."""
     model: _builtins.str
     """Id of the model that answered."""
-    abstention: Global___Abstention.ValueType
+    abstention: _support_pb2.Abstention.ValueType
     """Why the documents don't answer; unspecified when they do."""
     @_builtins.property
     def groundedness(self) -> Global___Groundedness:
@@ -873,7 +504,7 @@ class AskFinished(_message.Message):
         usage: _text_pb2.Usage | None = ...,
         timings: Global___AskTimings | None = ...,
         model: _builtins.str = ...,
-        abstention: Global___Abstention.ValueType = ...,
+        abstention: _support_pb2.Abstention.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["groundedness", b"groundedness", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -909,7 +540,7 @@ class Groundedness(_message.Message):
     withheld_sentence_count: _builtins.int
     """Sentences that supported_only held back. They count in sentence_count, as not supported."""
     @_builtins.property
-    def sentences(self) -> _containers.RepeatedCompositeFieldContainer[Global___SentenceSupport]:
+    def sentences(self) -> _containers.RepeatedCompositeFieldContainer[_support_pb2.SentenceSupport]:
         """The sentences, in order, as they were sent; those that supported_only held back are not among them."""
 
     def __init__(
@@ -920,7 +551,7 @@ class Groundedness(_message.Message):
         supported_sentence_count: _builtins.int = ...,
         invalid_citation_count: _builtins.int = ...,
         method: _builtins.str = ...,
-        sentences: _abc.Iterable[Global___SentenceSupport] | None = ...,
+        sentences: _abc.Iterable[_support_pb2.SentenceSupport] | None = ...,
         withheld_sentence_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
