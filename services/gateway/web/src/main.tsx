@@ -2,6 +2,8 @@ import "./styles/fonts.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/controls.css";
+import "./styles/composer.css";
+import "./styles/notices.css";
 import "./styles/shell.css";
 import "./styles/chat.css";
 import "./styles/ask.css";
