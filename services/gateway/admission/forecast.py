@@ -19,6 +19,16 @@ class ServiceTime:
         self._units = self._units * _KEPT + max(0.0, units)
         self._requests = self._requests * _KEPT + 1
 
+    def broke_off(self, seconds: float, units: float) -> None:
+        """A request ended before it was done, by its deadline most likely.
+
+        Left out, only what is quick would be learned. What took longer already than expected is taken to need as long
+        again as expected, as if times were exponential; what ended sooner says nothing.
+        """
+        expected = self.seconds(units)
+        if 0 < expected < seconds:
+            self.saw(seconds + expected, units)
+
     def rate(self, places: int) -> float | None:
         """Units of work a second that leave so many places when all are taken; None while nothing is known."""
         return self._units * places / self._seconds if self._seconds and self._units else None

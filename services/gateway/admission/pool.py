@@ -97,13 +97,14 @@ class Pool:
         self.queue.remove(request)
 
     def finish(self, request: Request, now: float, *, well: bool) -> None:
-        """Give a running request's place back; what failed tells nothing of how long work takes."""
+        """Give a running request's place back; `well` says whether its work was done."""
         self.running -= 1
         self._running_of[request.tenant] -= 1
         if not self._running_of[request.tenant]:
             del self._running_of[request.tenant]
-        if well and request.started is not None:
-            self.service_time.saw(now - request.started, request.cost.units)
+        if request.started is not None:
+            learn = self.service_time.saw if well else self.service_time.broke_off
+            learn(now - request.started, request.cost.units)
 
     def wait_s(self, request: Request, now: float) -> float | None:
         """Predicted seconds until a request would have its turn; None while nothing is known.

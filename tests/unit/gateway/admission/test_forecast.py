@@ -26,6 +26,18 @@ def test_recent_requests_weigh_more():
     assert time.rate(1) == pytest.approx(1 / 9, rel=0.01)
 
 
+def test_what_was_broken_off_late_tells_that_work_takes_longer():
+    time = ServiceTime()
+    time.broke_off(5.0, units=1.0)
+    assert time.seconds(1.0) == 0.0  # nothing is known, and this would be a guess
+    time.saw(1.0, units=1.0)
+    time.broke_off(0.9, units=1.0)
+    assert time.seconds(1.0) == 1.0
+    for _ in range(200):
+        time.broke_off(2.0, units=1.0)
+    assert 2.0 < time.seconds(1.0) < 4.0  # however often
+
+
 def test_what_others_are_given_is_a_rate_that_fades():
     served = ServedRate()
     for place in range(1000):
