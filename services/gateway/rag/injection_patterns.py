@@ -2,9 +2,10 @@
 
 import re
 
+# No pattern begins with any number of line breaks: tried at each of a run of them, it would take the run's square.
 # Some words between, within a sentence.
 _ANY = r"[^.!?\n]{0,80}?"
-_START = r"(?:^|[.!?:;#>\]]\s*|\n\s*)(?:(?:please|kindly|now|always|just|simply|only|instead),?\s+){0,2}"
+_START = r"(?:^|[.!?:;#>\]]\s*|\n[^\S\n]*)(?:(?:please|kindly|now|always|just|simply|only|instead),?\s+){0,2}"
 _WHICH = (
     r"(?:(?:all|any|every|each|of|the|these|those|this|that|your|my|our|previous|prior|preceding|above|earlier|former|"
     r"foregoing|initial|original|system|other|existing|current|safety|\w+['’]s)\s+){1,6}"
@@ -76,7 +77,7 @@ _KINDS: dict[str, tuple[str, ...]] = {
     "role": (
         r"<\|(?:im_start|im_end|system|user|assistant|documents|end|endoftext|eot_id|start_header_id)\|>",
         r"\[/?inst\]|<</?sys>>|</?(?:system|assistant)>",
-        r"^\s*(?:#+\s*)?(?:assistant|system\s+(?:prompt|message|override|notice|note))\s*:",
+        r"^[^\S\n]*(?:#+[^\S\n]*)?(?:assistant|system\s+(?:prompt|message|override|notice|note))\s*:",
         r"\b(?:begin|start|end)\s+(?:of\s+)?(?:the\s+)?(?:admin|administrator|system|developer|root|hidden|secret)\s+(?:message|prompt|instructions?|override)\b",
     ),
     "address": (
