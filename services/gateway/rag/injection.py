@@ -7,13 +7,14 @@ characters are seen through), not what is encoded, paraphrased or in a language 
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.rag.injection_patterns import LEADING, PATTERNS
 from gateway.rag.sentences import passage_sentences
 
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
+_LEAD_IN = re.compile(r"[.!?:;#>\]\s]*")  # what patterns see of the sentence before
 _REMOVED = "(…)"
 
 
@@ -33,10 +34,10 @@ def find_instructions(text: str) -> tuple[Instruction, ...]:
     """
     plain, places = _plain(text)
     found = [
-        Instruction(kind, places[match.start()], places[match.end() - 1] + 1)
+        Instruction(kind, places[start], places[match.end() - 1] + 1)
         for kind, pattern in PATTERNS.items()
         for match in pattern.finditer(plain)
-        if match.end() > match.start()
+        if (start := _after_lead_in(match)) < match.end()
     ]
     if not found:
         return ()
@@ -48,20 +49,25 @@ def find_instructions(text: str) -> tuple[Instruction, ...]:
 
 def without(text: str, instructions: tuple[Instruction, ...]) -> str:
     """The text with a mark in place of each instruction."""
-    pieces, last = [], 0
-    for each in instructions:
-        pieces += [text[last : each.start], _REMOVED]
-        last = each.end
-    return "".join([*pieces, text[last:]])
+    return _replaced(text, instructions, lambda _: _REMOVED)
 
 
 def blanked(text: str, instructions: tuple[Instruction, ...]) -> str:
     """The text with spaces in place of instructions; other characters keep their positions."""
+    return _replaced(text, instructions, lambda each: " " * (each.end - each.start))
+
+
+def _replaced(text: str, instructions: tuple[Instruction, ...], made: Callable[[Instruction], str]) -> str:
     pieces, last = [], 0
     for each in instructions:
-        pieces += [text[last : each.start], " " * (each.end - each.start)]
+        pieces += [text[last : each.start], made(each)]
         last = each.end
     return "".join([*pieces, text[last:]])
+
+
+def _after_lead_in(match: re.Match[str]) -> int:
+    lead_in = _LEAD_IN.match(match.string, match.start(), match.end())
+    return lead_in.end() if lead_in else match.start()
 
 
 def _whole(text: str, sentences: list[tuple[int, int]], found: Instruction) -> Instruction:
