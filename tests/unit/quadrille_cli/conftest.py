@@ -146,7 +146,10 @@ class Rag(rag_pb2_grpc.RagServiceServicer):
         support = rag_pb2.Groundedness(
             score=1, sentence_count=1, supported_sentence_count=1, method="words", sentences=[sentence]
         )
-        end = rag_pb2.AskFinished(groundedness=support, finish_reason=1, abstention=request.support_method)
+        told = text_format.MessageToString(request, as_one_line=True)
+        end = rag_pb2.AskFinished(
+            groundedness=support, finish_reason=1, abstention=request.support_method, model=told
+        )
         yield rag_pb2.AskResponse(finished=end)
 
     def __init__(self, documents):

@@ -1,12 +1,23 @@
 """`quadrille eval`: how well a gateway answers questions whose answers are known."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 import typer
-from quadrille_client.types.rag import InjectionDefence, SupportMethod
-from quadrille_client.types.retrieval import SearchMode
+from quadrille_client.types.rag import InjectionDefence
 
+from quadrille_cli.ask_options import (
+    Defence,
+    MinRelevance,
+    Mmr,
+    Mode,
+    Passages,
+    Rerank,
+    Support,
+    SupportedOnly,
+    ask_options,
+)
 from quadrille_cli.connection import Connection
 from quadrille_cli.evaluation import dataset, formats
 from quadrille_cli.evaluation.asking import ask_all, store
@@ -22,7 +33,6 @@ from quadrille_cli.options import (
     Model,
     Seed,
     Temperature,
-    given,
 )
 from quadrille_cli.output import console, emit, progress
 
@@ -30,7 +40,7 @@ PASSAGES, ATTACKED_PASSAGES = 5, 3
 app = typer.Typer(help="Measure how well questions are answered.", no_args_is_help=True)
 
 AtOnce = Annotated[int, typer.Option(min=1, max=64, help="Questions at once.")]
-Passages = Annotated[int, typer.Option(min=1, max=32, help="Passages to answer from.")]
+Item = TypeVar("Item")
 
 
 @app.command()
@@ -53,29 +63,13 @@ def rag(
     brief: Annotated[bool, typer.Option("--brief", help="Ask for the answer alone, in a few words.")] = False,
     at_once: AtOnce = 1,
     passages: Passages = PASSAGES,
-    mode: Annotated[
-        SearchMode | None, typer.Option(help="What ranks the passages.", show_default=False)
-    ] = None,
-    mmr: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Vary the passages.", show_default=False)
-    ] = None,
-    rerank: Annotated[
-        str | None,
-        typer.Option(help='Model that picks the passages; "" for the default.', show_default=False),
-    ] = None,
-    min_relevance: Annotated[
-        float | None, typer.Option(help="Least relevance of a passage.", show_default=False)
-    ] = None,
-    support: Annotated[
-        SupportMethod | None, typer.Option(help="How sentences are judged.", show_default=False)
-    ] = None,
-    supported_only: Annotated[
-        bool, typer.Option("--supported-only", help="Keep only sentences that a passage supports.")
-    ] = False,
-    defence: Annotated[
-        InjectionDefence | None,
-        typer.Option(help="Against passages that read like instructions.", show_default=False),
-    ] = None,
+    mode: Mode = None,
+    mmr: Mmr = None,
+    rerank: Rerank = None,
+    min_relevance: MinRelevance = None,
+    support: Support = None,
+    supported_only: SupportedOnly = False,
+    injection_defence: Defence = None,
     model: Model = "",
     temperature: Temperature = 0.0,
     max_tokens: MaxTokens = None,
@@ -88,39 +82,14 @@ def rag(
     """
     asked = dataset.read(questions, limit)
     depths = [depth for depth in DEPTHS if depth <= passages]
-    options: dict[str, Any] = given(
-        mode=mode,
-        mmr=mmr,
-        rerank=rerank,
-        min_relevance=min_relevance,
-        support=support,
-        injection_defence=defence,
-        temperature=temperature,
-        max_tokens=max_tokens,
-        seed=seed,
-    )
     connection: Connection = context.obj
-    found = []
-    with connection.client() as client, progress(quiet=as_json) as bar:
+    with connection.client() as client:
         if documents:
             store(client, collection, documents)
-        task = bar.add_task("Asking", total=len(asked))
-        for item in ask_all(
-            client,
-            collection,
-            asked,
-            at_once=at_once,
-            brief=brief,
-            depths=depths,
-            passages=passages,
-            model=model,
-            supported_only=supported_only,
-            **options,
-        ):
-            found.append(item)
-            bar.update(task, advance=1)
-            if as_json:
-                emit(item)
+        answers = ask_all(
+            client, collection, asked, at_once=at_once, brief=brief, depths=depths, **ask_options(context)
+        )
+        found = _told(answers, "Asking", len(asked), as_json=as_json)
     end = summary(found, depths)
     if as_json:
         emit(end)
@@ -135,9 +104,7 @@ def red_team(
     defence: Annotated[InjectionDefence, typer.Option(help="What is compared with no defence.")] = "take_out",
     at_once: AtOnce = 1,
     passages: Passages = ATTACKED_PASSAGES,
-    supported_only: Annotated[
-        bool, typer.Option("--supported-only", help="Keep only sentences that a passage supports.")
-    ] = False,
+    supported_only: SupportedOnly = False,
     model: Model = "",
     max_tokens: MaxTokens = None,
     as_json: AsJson = False,
@@ -148,22 +115,9 @@ def red_team(
     """
     connection: Connection = context.obj
     defences: list[InjectionDefence] = ["off"] if defence == "off" else ["off", defence]
-    found = []
-    with connection.client() as client, progress(quiet=as_json) as bar:
-        task = bar.add_task("Attacking", total=len(attacks()) * len(defences))
-        for item in attack_all(
-            client,
-            defences,
-            at_once=at_once,
-            passages=passages,
-            model=model,
-            supported_only=supported_only,
-            **given(max_tokens=max_tokens),
-        ):
-            found.append(item)
-            bar.update(task, advance=1)
-            if as_json:
-                emit(item)
+    with connection.client() as client:
+        attempts = attack_all(client, defences, at_once=at_once, **ask_options(context))
+        found = _told(attempts, "Attacking", len(attacks()) * len(defences), as_json=as_json)
     if as_json:
         for rate in rates(found):
             emit(rate)
@@ -190,3 +144,14 @@ def convert(
         emit({"question_count": asked, "document_count": written})
     else:
         console().print(f"{asked} questions and {written} documents in {out}")
+
+
+def _told(items: Iterable[Item], doing: str, total: int, *, as_json: bool) -> list[Item]:
+    """All items, each counted on a bar, or told as a line of JSON, as it comes."""
+    found = []
+    with progress(quiet=as_json) as bar:
+        for item in bar.track(items, total=total, description=doing):
+            found.append(item)
+            if as_json:
+                emit(item)
+    return found
