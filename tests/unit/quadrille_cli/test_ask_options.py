@@ -3,7 +3,7 @@ import json
 import pytest
 import typer.main
 from google.protobuf import json_format, text_format
-from quadrille.gateway.v1 import rag_pb2
+from quadrille.gateway.v1 import rag_pb2, rewriting_pb2
 from quadrille_cli.app import app
 from quadrille_client.types.rag import AskOptions
 from typer.testing import CliRunner
@@ -35,7 +35,7 @@ def test_what_is_given_is_asked_for_and_the_rest_left_out(address):
         return text_format.Parse(json.loads(end)["model"], rag_pb2.AskRequest())
 
     least = rag_pb2.AskRequest(collection="docs", question="why?", supported_only=False)
-    least.rewrite.method = rag_pb2.REWRITE_METHOD_HISTORY
+    least.rewrite.method = rewriting_pb2.REWRITE_METHOD_HISTORY
     assert asked() == least
     most = {
         "top_k": 7,
