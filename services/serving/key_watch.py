@@ -20,6 +20,7 @@ class KeyWatch:
         self._clock = clock
         self._seen = self._signature()
         self._looked_at = clock()
+        self._problem: str | None = None
         self.first = read_keys(path)
 
     def changed(self) -> KeyFile | None:
@@ -31,12 +32,16 @@ class KeyWatch:
         signature = self._signature()
         if signature == self._seen:
             return None
-        self._seen = signature
         try:
             content = read_keys(self._path)
-        except ValueError as error:
-            log.error("keys_not_read_again", problem=str(error))
+        except (
+            ValueError
+        ) as error:  # tried again, since not all that keeps a file from being read changes the file
+            if self._problem != (problem := str(error)):
+                log.error("keys_not_read_again", problem=problem)
+                self._problem = problem
             return None
+        self._seen, self._problem = signature, None
         log.info("keys_read_again", keys=len(content.keys))
         return content
 

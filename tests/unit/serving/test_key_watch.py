@@ -1,10 +1,14 @@
+import errno
 import os
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from serving.auth import KeyStore
 from serving.errors import Unauthenticated
 from serving.key_watch import LOOK_EVERY_S, KeyWatch
 from serving.keys import digest
+from structlog.testing import capture_logs
 
 
 def write(path, *names, more=""):
@@ -55,6 +59,19 @@ def test_a_file_that_cannot_be_read_changes_nothing(path, clock, store):
         clock.now += LOOK_EVERY_S
         assert store.authenticate("ann").name == "ann"
     write(path, "ann", more="revoked = true")
+    clock.now += LOOK_EVERY_S
+    with pytest.raises(Unauthenticated):
+        store.authenticate("ann")
+
+
+def test_a_file_that_could_not_be_opened_is_tried_again(path, clock, store, monkeypatch):
+    write(path, "ann", more="revoked = true")
+    with monkeypatch.context() as full, capture_logs() as logs:
+        full.setattr(Path, "read_text", Mock(side_effect=OSError(errno.EMFILE, "too many open files")))
+        for _ in range(3):
+            clock.now += LOOK_EVERY_S
+            assert store.authenticate("ann").name == "ann"
+    assert [entry["event"] for entry in logs] == ["keys_not_read_again"]
     clock.now += LOOK_EVERY_S
     with pytest.raises(Unauthenticated):
         store.authenticate("ann")
