@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import threading
 from pathlib import Path
 
 import structlog
@@ -73,6 +74,7 @@ class QuotaKeeper:
         self._quotas = quotas
         self._path = path
         self._every_s = every_s
+        self._writing = threading.Lock()  # a thread writes on when whoever waits for it is cancelled
 
     async def run(self) -> None:
         """Save forever."""
@@ -85,7 +87,11 @@ class QuotaKeeper:
         if self._path is None or not self._quotas.changed:
             return
         try:
-            await asyncio.to_thread(save_quotas, self._path, self._quotas.state())
+            await asyncio.to_thread(self._write, self._path, self._quotas.state())
         except OSError as error:
             self._quotas.changed = True
             log.error("quotas_not_saved", problem=str(error))
+
+    def _write(self, path: Path, use: DayUse) -> None:
+        with self._writing:
+            save_quotas(path, use)
