@@ -90,7 +90,7 @@ class KeyStore:
 
     def _standing(self, key: ApiKey, tenant: str) -> Standing:
         shared = self._tenants.get(tenant, _NO_TENANT)
-        return Standing(key.name, key.limits, key.priority, shared.limits, shared.weight)
+        return Standing(f"{key.tenant}/{key.name}", key.limits, key.priority, shared.limits, shared.weight)
 
 
 def _as(principal: Principal, acting: ActingFor) -> Principal:

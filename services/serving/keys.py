@@ -15,7 +15,8 @@
     weight = 2.0          # twice the part of a tenant that has none
     limits = { tokens_per_minute = 50000 }
 
-Keys of one name are one caller's: while a key is rotated its successor stands beside it, and both share its limits.
+Keys of one name and tenant are one caller's: while a key is rotated its successor stands beside it, and both share
+its limits.
 A digest needs no salt or stretching here, because keys are random and long, never chosen by people.
 """
 

@@ -30,7 +30,7 @@ class Standing:
     of one priority share.
     """
 
-    key: str = ""  # name of the key that was shown; "" where none is asked for
+    key: str = ""  # tenant and name of the key that was shown, "acme/alice"; "" where none is asked for
     limits: Limits = UNLIMITED
     priority: int = 0
     tenant_limits: Limits = UNLIMITED

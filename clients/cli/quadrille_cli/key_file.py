@@ -27,15 +27,23 @@ class Entries:
         """One more entry, at the end."""
         self.keys.append(table_of(entry))
 
-    def named(self, name: str, id: str | None = None) -> list[Any]:
-        """The entries of this name, or the one of them with this id. Raises Failed when there is none."""
+    def named(self, name: str, tenant: str | None = None, id: str | None = None) -> list[Any]:
+        """The entries of this name that are one caller's, or the one of them with this id.
+
+        Raises Failed when there is none, and when callers of several tenants have the name and none of them is meant.
+        """
         found = [
             item
             for item in self.keys
-            if item.get("name") == name and (id is None or str(item.get("sha256")).startswith(id))
+            if item.get("name") == name
+            and (tenant is None or _tenant(item) == tenant)
+            and (id is None or str(item.get("sha256")).startswith(id))
         ]
         if not found:
-            raise Failed(f"no key {name!r}" + (f" with the id {id}" if id else ""))
+            of = f" of the tenant {tenant!r}" if tenant else ""
+            raise Failed(f"no key {name!r}{of}" + (f" with the id {id}" if id else ""))
+        if len(tenants := sorted(set(map(_tenant, found)))) > 1:
+            raise Failed(f"several tenants have a key {name!r}: say --tenant, one of {', '.join(tenants)}")
         return found
 
 
@@ -87,6 +95,10 @@ def table_of(entry: ApiKey) -> Any:
 def whole_second(moment: datetime) -> datetime:
     """A moment as people like to read it."""
     return moment.replace(microsecond=0)
+
+
+def _tenant(item: Any) -> str:
+    return str(item.get("tenant", ApiKey.model_fields["tenant"].default))
 
 
 @contextlib.contextmanager

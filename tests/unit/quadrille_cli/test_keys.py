@@ -113,6 +113,20 @@ def test_a_revoked_key_is_refused(file):
     keys(file, "rotate", "ann", status=2)
 
 
+@pytest.mark.parametrize("change", [["revoke", "ann"], ["rotate", "ann"], ["scope", "ann", "text"]])
+def test_a_name_in_two_tenants_is_two_callers(file, change):
+    made(file, "new", "ann", "--tenant", "acme")
+    other = made(file, "new", "ann", "--tenant", "beta")
+    before = read_keys(file).keys
+    keys(file, *change, status=1)
+    assert read_keys(file).keys == before
+    principal = KeyStore.load(file).authenticate(other)
+    keys(file, *change, "--tenant", "acme")
+    assert read_keys(file).keys[0] != before[0]
+    assert KeyStore.load(file).authenticate(other) == principal
+    assert read_keys(file).keys[1] == before[1]
+
+
 @pytest.mark.parametrize("arguments", [["revoke", "bob"], ["rotate", "bob"], ["scope", "bob", "text"]])
 def test_there_must_be_a_key_of_the_name(file, arguments):
     made(file, "new", "ann")

@@ -102,15 +102,15 @@ def test_a_principal_knows_what_key_and_tenant_are_held_to():
     shared = Tenant(weight=2.0, limits=Limits(tokens_per_day=1000))
     key = ApiKey(name="alice", sha256=digest(KEY), tenant="acme", priority=7, limits=limits)
     standing = KeyStore([key], {"acme": shared}).authenticate(KEY).standing
-    assert standing == Standing("alice", limits, 7, shared.limits, 2.0)
-    assert KeyStore([key]).authenticate(KEY).standing == Standing("alice", limits, 7)
+    assert standing == Standing("acme/alice", limits, 7, shared.limits, 2.0)
+    assert KeyStore([key]).authenticate(KEY).standing == Standing("acme/alice", limits, 7)
 
 
 def test_who_acts_for_a_tenant_is_held_to_that_tenants_limits():
     shared = Tenant(weight=3.0)
     key = ApiKey(name="door", sha256=digest(KEY), scopes={"delegate", "text"}, tenant="own")
     principal = KeyStore([key], {"acme": shared}).authenticate(KEY, ActingFor("acme", "ann"))
-    assert (principal.name, principal.standing.key, principal.standing.weight) == ("ann", "door", 3.0)
+    assert (principal.name, principal.standing.key, principal.standing.weight) == ("ann", "own/door", 3.0)
 
 
 def test_an_expired_key_is_refused_from_that_moment_on():
@@ -122,6 +122,15 @@ def test_an_expired_key_is_refused_from_that_moment_on():
     moment[0] = until
     with pytest.raises(Unauthenticated):
         keys.authenticate(KEY)
+
+
+def test_keys_of_one_name_in_two_tenants_are_two_callers():
+    other = new_key()
+    keys = KeyStore(
+        ApiKey(name="alice", sha256=digest(token), tenant=tenant)
+        for token, tenant in ((KEY, "acme"), (other, "beta"))
+    )
+    assert keys.authenticate(KEY).standing.key != keys.authenticate(other).standing.key
 
 
 def test_keys_of_one_name_are_valid_side_by_side():

@@ -21,6 +21,9 @@ Name = Annotated[str, typer.Argument(help="Who holds it.")]
 File = Annotated[
     Path, typer.Option("--file", "-f", envvar="QUADRILLE_KEYS_FILE", dir_okay=False, help="The key file.")
 ]
+Tenant = Annotated[
+    str | None, typer.Option("--tenant", help="Tenant that it acts for, where several have the name.")
+]
 Id = Annotated[
     str | None, typer.Option("--id", help="Only the key of this id, of several of the name.", min=1)
 ]
@@ -126,13 +129,14 @@ def list_keys(file: File, as_json: AsJson = False) -> None:
 def rotate(
     name: Name,
     file: File,
+    tenant: Tenant = None,
     overlap: Annotated[str, typer.Option(help="How long the old key stays valid, e.g. 30m or 7d.")] = "1d",
     as_json: AsJson = False,
 ) -> None:
     """Make a successor of a key, with all that it may and its lifetime. The old one stays valid for the overlap."""
     key, until = new_key(), _now() + _span(overlap)
     with changing(file) as entries:
-        old = [item for item in entries.named(name) if _valid(item)]
+        old = [item for item in entries.named(name, tenant) if _valid(item)]
         if not old:
             raise typer.BadParameter(f"no key {name!r} is valid: make a new one")
         newest = ApiKey.model_validate(old[-1].unwrap())
@@ -147,19 +151,22 @@ def rotate(
 
 @app.command()
 def scope(
-    name: Name, scopes: Annotated[list[str], typer.Argument(help="All that it may call.")], file: File
+    name: Name,
+    scopes: Annotated[list[str], typer.Argument(help="All that it may call.")],
+    file: File,
+    tenant: Tenant = None,
 ) -> None:
     """Set what the keys of a name may call."""
     with changing(file) as entries:
-        for item in entries.named(name):
+        for item in entries.named(name, tenant):
             item["scopes"] = sorted(set(scopes))
 
 
 @app.command()
-def revoke(name: Name, file: File, id: Id = None) -> None:
+def revoke(name: Name, file: File, tenant: Tenant = None, id: Id = None) -> None:
     """Revoke the keys of a name: they are refused within a second. What runs already ends by itself."""
     with changing(file) as entries:
-        for item in entries.named(name, id):
+        for item in entries.named(name, tenant, id):
             item["revoked"] = True
 
 
