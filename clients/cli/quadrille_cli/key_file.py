@@ -120,7 +120,15 @@ def _replace(path: Path, text: str) -> None:
     try:
         read(beside)
         if path.exists():
+            _as_owned(beside, path.stat())
             shutil.copymode(path, beside)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _as_owned(path: Path, like: os.stat_result) -> None:
+    """Give a file to another's owner and group, as far as one may: servers that could read it still can."""
+    for owner, group in ((-1, like.st_gid), (like.st_uid, -1)):
+        with contextlib.suppress(PermissionError):
+            os.chown(path, owner, group)

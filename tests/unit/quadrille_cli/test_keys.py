@@ -1,4 +1,6 @@
 import json
+import os
+import stat
 import tomllib
 from datetime import timedelta
 
@@ -125,6 +127,17 @@ def test_a_name_in_two_tenants_is_two_callers(file, change):
     assert read_keys(file).keys[0] != before[0]
     assert KeyStore.load(file).authenticate(other) == principal
     assert read_keys(file).keys[1] == before[1]
+
+
+def test_a_changed_file_stays_its_owners(file, monkeypatch):
+    made(file, "new", "ann")
+    file.chmod(0o640)
+    given = []
+    monkeypatch.setattr(os, "chown", lambda path, owner, group: given.append((owner, group)))
+    keys(file, "revoke", "ann")
+    found = file.stat()
+    assert set(given) == {(-1, found.st_gid), (found.st_uid, -1)}
+    assert stat.S_IMODE(found.st_mode) == 0o640
 
 
 @pytest.mark.parametrize("arguments", [["revoke", "bob"], ["rotate", "bob"], ["scope", "bob", "text"]])
