@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from retrieval.domain import (
 )
 from retrieval.index.set import IndexSet
 from retrieval.kept import KeptPassage, KeptPassages
-from retrieval.known import Known, KnownCollections
+from retrieval.known import Known, KnownCollections, Shape
 from retrieval.metrics import StoreMetrics
 from retrieval.ranking import rank
 from retrieval.searching import Target, check_target, resolve_mode
@@ -41,6 +42,8 @@ Outcome = Found | Exception
 
 # A pass that may take longer is a thread's: the event loop has others to serve.
 _AT_ONCE_S = 0.001
+# FAISS compares more queries block by block, and on all cores: their time tells nothing of one by itself.
+_TIMED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ class DensePass:
         It never waits. What it raises concerns all queries, as with `run`.
         """
         known = self._recalled(queries)
-        if known is None or known.query_s * len(queries) > self._at_once_s:
+        if known is None or known.seconds(_shape(queries)) * len(queries) > self._at_once_s:
             return functools.partial(self.run, queries)
         with self._indexes.lock.shared_at_once() as held:
             searched = self._search_known(queries, known) if held else None
@@ -143,10 +146,9 @@ class DensePass:
             with self._indexes.lock.shared():
                 searched = self._search_known(queries, known)
             if searched is not None and self._store.version == known.version:
-                query_s = (time.thread_time() - begun) / len(queries)
-                if query_s < known.query_s:
-                    target = queries[0].target
-                    self._known.put(target.tenant, target.name, replace(known, query_s=query_s))
+                query_s = _time_of_one(begun, len(searched.found))
+                if query_s < known.seconds(_shape(queries)):
+                    self._note(queries, known, query_s)
                 return self._fetch(searched, known, self._kept.get(known.epoch, searched.ids()))
         return self._from_store(queries)
 
@@ -177,22 +179,22 @@ class DensePass:
                     allowed = reader.matching_chunks(collection.id, first.filter)
                 begun = time.thread_time()
                 searched = self._search(queries, collection, reader.lsn, allowed, reader, started)
-                taken = time.thread_time() - begun
+                query_s = _time_of_one(begun, len(searched.found))
             if first.filter is None and allowed is None and searched.found:
                 is_open = access is not EVERYTHING  # and yet all is seen
-                self._note(target, collection, reader, is_open, taken / len(searched.found))
+                known = Known(reader.version, reader.epoch, collection, reader.lsn, is_open, {})
+                self._note(queries, known, query_s)
             ids = searched.ids()
             # What a view hides is not for the memory to show.
             passages = self._kept.get(reader.epoch, ids) if allowed is None else {}
             return self._answers(searched, passages | self._read(reader, ids, passages))
 
-    def _note(
-        self, target: Target, collection: Collection, reader: Reader, is_open: bool, query_s: float
-    ) -> None:
-        if (before := self._known.get(target.tenant, target.name, reader.version)) is not None:
-            is_open, query_s = is_open or before.open, min(query_s, before.query_s)
-        known = Known(reader.version, reader.epoch, collection, reader.lsn, is_open, query_s)
-        self._known.put(target.tenant, target.name, known)
+    def _note(self, queries: Sequence[DenseQuery], seen: Known, query_s: float) -> None:
+        """Keep what was seen and how long it took, beside what is known already at this version."""
+        target = queries[0].target
+        if (before := self._known.get(target.tenant, target.name, seen.version)) is not None:
+            seen = replace(seen, open=seen.open or before.open, query_s=before.query_s)
+        self._known.put(target.tenant, target.name, seen.timed(_shape(queries), query_s))
 
     def _recalled(self, queries: Sequence[DenseQuery]) -> Known | None:
         """Return what is known of the collection, where that is enough to search it for these queries."""
@@ -280,6 +282,16 @@ class DensePass:
             self._seconds.observe(seconds)
         self._metrics.pass_size.observe(len(searched.queries))
         return outcomes
+
+
+def _shape(queries: Sequence[DenseQuery]) -> Shape:
+    query = queries[0].query
+    return query.effort, query.top_k
+
+
+def _time_of_one(begun: float, count: int) -> float:
+    """Seconds that this thread has computed for each of so many queries; infinite when that tells nothing."""
+    return (time.thread_time() - begun) / count if 1 <= count <= _TIMED else math.inf
 
 
 def _checked(item: DenseQuery, collection: Collection, lsn: int) -> Vector | QuadrilleError:

@@ -1,19 +1,24 @@
 """Collections as they were seen last: what a search need not ask the database again until the next write."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
 
-from retrieval.domain import EVERYTHING, Access, Collection
+from retrieval.domain import EVERYTHING, Access, Collection, Effort
 
 # Names are dropped all together when there are more: most will have been deleted.
 _MOST = 1024
+# What the time of a query depends on within a collection: the effort asked for and top_k.
+Shape = tuple[Effort | None, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """A collection at a version of its store.
 
-    `lsn` is that version's last write. `open` tells that nothing in it has readers. `query_s` is the time that a
-    query of its vectors took a core, in seconds.
+    `lsn` is that version's last write. `open` tells that nothing in it has readers. `query_s` is the
+    least time that a query of its vectors took a core, in seconds, by shape.
     """
 
     version: int
@@ -21,11 +26,19 @@ class Known:
     collection: Collection
     lsn: int
     open: bool
-    query_s: float
+    query_s: Mapping[Shape, float]
 
     def shows_all(self, access: Access) -> bool:
         """Tell whether `access` may read all of it."""
         return self.open or access is EVERYTHING
+
+    def seconds(self, shape: Shape) -> float:
+        """Return the time that such a query takes a core; infinite while none was timed."""
+        return self.query_s.get(shape, math.inf)
+
+    def timed(self, shape: Shape, seconds: float) -> Self:
+        """Return what is known once such a query has taken so long."""
+        return replace(self, query_s={**self.query_s, shape: min(seconds, self.seconds(shape))})
 
 
 class KnownCollections:
@@ -41,6 +54,6 @@ class KnownCollections:
 
     def put(self, tenant: str, name: str, known: Known) -> None:
         """Note what a search saw."""
-        if len(self._kept) >= _MOST:
+        if len(self._kept) >= _MOST and (tenant, name) not in self._kept:
             self._kept.clear()
         self._kept[tenant, name] = known

@@ -13,6 +13,7 @@ from retrieval.domain import (
     Collection,
     CollectionSpec,
     Document,
+    Effort,
     Hit,
     Metric,
     Query,
@@ -200,6 +201,28 @@ def test_what_would_take_long_is_a_thread_s(
     ((first, _),) = dense.run([item()])
     ((again, _),) = later(dense, item())
     assert again.hits == first.hits
+
+
+@pytest.mark.parametrize("changes", [{"effort": Effort.EXACT}, {"top_k": 9}])
+def test_what_was_never_timed_is_a_thread_s(warm: DensePass, changes: dict) -> None:
+    asked = replace(item(), query=replace(item().query, **changes))
+    later(warm, asked)
+    at_once(warm, asked)
+    at_once(warm, item())
+
+
+@pytest.mark.parametrize(
+    "queries", [[replace(item(), query=Query(vector=vector(1.0), top_k=3))], [item()] * 17]
+)
+def test_neither_refused_queries_nor_large_passes_tell_how_long_one_takes(
+    dense: DensePass, queries: list[DenseQuery]
+) -> None:
+    dense.run([replace(item(), query=replace(item().query, effort=Effort.EXACT))])  # so that much is known
+    for _ in range(2):
+        dense.run(queries)
+        assert callable(dense.begin([item()]))
+    later(dense, item())
+    at_once(dense, item())
 
 
 def test_a_thread_asks_the_database_no_more_than_the_event_loop_does(

@@ -1,6 +1,7 @@
+import math
 from datetime import UTC, datetime
 
-from retrieval.domain import EVERYTHING, Collection, CollectionSpec
+from retrieval.domain import EVERYTHING, Collection, CollectionSpec, Effort
 from retrieval.known import Known, KnownCollections
 
 COLLECTION = Collection(1, "t", CollectionSpec("c", 2), 0, 0, 1, datetime.now(UTC))
@@ -8,7 +9,7 @@ BOB = frozenset({"principal:bob"})
 
 
 def known(version: int, *, is_open: bool = True) -> Known:
-    return Known(version, 0, COLLECTION, 7, is_open, 0.0)
+    return Known(version, 0, COLLECTION, 7, is_open, {})
 
 
 def test_what_is_known_holds_for_one_version_name_and_tenant() -> None:
@@ -25,6 +26,20 @@ def test_names_that_come_and_go_take_no_memory_for_ever() -> None:
         collections.put("t", str(number), known(1))
     assert collections.get("t", "4999", 1) is not None
     assert len(collections._kept) <= 1024
+
+
+def test_what_is_seen_again_drives_out_nothing() -> None:
+    collections = KnownCollections()
+    for number in [*range(1024), 1023]:
+        collections.put("t", str(number), known(1))
+    assert collections.get("t", "0", 1) is not None
+
+
+def test_the_least_time_of_a_shape_counts() -> None:
+    timed = known(1).timed((None, 10), 0.5).timed((None, 10), 0.2).timed((None, 10), 0.4)
+    assert timed.seconds((None, 10)) == 0.2
+    for untimed in ((None, 11), (Effort.EXACT, 10)):
+        assert timed.seconds(untimed) == math.inf
 
 
 def test_who_may_read_all_of_it() -> None:
