@@ -212,6 +212,14 @@ def test_a_build_that_fails_leaves_nothing(stack: Stack, monkeypatch: pytest.Mon
     assert stack.collections == []
 
 
+def test_a_milvus_that_is_slow_to_answer_is_not_waited_for(
+    stack: Stack, books: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.index.milvus.segment.ANSWER_S", 1e-6)
+    with pytest.raises(Unavailable):
+        stack.nearest(books, 9)
+
+
 def test_files_name_collections_of_ours_only(tmp_path: Path) -> None:
     path = tmp_path / "x.index"
     for text in ("", "{", "[]", '{"collection": 3}', '{"collection": "theirs"}', "\xff"):

@@ -118,4 +118,7 @@ class SegmentKind(Protocol):
         """Build a segment of vectors (n, dimension), n ≥ 1. Runs off the serving path, for minutes maybe."""
 
     def read(self, path: Path) -> Sealed:
-        """Read a file whose checksum was verified; raises ValueError when it holds another kind of index."""
+        """Read a file whose checksum was verified.
+
+        Raises ValueError when it holds another kind of index, Unavailable when it lies where nobody answers.
+        """

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import structlog
+from serving.errors import Unavailable
 
 from retrieval import failpoints
 from retrieval.domain import CollectionSpec, Ids, SegmentRecord
@@ -69,12 +70,14 @@ class SegmentFiles:
         )
 
     def load(self, record: SegmentRecord, spec: CollectionSpec, kind: SegmentKind) -> Segment:
-        """Read a segment after checking every byte; raises DamagedSegmentError."""
+        """Read a segment after checking every byte; raises DamagedSegmentError, and Unavailable as `kind` does."""
         self.check(record, spec)
         paths = self._paths(record.token)
         try:
             ids = np.fromfile(paths[0], dtype="<i8").astype(np.int64)
             sealed = kind.read(paths[1])
+        except Unavailable:  # where it lies does not answer: nothing is known against it
+            raise
         # The checksum was right, so this is a file of a program that saw things otherwise, or a failing disk.
         except Exception as error:
             raise DamagedSegmentError(f"cannot be read: {error}") from error

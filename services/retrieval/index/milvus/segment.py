@@ -15,7 +15,7 @@ import numpy as np
 
 from retrieval.domain import Bitmap, Effort, Ids, Vector
 from retrieval.index.faiss_segment import Found
-from retrieval.index.milvus.server import asked
+from retrieval.index.milvus.server import ANSWER_S, asked
 from retrieval.index.places import members, to_places
 from retrieval.index.planner import Scan, Step, Walk
 
@@ -124,6 +124,7 @@ class MilvusSegment:
                 anns_field=VECTOR,
                 limit=limit,
                 search_params={"metric_type": self._metric, "params": {parameter: max(value, least)}},
+                timeout=ANSWER_S,
             )
         return [np.array([hit[SLOT] for hit in hits], dtype=np.int64) for hits in answers]
 

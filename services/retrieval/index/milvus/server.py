@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import structlog
 from pymilvus import MilvusClient
 from pymilvus.exceptions import MilvusException
@@ -15,6 +16,8 @@ from serving.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
+# What is asked while others wait, a search among them, is waited for no longer: pymilvus would wait for ever.
+ANSWER_S = 10.0
 _RETRY_S = 5.0
 _NAME = re.compile(r"quadrille_[0-9a-f]{32}_[0-9a-f]{32}")
 
@@ -29,7 +32,7 @@ class Milvus:
         self._prefix = f"quadrille_{identity}_"
         with asked():
             self.client: Any = MilvusClient(uri=uri, token=token)
-            self.client.list_collections()
+            self.client.list_collections(timeout=ANSWER_S)
 
     def new_name(self) -> str:
         """Return a name that was never used."""
@@ -43,7 +46,7 @@ class Milvus:
     def drop_named(self, name: str) -> None:
         """Drop a collection; one that is not there is passed over."""
         try:
-            self.client.drop_collection(name)
+            self.client.drop_collection(name, timeout=ANSWER_S)
         except Exception as error:
             log.warning("milvus_collection_not_dropped", name=name, error=repr(error))
 
@@ -51,7 +54,7 @@ class Milvus:
         """Drop all of this store's collections that none of these index files names."""
         known = {name_in(path) for path in kept}
         with asked():
-            found = self.client.list_collections()
+            found = self.client.list_collections(timeout=ANSWER_S)
         for name in found:
             if name.startswith(self._prefix) and name not in known:
                 self.drop_named(name)
@@ -82,6 +85,6 @@ def asked() -> Iterator[None]:
     """Raise Unavailable in place of what a Milvus that fails or does not answer raises."""
     try:
         yield
-    except MilvusException as error:
+    except (MilvusException, grpc.RpcError) as error:  # of some status codes, gRPC's own
         log.warning("milvus_failed", error=repr(error))
         raise Unavailable("the vectors' Milvus cannot be asked", _RETRY_S) from error

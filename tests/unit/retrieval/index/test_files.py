@@ -5,6 +5,7 @@ import pytest
 from retrieval.domain import Ids, SegmentRecord
 from retrieval.index.files import DamagedSegmentError, SegmentFiles
 from retrieval.index.kinds import FaissKind
+from serving.errors import Unavailable
 
 from .stack import DIMENSION, SPEC, small_graphs
 
@@ -52,6 +53,17 @@ def test_a_reader_that_fails_is_damage(files: SegmentFiles, kind: FaissKind, tmp
 
     with pytest.raises(DamagedSegmentError, match="too large"):
         files.load(record, SPEC, Failing(SPEC))
+
+
+def test_what_does_not_answer_is_no_damage(files: SegmentFiles, kind: FaissKind) -> None:
+    record = written(files, kind, np.arange(3))
+
+    class Elsewhere(FaissKind):
+        def read(self, path: Path) -> object:  # type: ignore[override]
+            raise Unavailable("no answer")
+
+    with pytest.raises(Unavailable):
+        files.load(record, SPEC, Elsewhere(SPEC))
 
 
 def test_what_cannot_be_removed_is_left_to_the_next_sweep(
