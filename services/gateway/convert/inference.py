@@ -1,8 +1,7 @@
 """Messages of the Open Inference Protocol, both ways."""
 
-import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from quadrille.kserve import open_inference_pb2 as pb
 from serving.errors import InvalidInput, NotFound
@@ -37,7 +36,7 @@ def request_from_proto(message: pb.ModelInferRequest) -> domain.InferRequest:
             raise InvalidInput(f"{field}.contents", "excludes raw_input_contents")
         source = f"raw_input_contents[{place}]" if raw else f"{field}.contents.bytes_contents"
         elements = _split(raw[place], source) if raw else list(tensor.contents.bytes_contents)
-        if any(size < 0 for size in tensor.shape) or math.prod(tensor.shape) != len(elements):
+        if not _is_shape_of(tensor.shape, len(elements)):
             raise InvalidInput(f"{field}.shape", f"must be of the {len(elements)} elements that there are")
         inputs[tensor.name] = _texts(elements, source)
     for place, output in enumerate(message.outputs):
@@ -86,6 +85,18 @@ def metadata_to_proto(model: str, signature: domain.Signature) -> pb.ModelMetada
         inputs=told(signature.inputs),
         outputs=told(signature.outputs),
     )
+
+
+def _is_shape_of(shape: Sequence[int], count: int) -> bool:
+    """Whether it has so many elements; a product beyond them is not worked out: it takes time without bound."""
+    if 0 in shape or any(size < 0 for size in shape):
+        return not count and min(shape) == 0
+    product = 1
+    for size in shape:
+        product *= size
+        if product > count:
+            return False
+    return product == count
 
 
 def _split(data: bytes, field: str) -> list[bytes]:

@@ -1,3 +1,4 @@
+import math
 import struct
 
 import pytest
@@ -45,11 +46,14 @@ def test_any_bytes_are_read_or_refused_by_field(data, shape):
         assert error.field in ("raw_input_contents[0]", "inputs[0].shape")
     else:
         assert packed(texts) == data
+        assert math.prod(shape) == len(texts)
 
 
 def test_what_is_wrong_is_named():
     assert refused(message(shape=[2])) == "inputs[0].shape"
     assert refused(message(shape=[-1, -1])) == "inputs[0].shape"
+    assert refused(message(texts=(), shape=[-1, 0])) == "inputs[0].shape"
+    assert refused(message(shape=[2**62] * 100_000)) == "inputs[0].shape"  # whose product takes minutes
     twice = message()
     twice.inputs.append(twice.inputs[0])
     assert refused(twice) == "raw_input_contents"
