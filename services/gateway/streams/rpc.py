@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 from serving.call import current_call
+from serving.errors import InvalidInput
 from serving.interceptor import EXEMPT
 
 from gateway.convert.named import RequestIds, fingerprint, size_bytes
@@ -65,7 +66,9 @@ class NamedCalls(grpc.aio.ServerInterceptor):
             if not id:
                 return await behavior(request, context)
             async with aclosing(self._follow(id, method, request, context, work)) as messages:
-                return await anext(messages)
+                async for message in messages:
+                    return message
+            raise InvalidInput(RESUME_KEY, "is the number of the only message")
 
         return call
 

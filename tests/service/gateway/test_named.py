@@ -49,6 +49,9 @@ async def test_unary_calls_too(doors, stub):
     request = text_pb2.EmbedRequest(inputs=["x"])
     answers = [await stub.Embed(request, metadata=KEY) for _ in range(2)]
     assert answers[0] == answers[1]
+    with pytest.raises(grpc.aio.AioRpcError) as caught:  # there is nothing after its only message
+        await stub.Embed(request, metadata=(*KEY, ("last-event-id", "1")))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert len(doors.text.calls) == 1
 
 
