@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import Message
 from serving.channel import outgoing_metadata, time_left
+from serving.errors import Unavailable
 
 from gateway.adapters.errors import domain_errors
 from gateway.balancing.balancer import Balancer, Lease
@@ -59,9 +60,18 @@ class BalancedCaller:
             return await self._balancer.unary(work_of(request, capability), send)
 
     async def stream(
-        self, method: str, request: Message, capability: str, convert: Callable[[Any], Event | None]
+        self,
+        method: str,
+        request: Message,
+        capability: str,
+        convert: Callable[[Any], Event | None],
+        last: type[Event],
     ) -> AsyncGenerator[Event, None]:
-        """Events of one server stream; those that `convert` turns into None are left out."""
+        """Events of one server stream; those that `convert` turns into None are left out.
+
+        Raises Unavailable when it ends without an event of the type `last`, and other domain errors.
+        """
+        finished = False
         messages = self._balancer.stream(
             work_of(request, capability), lambda lease: self._begin(method, request, lease)
         )
@@ -69,7 +79,10 @@ class BalancedCaller:
             async with aclosing(messages):
                 async for message in messages:
                     if (event := convert(message)) is not None:
+                        finished = isinstance(event, last)
                         yield event
+        if not finished:
+            raise Unavailable(f"{self.service} ended its stream early", service=self.service)
 
     def _begin(self, method: str, request: Any, lease: Lease) -> Any:
         request.model = lease.model

@@ -5,31 +5,31 @@ from contextlib import aclosing
 
 from google.protobuf.message import Message
 from quadrille.image.v1 import image_pb2, image_pb2_grpc
-from serving.errors import Unavailable
 
 from gateway.adapters.calls import BalancedCaller, Caller
+from gateway.adapters.models import model_router
 from gateway.balancing.balancer import Balancer
 from gateway.balancing.pool import Pool
-from gateway.balancing.replica import Replica
 from gateway.convert import image as convert
 from gateway.domain import image as domain
 from gateway.routing import ModelEntry, Router
 
 SERVICE: str = image_pb2.DESCRIPTOR.services_by_name["ImageService"].full_name
-_LIST_TIMEOUT_S = 5.0
 
 
 def image_router(
     pool: Pool, api_key: str | None = None, fallbacks: Mapping[str, Sequence[str]] | None = None
 ) -> Router[image_pb2.Model]:
     """A router over imagegen servers."""
-    caller = Caller(SERVICE, api_key)
-
-    async def fetch(replica: Replica) -> Sequence[image_pb2.Model]:
-        method = replica.stub(image_pb2_grpc.ImageServiceStub).ListModels
-        return (await caller.unary(method, image_pb2.ListModelsRequest(), _LIST_TIMEOUT_S)).models
-
-    return Router(pool, fetch, _describe, _rename, option="QUADRILLE_IMAGEGEN_MODELS", fallbacks=fallbacks)
+    return model_router(
+        pool,
+        Caller(SERVICE, api_key),
+        image_pb2_grpc.ImageServiceStub,
+        image_pb2.ListModelsRequest(),
+        _describe,
+        option="QUADRILLE_IMAGEGEN_MODELS",
+        fallbacks=fallbacks,
+    )
 
 
 class GrpcImageBackend:
@@ -60,33 +60,17 @@ class GrpcImageBackend:
             async for event in events:
                 yield event
 
-    async def _events(
+    def _events(
         self, method: str, message: Message, capability: str
     ) -> AsyncGenerator[domain.ImageEvent, None]:
-        events: AsyncGenerator[domain.ImageEvent, None] = self._caller.stream(
-            method, message, capability, convert.event_from_proto
+        return self._caller.stream(
+            method, message, capability, convert.event_from_proto, domain.ImageFinished
         )
-        finished = False
-        try:
-            async for event in events:
-                finished = isinstance(event, domain.ImageFinished)
-                yield event
-        finally:
-            await events.aclose()
-        if not finished:
-            raise Unavailable(f"{SERVICE} ended its stream early", service=SERVICE)
 
 
 def _describe(model: image_pb2.Model) -> ModelEntry:
     names = (image_pb2.Capability.Name(item) for item in model.capabilities if item in _KNOWN)
     return ModelEntry(model.id, frozenset(name.removeprefix("CAPABILITY_").lower() for name in names))
-
-
-def _rename(model: image_pb2.Model, name: str) -> image_pb2.Model:
-    renamed = image_pb2.Model()
-    renamed.CopyFrom(model)
-    renamed.id = name
-    return renamed
 
 
 _KNOWN = frozenset(image_pb2.Capability.values())

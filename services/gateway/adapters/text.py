@@ -1,33 +1,35 @@
 """The text port over one or several textgen servers."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 
+from google.protobuf.message import Message
 from quadrille.text.v1 import text_pb2, text_pb2_grpc
-from serving.errors import Unavailable
 
 from gateway.adapters.calls import BalancedCaller, Caller
+from gateway.adapters.models import model_router
 from gateway.balancing.balancer import Balancer
 from gateway.balancing.pool import Pool
-from gateway.balancing.replica import Replica
 from gateway.convert import text as convert
 from gateway.domain import text as domain
 from gateway.routing import ModelEntry, Router
 
 SERVICE: str = text_pb2.DESCRIPTOR.services_by_name["TextService"].full_name
-_LIST_TIMEOUT_S = 5.0
 
 
 def text_router(
     pool: Pool, api_key: str | None = None, fallbacks: Mapping[str, Sequence[str]] | None = None
 ) -> Router[text_pb2.Model]:
     """A router over textgen servers."""
-    caller = Caller(SERVICE, api_key)
-
-    async def fetch(replica: Replica) -> Sequence[text_pb2.Model]:
-        method = replica.stub(text_pb2_grpc.TextServiceStub).ListModels
-        return (await caller.unary(method, text_pb2.ListModelsRequest(), _LIST_TIMEOUT_S)).models
-
-    return Router(pool, fetch, _describe, _rename, option="QUADRILLE_TEXTGEN_MODELS", fallbacks=fallbacks)
+    return model_router(
+        pool,
+        Caller(SERVICE, api_key),
+        text_pb2_grpc.TextServiceStub,
+        text_pb2.ListModelsRequest(),
+        _describe,
+        option="QUADRILLE_TEXTGEN_MODELS",
+        fallbacks=fallbacks,
+    )
 
 
 class GrpcTextBackend:
@@ -45,20 +47,17 @@ class GrpcTextBackend:
 
     async def chat(self, request: domain.ChatRequest) -> AsyncGenerator[domain.GenerationEvent, None]:
         """Answer a conversation."""
-        events: AsyncGenerator[domain.GenerationEvent, None] = self._caller.stream(
-            "Chat", convert.chat_to_proto(request), domain.TextCapability.CHAT, convert.event_from_proto
-        )
-        async for event in _complete(events):
-            yield event
+        message = convert.chat_to_proto(request)
+        async with aclosing(self._events("Chat", message, domain.TextCapability.CHAT)) as events:
+            async for event in events:
+                yield event
 
     async def generate(self, request: domain.GenerateRequest) -> AsyncGenerator[domain.GenerationEvent, None]:
         """Continue a prompt."""
         message = convert.generate_to_proto(request)
-        events: AsyncGenerator[domain.GenerationEvent, None] = self._caller.stream(
-            "Generate", message, domain.TextCapability.GENERATE, convert.event_from_proto
-        )
-        async for event in _complete(events):
-            yield event
+        async with aclosing(self._events("Generate", message, domain.TextCapability.GENERATE)) as events:
+            async for event in events:
+                yield event
 
     async def embed(self, request: domain.EmbedRequest) -> domain.EmbedResult:
         """One unit vector a text."""
@@ -97,29 +96,14 @@ class GrpcTextBackend:
         answer = await self._caller.unary("Tokenize", message, domain.TextCapability.TOKENIZE)
         return [token.end_byte for token in answer.tokens]
 
-
-async def _complete(
-    events: AsyncGenerator[domain.GenerationEvent, None],
-) -> AsyncGenerator[domain.GenerationEvent, None]:
-    """The events, or Unavailable when a stream ends without its last event."""
-    finished = False
-    try:
-        async for event in events:
-            finished = isinstance(event, domain.GenerationFinished)
-            yield event
-    finally:
-        await events.aclose()
-    if not finished:
-        raise Unavailable(f"{SERVICE} ended its stream early", service=SERVICE)
+    def _events(
+        self, method: str, message: Message, capability: str
+    ) -> AsyncGenerator[domain.GenerationEvent, None]:
+        return self._caller.stream(
+            method, message, capability, convert.event_from_proto, domain.GenerationFinished
+        )
 
 
 def _describe(model: text_pb2.Model) -> ModelEntry:
     capabilities = convert.model_from_proto(model).capabilities
     return ModelEntry(model.id, frozenset(item.value for item in capabilities))
-
-
-def _rename(model: text_pb2.Model, name: str) -> text_pb2.Model:
-    renamed = text_pb2.Model()
-    renamed.CopyFrom(model)
-    renamed.id = name
-    return renamed
