@@ -219,11 +219,11 @@ class Router(Generic[Model]):
             found, name = choose(listings, model, capability, self._option), model
         except (NotFound, Unavailable):
             found, name = (), ""
+            able = {
+                address: [item for item in entries or () if capability in item.capabilities]
+                for address, entries in listings.items()
+            }
             for name in self._fallbacks.get(model, ()):
-                able = {
-                    address: [item for item in entries or () if capability in item.capabilities]
-                    for address, entries in listings.items()
-                }
                 with contextlib.suppress(NotFound):
                     found = choose(able, name, capability, self._option)
                     break

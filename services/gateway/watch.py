@@ -59,10 +59,9 @@ class BackendWatch:
         self._shown = set(replicas)
         await asyncio.gather(*(refresh() for refresh in self._refresh))
         self.down = tuple(kind for kind, pool in self._pools.items() if not pool.covered())
-        up = {kind: any(item.serving for item in pool.replicas) for kind, pool in self._pools.items()}
         for kind, names in self._services.items():
             for name in names:
-                await self._health.set(name, up[kind])
+                await self._health.set(name, self._pools[kind].serves)
         await self._health.set_all(self._own, self.ready)
 
     async def run(self) -> None:

@@ -24,9 +24,8 @@ class Prefixes:
 
     def add(self, blocks: Sequence[bytes]) -> None:
         """They go there now."""
-        for block in reversed(
-            blocks
-        ):  # a prompt's first block is kept for longest: without it no other counts
+        # A prompt's first block is kept for longest: without it no other counts.
+        for block in reversed(blocks):
             self._blocks[block] = None
             self._blocks.move_to_end(block)
         while len(self._blocks) > self._limit:

@@ -34,19 +34,18 @@ class RememberedEmbeds(grpc.aio.ServerInterceptor):
                 response: bytes = await forward(request, context)
                 return response
 
+            asked = call.asked
+
             async def ask(inputs: Sequence[str]) -> Answered:
                 try:
                     return call.answered(await forward(call.part(inputs), context))
-                except (
-                    grpc.aio.AioRpcError
-                ) as error:  # as it is, unless it names a place in what it was asked
-                    if (
-                        error.code() is grpc.StatusCode.INVALID_ARGUMENT
-                        and tuple(inputs) != call.asked.inputs
-                    ):
+                except grpc.aio.AioRpcError as error:
+                    # As it is, unless it names a place in what was asked instead of this.
+                    part = tuple(inputs) != asked.inputs
+                    if part and error.code() is grpc.StatusCode.INVALID_ARGUMENT:
                         raise InvalidInput("inputs", "has one that is refused") from error
                     raise
 
-            return call.response(await self._lookup.answer(call.asked, ask))
+            return call.response(await self._lookup.answer(asked, ask))
 
         return grpc.unary_unary_rpc_method_handler(embed)
