@@ -50,10 +50,9 @@ class BackendWatch:
     async def look(self) -> None:
         """Look once and tell the health service."""
         replicas = {item.probe.name: item for pool in self._pools.values() for item in pool.replicas}
-        answers = await asyncio.gather(*(item.probe.is_serving() for item in replicas.values()))
-        for (name, replica), serving in zip(replicas.items(), answers, strict=True):
-            replica.looked_at(serving=serving)
-            self._metrics.backend_up.labels(name).set(serving)
+        await asyncio.gather(*(item.look() for item in replicas.values()))
+        for name, replica in replicas.items():
+            self._metrics.backend_up.labels(name).set(replica.serving)
             self._metrics.backend_calls.labels(name).set(replica.calls)
         self._forget(self._shown - set(replicas))
         self._shown = set(replicas)

@@ -35,6 +35,8 @@ class Discovery:
 
     async def look(self) -> None:
         """Look once. A name that cannot be resolved keeps the servers that it had."""
+        for pool in self._pools:  # first: who was told of a server that goes now may still begin a call
+            await pool.sweep()
         for pool, address, host, port in self._names:
             if not host:
                 continue
@@ -47,8 +49,6 @@ class Discovery:
                 pool.update(address, [f"{item}:{port}" for item in found], host)
             else:
                 pool.update(address, [address])
-        for pool in self._pools:
-            await pool.sweep()
 
     async def run(self) -> None:
         """Look forever."""

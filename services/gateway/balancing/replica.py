@@ -31,7 +31,7 @@ class Replica:
         self.serving = True  # as far as is known
         self.models: frozenset[str] | None = None  # what it listed when it was last reached
         self.life = 0  # grows with each loss and return: what was learnt before may not hold
-        self.calls = 0  # that run
+        self.calls = 0  # that run: its channel stays open for them
         self.outstanding = 0  # their cost
         self.last_pick = 0
         self._stubs: dict[Any, Any] = {}
@@ -42,6 +42,15 @@ class Replica:
             self._stubs[kind] = kind(self.channel)
         found: Stub = self._stubs[kind]
         return found
+
+    async def look(self) -> None:
+        """Ask for its health."""
+        self.calls += 1
+        try:
+            serving = await self.probe.is_serving()
+        finally:
+            self.calls -= 1
+        self.looked_at(serving=serving)
 
     def looked_at(self, *, serving: bool) -> None:
         """Its health was asked for. One that serves again, or at last, may have other models than it listed before."""

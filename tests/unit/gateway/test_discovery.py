@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from gateway.balancing.discovery import Discovery, resolve
 from gateway.balancing.pool import Pool
@@ -56,12 +58,15 @@ async def test_what_stays_keeps_its_state_and_what_goes_ends_its_calls_first(nam
     pool, _ = pool_of("text:1")
     discovery = watch(pool, names)
     names["text"] = ["10.0.0.1", "10.0.0.2"]
+    (before,) = pool.replicas
     await discovery.look()
+    assert not before.channel.closed  # somebody may just have picked it
     one, two = pool.replicas
     two.calls = 1
     names["text"] = ["10.0.0.1", "10.0.0.3"]
     await discovery.look()
     assert pool.replicas[0] is one
+    assert before.channel.closed
     assert not two.channel.closed
     two.calls = 0
     await discovery.look()
@@ -69,6 +74,34 @@ async def test_what_stays_keeps_its_state_and_what_goes_ends_its_calls_first(nam
     assert not one.channel.closed
     await pool.close()
     assert one.channel.closed
+
+
+class Probe:
+    """Says that a server serves once it may."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+
+    async def is_serving(self):
+        await self.go.wait()
+        return True
+
+
+async def test_a_server_that_goes_is_closed_once_its_health_is_known(names):
+    channel, probe = Channel(), Probe()
+    pool = Pool(["text:1"], lambda address, name: Replica(address, channel, probe))
+    discovery = watch(pool, names)
+    (replica,) = pool.replicas
+    looking = asyncio.create_task(replica.look())
+    await asyncio.sleep(0)
+    names["text"] = ["10.0.0.1", "10.0.0.2"]
+    await discovery.look()
+    await discovery.look()
+    assert not channel.closed  # which would cancel who looks
+    probe.go.set()
+    await looking
+    await discovery.look()
+    assert channel.closed
 
 
 async def test_a_single_address_is_left_to_the_channel_and_a_failure_changes_nothing(names):
