@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from quadrille.image.v1 import image_pb2
 from quadrille.text.v1 import text_pb2
 from quadrille_client import Chunk, Document, LatentPoint
-from quadrille_client.convert import image, retrieval, text
+from quadrille_client.convert import image, rag, retrieval, text
 from quadrille_client.convert.enums import value, word
 
 
@@ -35,6 +35,19 @@ def test_a_string_is_one_turn_of_the_users():
 def test_prompts():
     assert text.prompt("abc").WhichOneof("form") == "text"
     assert list(text.prompt([1, 2]).token_ids.ids) == [1, 2]
+
+
+def test_a_stage_of_an_answer_is_wanted_once_anything_is_said_of_it():
+    stages = {
+        "rerank": ({"rerank": ""}, {"rerank_depth": 9}),
+        "rewrite": ({"rewrite": "model"}, {"rewrite_model": "m"}),
+        "mmr": ({"mmr": 0.0}, {"mmr_candidates": 9}),
+    }
+    for stage, said in stages.items():
+        for options in said:
+            message = rag.ask("c", "?", options)
+            assert [each for each in stages if message.HasField(each)] == [stage]
+    assert not any(rag.ask("c", "?", {}).HasField(stage) for stage in stages)
 
 
 def test_latent_points_are_one_place():

@@ -5,7 +5,6 @@ from typing import Any
 
 from quadrille.gateway.v1 import injection_pb2, rewriting_pb2, support_pb2
 from quadrille.gateway.v1 import rag_pb2 as pb
-from quadrille.retrieval.v1 import search_pb2
 from quadrille.text.v1 import text_pb2
 
 from quadrille_client.convert import retrieval, text
@@ -39,6 +38,7 @@ def ask(collection: str | Sequence[str], question: str, options: types.AskOption
         top_k=given.pop("passages", None),
         filter=retrieval.filter_to_pb(given.pop("filter", None)),
         mode=retrieval.mode(given.pop("mode", None)),
+        mmr=retrieval.mmr(given.pop("mmr", None), given.pop("mmr_candidates", None)),
         min_lsn=given.pop("min_lsn", None),
         min_relevance=given.pop("min_relevance", None),
         max_passage_tokens=given.pop("max_passage_tokens", None),
@@ -50,17 +50,12 @@ def ask(collection: str | Sequence[str], question: str, options: types.AskOption
         ),
     )
     model, depth = given.pop("rerank", None), given.pop("rerank_depth", None)
-    if model is not None:
+    if model is not None or depth is not None:
         request.rerank.CopyFrom(pb.Reranking(model=model, depth=depth))
     method, rewriter = given.pop("rewrite", None), given.pop("rewrite_model", "")
-    if method is not None:
+    if method is not None or rewriter:
         number = value(rewriting_pb2.RewriteMethod, method, "rewrite")
         request.rewrite.CopyFrom(rewriting_pb2.QueryRewriting(method=number, model=rewriter))
-    weight, candidates = given.pop("mmr", None), given.pop("mmr_candidates", None)
-    if weight is not None:
-        request.mmr.CopyFrom(
-            search_pb2.MaximalMarginalRelevance(relevance_weight=weight, candidate_count=candidates)
-        )
     if given:
         request.sampling.CopyFrom(text.sampling(given))
     return request

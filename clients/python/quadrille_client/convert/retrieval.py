@@ -177,20 +177,24 @@ def query(
         top_k=options.get("top_k"),
         filter=filter_to_pb(options.get("filter")),
         min_score=options.get("min_score"),
+        mmr=mmr(options.get("mmr"), options.get("mmr_candidates")),
     )
     if (fusion := options.get("fusion")) is not None:
         try:
             json_format.ParseDict(dict(fusion), message.fusion)
         except json_format.ParseError as error:
             raise ValueError(f"not a fusion: {error}") from error
-    if (weight := options.get("mmr")) is not None:
-        message.mmr.relevance_weight = weight
-    if (candidates := options.get("mmr_candidates")) is not None:
-        message.mmr.candidate_count = candidates
     message.effort = value(search_pb2.SearchEffort, options.get("effort"), "effort")
     if (size := options.get("group_size")) is not None:
         message.group_by_document.group_size = size
     return message
+
+
+def mmr(weight: float | None, candidates: int | None) -> search_pb2.MaximalMarginalRelevance | None:
+    """How hits are varied, once anything is said of it."""
+    if weight is None and candidates is None:
+        return None
+    return search_pb2.MaximalMarginalRelevance(relevance_weight=weight, candidate_count=candidates)
 
 
 def hit(message: search_pb2.Hit) -> types.Hit:
