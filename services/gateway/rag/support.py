@@ -31,7 +31,7 @@ class Unit:
 
     text: str
     span: Span  # in the document
-    words: tuple[str, ...]
+    phrase: str  # its words, as `_phrase` makes it
 
 
 class Evidence:
@@ -41,7 +41,7 @@ class Evidence:
         text = blanked(candidate.hit.text, candidate.in_text)
         spans = _joined(passage_sentences(text), most)
         self.units = tuple(
-            Unit(text[start:end], document_span(candidate.hit, start, end), word_list(text[start:end]))
+            Unit(text[start:end], document_span(candidate.hit, start, end), _phrase(text[start:end]))
             for start, end in spans
         )
         self.words = words(text)
@@ -51,16 +51,15 @@ class Evidence:
             words(candidate.hit.text[each.start : each.end]) for each in candidate.in_text
         ) + tuple(words(candidate.hit.title[each.start : each.end]) for each in candidate.in_title)
 
-    def quoted(self, claim: tuple[str, ...]) -> Support | None:
+    def quoted(self, phrase: str) -> Support | None:
         """Full support of a sentence whose words stand in one of the passage's, side by side."""
-        joined = f" {' '.join(claim)} "
-        unit = next((unit for unit in self.units if joined in f" {' '.join(unit.words)} "), None)
+        unit = next((unit for unit in self.units if phrase in unit.phrase), None)
         return Support(1.0, unit.span) if unit else None
 
     def lexical(self, claim: frozenset[str]) -> Support:
         """The part of a sentence's distinct words that the passage has, and its sentence that has most of them."""
         contained = len(claim & self.words) / len(claim)
-        best = max(self.units, key=lambda unit: len(claim.intersection(unit.words)), default=None)
+        best = max(self.units, key=lambda unit: len(claim.intersection(unit.phrase.split())), default=None)
         return Support(contained, best.span) if best and contained else NONE
 
 
@@ -92,12 +91,13 @@ class Judge:
 
     async def judge(self, text: str) -> Sequence[Support]:
         """Support by each passage of a sentence with at least one word; once one quotes it, by those that do."""
-        quotes = self._quotes(word_list(text))
+        phrase = _phrase(text)
+        quotes = [passage.quoted(phrase) for passage in self._passages]
         return [quote or NONE for quote in quotes] if any(quotes) else await self._judged(text)
 
     async def judge_by(self, text: str, place: int) -> Support:
         """Support of such a sentence by one passage."""
-        return self._quotes(word_list(text))[place] or (await self._judged(text))[place]
+        return self._passages[place].quoted(_phrase(text)) or (await self._judged(text))[place]
 
     def enough(self, support: Support) -> bool:
         """Whether a sentence is supported."""
@@ -108,9 +108,6 @@ class Judge:
         claim = words(text)
         orders = [each for passage in self._passages for each in passage.orders]
         return any(len(claim & order) >= 0.6 * len(claim) for order in orders)
-
-    def _quotes(self, claim: tuple[str, ...]) -> list[Support | None]:
-        return [passage.quoted(claim) for passage in self._passages]
 
     async def _judged(self, text: str) -> Sequence[Support]:
         text = text.strip(" \n\t.!?…")  # a citation's statement lacks what ends its sentence
@@ -123,6 +120,11 @@ class Judge:
                 for score, passage in zip(scores, self._passages, strict=True)
             ]
         return self._known[text]
+
+
+def _phrase(text: str) -> str:
+    """The words in a form in which those of a quote are a part of those of its source."""
+    return f" {' '.join(word_list(text))} "
 
 
 def _joined(spans: list[Span], most: int) -> list[Span]:
