@@ -5,6 +5,7 @@ import math
 from quadrille.gateway.v1 import injection_pb2, rag_pb2, rewriting_pb2, support_pb2
 from serving.errors import InvalidInput
 
+from gateway.convert.named import MAX_ID_BYTES
 from gateway.convert.retrieval import mmr_from_proto, mode_from_proto
 from gateway.convert.sizes import check_size
 from gateway.convert.text import message_from_proto, sampling_from_proto
@@ -24,7 +25,6 @@ _MAX_COLLECTIONS = 8
 _MAX_TOP_K = 32
 _RERANK_DEPTH = 32
 _MAX_RERANK_DEPTH = 256
-_MAX_REQUEST_ID_BYTES = 128
 _MAX_TOKENS = 1024 * 1024
 _REWRITES = {
     rewriting_pb2.REWRITE_METHOD_UNSPECIFIED: RewriteMethod.MODEL,
@@ -49,7 +49,7 @@ _DEFENCES = {
 def ask_from_proto(message: rag_pb2.AskRequest) -> AskRequest:
     """A question; raises InvalidInput."""
     check_size("question", message.question, _MAX_QUESTION_BYTES)
-    check_size("request_id", message.request_id, _MAX_REQUEST_ID_BYTES, least=0)
+    check_size("request_id", message.request_id, MAX_ID_BYTES, least=0)
     if len(message.history) > _MAX_HISTORY:
         raise InvalidInput("history", f"holds {len(message.history)} messages, at most {_MAX_HISTORY}")
     top_k = message.top_k if message.HasField("top_k") else 4
