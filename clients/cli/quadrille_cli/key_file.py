@@ -21,7 +21,9 @@ class Entries:
 
     def __init__(self, document: tomlkit.TOMLDocument) -> None:
         self._document = document
-        self.keys: Any = document.setdefault("keys", tomlkit.aot())
+        if not document.get("keys"):
+            document["keys"] = tomlkit.aot()  # "keys = []" takes no tables
+        self.keys: Any = document["keys"]
 
     def add(self, entry: ApiKey) -> None:
         """One more entry, at the end."""
@@ -67,8 +69,9 @@ def changing(path: Path, *, create: bool = False) -> Iterator[Entries]:
             document = tomlkit.parse(text)
         except (OSError, TOMLKitError) as error:
             raise Failed(f"{path} cannot be read: {error}") from error
-        entries = Entries(document)
-        yield entries
+        if "keys" in document:
+            read(path)  # what is wrong already is told as such, whatever is to be changed
+        yield Entries(document)
         _replace(path, tomlkit.dumps(document))
 
 

@@ -94,6 +94,24 @@ def test_a_successor_lives_as_long_as_its_predecessor_was_to(file):
     assert timedelta(0) <= old.expires - old.created - timedelta(minutes=30) < timedelta(minutes=1)
 
 
+@pytest.mark.parametrize(
+    "change", [["new", "bob"], ["rotate", "ann"], ["revoke", "ann"], ["scope", "ann", "text"]]
+)
+def test_a_damaged_file_is_named_and_left_alone(file, change):
+    file.write_text('[[keys]]\nname = "ann"\nsha256 = "zz"\n')
+    before = file.read_text()
+    result = CliRunner().invoke(app, ["keys", *change, "--file", str(file)])
+    assert result.exit_code == 1, result.output
+    assert f"{file}: keys.0.sha256" in result.stderr
+    assert file.read_text() == before
+
+
+def test_a_key_is_added_where_there_is_none_yet(file):
+    file.write_text("keys = []\n[tenants.acme]\nweight = 2.0\n")
+    key = made(file, "new", "ann", "--tenant", "acme")
+    assert KeyStore.load(file).authenticate(key).standing.weight == 2.0
+
+
 def test_scopes_are_set_and_unknown_ones_change_nothing(file):
     key = made(file, "new", "ann")
     keys(file, "scope", "ann", "image", "text")
