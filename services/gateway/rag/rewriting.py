@@ -16,6 +16,7 @@ from gateway.domain.text import (
     Sampling,
 )
 from gateway.rag.fields import renamed
+from gateway.rag.packing import TEMPLATE_TOKENS, find_chat_model, token_counts
 from gateway.rag.spending import Spending
 from gateway.rag.words import words
 
@@ -27,7 +28,7 @@ MAX_TOKENS = 96
 _TURNS = 8  # the latest that a model is shown
 _TURN_CHARACTERS = 1000  # of each
 _TAKEN_WORDS = 32
-_FIELDS = {"model": "rewrite.model"}
+_FIELDS = {"model": "rewrite.model", "messages": "question"}
 _WORD = re.compile(r"\w+")
 
 
@@ -64,9 +65,10 @@ class Rewriter:
             return await self._by_model(request, rewriting, spending)
 
     async def _by_model(self, request: AskRequest, rewriting: Rewriting, spending: Spending) -> Rewritten:
-        shown = _transcript(request)
+        name = rewriting.model or request.model
+        shown = await self._transcript(request, name)
         asked = ChatRequest(
-            model=rewriting.model or request.model,
+            model=name,
             messages=(ChatMessage(Role.SYSTEM, INSTRUCTION), ChatMessage(Role.USER, shown)),
             sampling=Sampling(temperature=0.0, max_tokens=MAX_TOKENS),
         )
@@ -82,11 +84,21 @@ class Rewriter:
                         spending.add_joules(event.energy_joules)
         return Rewritten(_question(said, shown) or request.question, model)
 
-
-def _transcript(request: AskRequest) -> str:
-    turns = [turn for turn in request.history if turn.role is not Role.SYSTEM][-_TURNS:]
-    spoken = [f"{turn.role.value.capitalize()}: {turn.content[:_TURN_CHARACTERS]}" for turn in turns]
-    return "\n".join([*spoken, f"Last question: {request.question[:_TURN_CHARACTERS]}"])
+    async def _transcript(self, request: AskRequest, name: str) -> str:
+        """The question after the latest turns, as many as the model's context holds if it is known."""
+        turns = [turn for turn in request.history if turn.role is not Role.SYSTEM][-_TURNS:]
+        spoken = [f"{turn.role.value.capitalize()}: {turn.content[:_TURN_CHARACTERS]}\n" for turn in turns]
+        last = f"Last question: {request.question[:_TURN_CHARACTERS]}"
+        model = find_chat_model(name, await self._text.list_models())
+        if model is None:
+            return "".join([*spoken, last])
+        *counts, own, other = await token_counts(self._text, model.id, [*spoken, last, INSTRUCTION])
+        room = model.context_length - TEMPLATE_TOKENS - MAX_TOKENS - own - other
+        begin = len(spoken)
+        while begin and counts[begin - 1] <= room:
+            begin -= 1
+            room -= counts[begin]
+        return "".join([*spoken[begin:], last])
 
 
 def _question(said: str, shown: str) -> str:

@@ -51,12 +51,23 @@ async def test_what_is_no_question_of_the_conversation_is_not_taken(said):
     assert (await Rewriter(Text([said])).rewrite(ask(), Spending())).query == "And where?"
 
 
-async def test_a_model_that_there_is_not_is_named_as_the_asker_knows_it():
+@pytest.mark.parametrize(("model", "shown"), [("", range(4, 8)), ("unlisted", range(8))])
+async def test_a_model_is_shown_the_latest_turns_that_its_context_holds(model, shown):
+    turns = tuple(ChatMessage(Role.USER, f"{number} " + "x " * 48) for number in range(8))
+    text = Text(["?"])
+    await Rewriter(text).rewrite(ask(turns, model=model), Spending())
+    *lines, last = text.chats[0].messages[-1].content.splitlines()
+    assert [int(line.split()[1]) for line in lines] == list(shown)
+    assert last == "Last question: And where?"
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("model", "rewrite.model"), ("messages", "question")])
+async def test_what_the_model_refuses_is_named_as_the_asker_knows_it(theirs, ours):
     class Refusing(Text):
         async def chat(self, request):
-            raise InvalidInput("model", "is bad")
+            raise InvalidInput(theirs, "is bad")
             yield
 
     with pytest.raises(InvalidInput) as caught:
         await Rewriter(Refusing()).rewrite(ask(), Spending())
-    assert caught.value.field == "rewrite.model"
+    assert caught.value.field == ours
