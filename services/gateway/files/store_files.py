@@ -88,8 +88,11 @@ class StoreFiles:
         return text
 
     async def update(self, store_id: str, file_id: str, attributes: dict[str, Scalar]) -> Attachment:
-        """Replace the attributes of a file; raises NotFound, VersionConflict."""
-        changed = replace(await self.get(store_id, file_id), attributes=attributes)
+        """Replace the attributes of a file; raises NotFound, VersionConflict.
+
+        Whoever is reading it reads it again: the lease was for the other attributes.
+        """
+        changed = replace(await self.get(store_id, file_id), attributes=attributes, leased_until=0.0)
         if changed.status is AttachmentStatus.COMPLETED:
             await self._attacher.rewrite(store_id, changed)
         else:

@@ -152,6 +152,18 @@ async def test_a_file_that_is_attached_anew_while_it_is_read_has_the_newer_attri
     assert (item.status, item.attributes) == (COMPLETED, {"n": 2.0})
 
 
+async def test_a_file_whose_attributes_change_while_it_is_read_is_read_again_at_once(world):
+    files = world.files()
+
+    async def change():
+        await files.update(world.store, world.file, {"n": 2.0})
+
+    world.ingester.before = change
+    await files.attach(world.store, [ToAttach(world.file, attributes={"n": 1.0})])
+    item = await world.settled(files)
+    assert (item.status, item.attributes) == (COMPLETED, {"n": 2.0})
+
+
 async def test_a_batch_that_is_cancelled_while_it_is_read_stays_cancelled(world):
     files, cancelled = world.files(), asyncio.Event()
     other = (await world.library.add("b.txt", "", "user_data", b"x")).id
