@@ -12,7 +12,7 @@ from gateway.http import pages
 from gateway.http.caller import unless_gone
 from gateway.http.file_schemas import FileForm
 from gateway.http.multipart import described, read_form
-from gateway.http.pages import Cursor, Order
+from gateway.http.pages import Asked, Cursor, Order
 from gateway.rag.fields import renamed
 
 _FIELDS = {"documents[0].title": "file", "documents": "file"}
@@ -41,7 +41,7 @@ def file_routes(library: FileLibrary, stores: VectorStores, files: StoreFiles) -
     ) -> dict[str, Any]:
         """List the files of the tenant."""
         found = [file for file in await library.all() if purpose in (None, file.purpose)]
-        chosen, more = pages.page(found, lambda file: file.id, order, limit, after)
+        chosen, more = pages.page(found, lambda file: file.id, Asked(limit, order, after))
         return pages.body([_body(file) for file in chosen], more)
 
     @router.get("/v1/files/{file_id}")
@@ -61,9 +61,10 @@ def file_routes(library: FileLibrary, stores: VectorStores, files: StoreFiles) -
     @router.delete("/v1/files/{file_id}")
     async def delete(file_id: str) -> dict[str, Any]:
         """Delete a file, and take it out of all vector stores."""
-        await library.delete(file_id)
+        await library.get(file_id)
         for store_id in await stores.all_ids():
             await files.forget(store_id, file_id)
+        await library.delete(file_id)  # last, so that what was interrupted can be asked for again
         return {"id": file_id, "object": "file", "deleted": True}
 
     return router

@@ -9,7 +9,7 @@ from gateway.domain.files import Attachment, AttachmentStatus, ToAttach
 from gateway.files.store_files import StoreFiles
 from gateway.http import pages
 from gateway.http.file_schemas import AttachBody, AttributesBody, BatchBody
-from gateway.http.pages import Cursor, Limit, Order
+from gateway.http.pages import Asked, AskedPage
 from gateway.http.vector_store_answers import batch_body, chunking_of, file_body
 
 _STORE = "/v1/vector_stores/{store_id}"
@@ -30,15 +30,10 @@ def vector_store_file_routes(files: StoreFiles) -> APIRouter:
 
     @router.get(_STORE + "/files")
     async def list_files(
-        store_id: str,
-        limit: Limit = 20,
-        order: Order = "desc",
-        after: Cursor = "",
-        before: Cursor = "",
-        filter: AttachmentStatus | None = None,
+        store_id: str, asked: AskedPage, filter: AttachmentStatus | None = None
     ) -> dict[str, Any]:
         """List the files of a vector store."""
-        return _page(store_id, await files.all(store_id, status=filter), order, limit, after, before)
+        return _page(store_id, await files.all(store_id, status=filter), asked)
 
     @router.get(_STORE + "/files/{file_id}")
     async def get_file(store_id: str, file_id: str, response: Response) -> dict[str, Any]:
@@ -89,27 +84,19 @@ def vector_store_file_routes(files: StoreFiles) -> APIRouter:
 
     @router.get(_BATCH + "/files")
     async def list_batch(
-        store_id: str,
-        batch_id: str,
-        limit: Limit = 20,
-        order: Order = "desc",
-        after: Cursor = "",
-        before: Cursor = "",
-        filter: AttachmentStatus | None = None,
+        store_id: str, batch_id: str, asked: AskedPage, filter: AttachmentStatus | None = None
     ) -> dict[str, Any]:
         """List the files of a batch."""
         found = await files.batch(store_id, batch_id)
         found = [item for item in found if filter in (None, item.status)]
-        return _page(store_id, found, order, limit, after, before)
+        return _page(store_id, found, asked)
 
     return router
 
 
-def _page(
-    store_id: str, found: list[Attachment], order: Order, limit: int, after: str, before: str
-) -> dict[str, Any]:
+def _page(store_id: str, found: list[Attachment], asked: Asked) -> dict[str, Any]:
     found.sort(key=lambda item: (item.attached_at, item.file_id))
-    chosen, more = pages.page(found, lambda item: item.file_id, order, limit, after, before)
+    chosen, more = pages.page(found, lambda item: item.file_id, asked)
     return pages.body([file_body(store_id, item) for item in chosen], more)
 
 

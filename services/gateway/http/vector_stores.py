@@ -1,9 +1,11 @@
 """/v1/vector_stores: the stores themselves, and searches of them."""
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
+from serving.errors import NotFound
 
 from gateway.backends import RetrievalBackend, TextBackend
 from gateway.domain.files import ToAttach
@@ -14,7 +16,7 @@ from gateway.http import pages
 from gateway.http.attribute_filters import filter_of
 from gateway.http.caller import unless_gone
 from gateway.http.file_schemas import SearchBody, StoreBody, StoreChange
-from gateway.http.pages import Cursor, Limit, Order
+from gateway.http.pages import AskedPage
 from gateway.http.vector_store_answers import chunking_of, result_body, store_body
 from gateway.rag.fields import renamed
 
@@ -41,12 +43,14 @@ def vector_store_routes(
             raise
 
     @router.get("/v1/vector_stores")
-    async def list_stores(
-        limit: Limit = 20, order: Order = "desc", after: Cursor = "", before: Cursor = ""
-    ) -> dict[str, Any]:
+    async def list_stores(asked: AskedPage) -> dict[str, Any]:
         """List the vector stores of the tenant."""
-        chosen, more = pages.page(await stores.all_ids(), str, order, limit, after, before)
-        return pages.body([await described(id) for id in chosen], more)
+        chosen, more = pages.page(await stores.all_ids(), str, asked)
+        found = []
+        for id in chosen:
+            with contextlib.suppress(NotFound):  # being made, or deleted just now
+                found.append(await described(id))
+        return pages.body(found, more)
 
     @router.get("/v1/vector_stores/{store_id}")
     async def get_store(store_id: str) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 import pytest
-from gateway.http.pages import page
+from gateway.http.pages import Asked, page
 from hypothesis import given
 from hypothesis import strategies as st
 from serving.errors import InvalidInput
@@ -11,7 +11,7 @@ ITEMS = [str(n) for n in range(7)]  # the oldest first
 def test_pages_one_after_the_other_are_the_whole_list(order, limit):
     found, after, more = [], "", True
     while more:
-        chosen, more = page(ITEMS, str, order, limit, after)
+        chosen, more = page(ITEMS, str, Asked(limit, order, after))
         assert len(chosen) <= limit
         found += chosen
         after = chosen[-1]
@@ -22,14 +22,14 @@ def test_pages_one_after_the_other_are_the_whole_list(order, limit):
 def test_pages_one_before_the_other_are_the_whole_list_but_the_last(limit):
     found, before, more = [], "0", True
     while more:
-        chosen, more = page(ITEMS, str, "desc", limit, before=before)
+        chosen, more = page(ITEMS, str, Asked(limit, before=before))
         found = chosen + found
         before = chosen[0]
     assert found == ITEMS[:0:-1]
 
 
 def test_between_two_and_of_nothing():
-    assert page(ITEMS, str, "asc", 9, "1", "4") == (["2", "3"], False)
-    assert page([], str, "desc", 3) == ([], False)
+    assert page(ITEMS, str, Asked(9, "asc", "1", "4")) == (["2", "3"], False)
+    assert page([], str, Asked(3)) == ([], False)
     with pytest.raises(InvalidInput, match="before: 'x' is not in this list"):
-        page(ITEMS, str, "asc", 9, before="x")
+        page(ITEMS, str, Asked(9, "asc", before="x"))

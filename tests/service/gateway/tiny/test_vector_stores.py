@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import openai
 import pytest
+from gateway.files.ids import VECTOR_STORE, new_id
 from quadrille_client import AsyncClient
 
 TIDES = b"# Tides\n\nEbb and flow follow the moon.\n\n# Baking\n\nBread wants a hot oven."
@@ -42,6 +43,13 @@ async def test_stores_are_listed_in_both_directions(client):
     assert [store.name async for store in client.vector_stores.list(limit=2, order="asc")] == names[::-1]
     page = await client.vector_stores.list(before=made[1].id, limit=2)
     assert ([store.name for store in page.data], page.has_more) == (["3", "2"], True)
+
+
+async def test_a_store_that_is_only_half_made_keeps_no_other_from_being_listed(client, services):
+    store = await client.vector_stores.create(name="whole")
+    async with AsyncClient(services.addresses["retrieval_address"]) as retrieval:
+        await retrieval.collections.create(new_id(VECTOR_STORE), 32)
+    assert [item.id async for item in client.vector_stores.list()] == [store.id]
 
 
 async def test_attached_files_are_found_with_their_attributes(client):
