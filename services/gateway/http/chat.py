@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
 from serving.errors import InvalidInput
 
 from gateway.backends import TextBackend
@@ -35,12 +36,12 @@ def chat_routes(text: TextBackend) -> APIRouter:
         response_model=None,
         responses=answered(ChatCompletion, streamed="data is a chat.completion.chunk, the last is [DONE]"),
     )
-    async def create_chat_completion(request: Request, body: ChatBody) -> Any:
+    async def create_chat_completion(request: Request, body: ChatBody) -> Response:
         """Answer a conversation."""
         chat = _request(body, request.state.request_id)
         if body.stream:
             return await unless_gone(request, respond(_chunks(text, chat, body)))
-        return await unless_gone(request, _whole(text, chat))
+        return JSONResponse(await unless_gone(request, _whole(text, chat)))
 
     return router
 

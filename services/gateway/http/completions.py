@@ -8,6 +8,7 @@ from dataclasses import astuple
 from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
 from serving.errors import InvalidInput
 
 from gateway.backends import TextBackend
@@ -38,14 +39,14 @@ def completion_routes(text: TextBackend) -> APIRouter:
         response_model=None,
         responses=answered(Completion, streamed="data is a text_completion, the last is [DONE]"),
     )
-    async def create_completion(request: Request, body: CompletionBody) -> Any:
+    async def create_completion(request: Request, body: CompletionBody) -> Response:
         """Continue prompts: texts, or tokens of the model's own vocabulary. Streams have one prompt."""
         requests = _requests(body, request.state.request_id)
         if body.stream:
             if len(requests) > 1:
                 raise InvalidInput("prompt", "must be one prompt when streaming")
             return await unless_gone(request, respond(_chunks(text, requests[0], body)))
-        return await unless_gone(request, _whole(text, requests, request.state.request_id))
+        return JSONResponse(await unless_gone(request, _whole(text, requests, request.state.request_id)))
 
     return router
 

@@ -60,24 +60,27 @@ class Door:
         await self._app(scope, _replay(content, receive), send_counted)
 
     async def _read(self, headers: dict[str, str], receive: Receive) -> tuple[bytes, JSONResponse | None]:
-        too_large = _refusal(413, f"the body is over {self._max_bytes} bytes", "too_large")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 12 or int(length) > self._max_bytes:
-            return b"", too_large
-        content = bytearray()
+            return b"", self._too_large()
+        received = bytearray()
         while True:
             message = await receive()
             if message["type"] != "http.request":
                 return b"", _refusal(400, "the body ended early", "invalid_input")
-            content += message.get("body", b"")
-            if len(content) > self._max_bytes:
-                return b"", too_large
+            received += message.get("body", b"")
+            if len(received) > self._max_bytes:
+                return b"", self._too_large()
             if not message.get("more_body"):
                 break
+        content = bytes(received)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in _NOT_JSON and nesting(bytes(content)) > self._max_depth:
+        if kind not in _NOT_JSON and nesting(content) > self._max_depth:
             return b"", _refusal(400, f"the body is nested deeper than {self._max_depth}", "invalid_input")
-        return bytes(content), None
+        return content, None
+
+    def _too_large(self) -> JSONResponse:
+        return _refusal(413, f"the body is over {self._max_bytes} bytes", "too_large")
 
 
 def nesting(content: bytes) -> int:

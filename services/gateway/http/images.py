@@ -1,8 +1,8 @@
 """POST /v1/images/generations and /v1/images/edits."""
 
-from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
 
 from gateway.backends import ImageBackend
 from gateway.domain.image import ImageEdit, ImageFormat, ImageRequest, LoraChoice
@@ -25,11 +25,11 @@ def image_routes(images: ImageBackend) -> APIRouter:
 
     async def answer(
         request: Request, made: Made, asked: ImageRequest, body: ImageOptions, kind: Kind
-    ) -> Any:
+    ) -> Response:
         if body.stream:
             events = streamed(made, asked, kind, body.partial_images)
             return await unless_gone(request, respond(events, done=False))
-        return await unless_gone(request, whole(made, asked))
+        return JSONResponse(await unless_gone(request, whole(made, asked)))
 
     @router.post(
         "/v1/images/generations",
@@ -38,7 +38,7 @@ def image_routes(images: ImageBackend) -> APIRouter:
             ImageList, streamed="image_generation.partial_image or image_generation.completed"
         ),
     )
-    async def generate(request: Request, body: ImageBody) -> Any:
+    async def generate(request: Request, body: ImageBody) -> Response:
         """Make images; streamed, with partial images on the way."""
         asked = _asked(body, request.state.request_id, await _preview_every(images, body))
         return await answer(request, images.generate(asked), asked, body, "image_generation")
@@ -49,7 +49,7 @@ def image_routes(images: ImageBackend) -> APIRouter:
         responses=answered(ImageList, streamed="image_edit.partial_image or image_edit.completed"),
         openapi_extra=described(EditForm, "image", "mask"),
     )
-    async def edit(request: Request) -> Any:
+    async def edit(request: Request) -> Response:
         """Change an image, where a mask is transparent or everywhere."""
         form = await read_form(request)
         form.only("image", "mask")

@@ -11,6 +11,7 @@ from gateway.http.errors import failure
 
 GATHERED_MS = 1000  # whoever waits for the whole answer needs no delta for each token
 Event = tuple[str | None, dict[str, Any]]  # its name, if it has one, and its data
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # which leaves no line break unescaped
 
 
 async def respond(events: AsyncGenerator[Event, None], *, done: bool = True) -> EventSourceResponse:
@@ -21,7 +22,7 @@ async def respond(events: AsyncGenerator[Event, None], *, done: bool = True) -> 
 
 async def _lines(
     first: Event | None, events: AsyncGenerator[Event, None], done: bool
-) -> AsyncIterator[dict[str, str]]:
+) -> AsyncIterator[bytes]:
     async with aclosing(events):
         try:
             if first is not None:
@@ -29,13 +30,13 @@ async def _lines(
             async for event in events:
                 yield _line(event)
         except Exception as error:  # the response has begun: this is all that can still be said
-            yield {"data": json.dumps(failure(error)[2])}
+            yield _line((None, failure(error)[2]))
             return
     if done:
-        yield {"data": "[DONE]"}
+        yield b"data: [DONE]\n\n"
 
 
-def _line(event: Event) -> dict[str, str]:
+def _line(event: Event) -> bytes:
     name, data = event
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return {"data": text} if name is None else {"event": name, "data": text}
+    head = "" if name is None else f"event: {name}\n"
+    return f"{head}data: {_JSON.encode(data)}\n\n".encode()

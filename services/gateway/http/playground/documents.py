@@ -46,13 +46,13 @@ def document_routes(text: TextBackend, retrieval: RetrievalBackend, ingester: In
             ]
         }
 
-    @router.post("/api/ingest", response_model=None)
+    @router.post("/api/ingest")
     async def ingest(request: Request, collection: Name, name: Name) -> dict[str, Any]:
         """Store one file, sent as it is; its kind is told by its name."""
         file = file_from_upload(name, await request.body())
         return await unless_gone(request, _stored(ingester, collection, file))
 
-    @router.post("/api/search", response_model=None)
+    @router.post("/api/search")
     async def search(request: Request, body: SearchBody) -> dict[str, Any]:
         hits = await unless_gone(request, _found(body))
         return {"hits": hits_to_json(hits)}
