@@ -26,6 +26,17 @@ test("a long answer stops, and the device with it", async ({ page }) => {
   await expect.poll(() => running(page)).toBe(0);
 });
 
+test("an answer that ends before its end has failed", async ({ page }) => {
+  const chunk = { model: "tiny", choices: [{ delta: { content: "Half a" }, finish_reason: null }] };
+  await page.route("**/v1/chat/completions", (route) =>
+    route.fulfill({ contentType: "text/event-stream", body: `data: ${JSON.stringify(chunk)}\n\n` }),
+  );
+  await page.getByLabel("Message").fill("Hello");
+  await page.getByLabel("Message").press("Enter");
+  await expect(page.locator(".turn.answered")).toHaveAttribute("data-state", "failed");
+  await expect(page.getByRole("alert")).toContainText("ended early");
+});
+
 test("settings outlive the page", async ({ page }) => {
   await page.getByLabel("System prompt").fill("Be brief.");
   await page.reload();

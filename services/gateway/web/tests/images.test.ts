@@ -16,6 +16,17 @@ test("images come with previews before them", async ({ page }) => {
   await expect(picture.getByRole("link", { name: /Download/ })).toHaveAttribute("download", "quadrille-7.png");
 });
 
+test("an image whose stream ends before it comes has failed", async ({ page }) => {
+  await page.route("**/v1/images/generations", (route) =>
+    route.fulfill({ contentType: "text/event-stream", body: ": nothing comes\n\n" }),
+  );
+  await go(page, "Images");
+  await page.getByLabel("How many").press("Home");
+  await page.getByLabel("Prompt").fill("a small red circle");
+  await page.getByLabel("Prompt").press("Enter");
+  await expect(page.locator(".picture")).toHaveAttribute("data-state", "failed");
+});
+
 test("one is cancelled, and the others go on", async ({ page }) => {
   await go(page, "Images");
   await page.getByLabel("Steps").press("End");

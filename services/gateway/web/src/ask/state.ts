@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { announce } from "../lib/announce";
-import { isAbort, postStream, sentence } from "../lib/api";
+import { endedEarly, isAbort, postStream, sentence } from "../lib/api";
 import { plural } from "../lib/format";
 import type { Citation, Finished, Passage, Retrieved, Rewritten, Sentence } from "./events";
 import { asked, settings } from "./settings";
@@ -62,10 +62,13 @@ export async function ask(question: string): Promise<void> {
     if (running.value !== controller || !answers.value[place]) return;
     answers.value = answers.value.map((answer, index) => (index === place ? change(answer) : answer));
   };
+  let finished = false;
   try {
     for await (const { name, data } of postStream("/api/ask", body, controller.signal)) {
       update((answer) => heard(answer, name, data));
+      finished = name === "finished";
     }
+    if (!finished) throw endedEarly();
   } catch (error) {
     const end = isAbort(error) ? { state: "stopped" as const } : { state: "failed" as const, error: sentence(error) };
     update((answer) => ({ ...answer, ...end }));

@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { announce } from "../lib/announce";
-import { isAbort, postStream, sentence } from "../lib/api";
+import { endedEarly, isAbort, postStream, sentence } from "../lib/api";
 import { persisted } from "../lib/persist";
 
 export interface ChatSettings {
@@ -109,6 +109,7 @@ async function receive(asked: unknown, signal: AbortSignal, update: (some: Parti
     reason = choice?.finish_reason ?? reason;
     if (chunk.usage) stats = measured(stats, chunk.usage, begun, first);
   }
+  if (reason === null) throw endedEarly();
   update({ state: reason === "length" ? "cut" : "done", stats });
 }
 

@@ -1,6 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import { announce } from "../lib/announce";
-import { isAbort, postStream, sentence } from "../lib/api";
+import { endedEarly, isAbort, postStream, sentence } from "../lib/api";
 import { models } from "../lib/models";
 import { persisted } from "../lib/persist";
 
@@ -92,10 +92,13 @@ async function drawOne(text: string, seed: number): Promise<void> {
   const controller = new AbortController();
   controllers.set(id, controller);
   const begun = performance.now();
+  let finished = false;
   try {
     for await (const { name, data } of postStream("/v1/images/generations", request(text, model, seed), controller.signal)) {
       update(id, (picture) => seen(picture, name, data as ImageEvent, performance.now() - begun));
+      finished = isFinished(name);
     }
+    if (!finished) throw endedEarly();
     announce("An image is finished.");
   } catch (error) {
     update(id, (picture) =>
@@ -105,8 +108,12 @@ async function drawOne(text: string, seed: number): Promise<void> {
   controllers.delete(id);
 }
 
+function isFinished(name: string): boolean {
+  return name.endsWith(".completed");
+}
+
 function seen(picture: Picture, name: string, event: ImageEvent, milliseconds: number): Picture {
-  const finished = name.endsWith(".completed");
+  const finished = isFinished(name);
   // Previews are always PNG, whatever the image will be.
   const source = `data:image/${finished ? event.output_format : "png"};base64,${event.b64_json}`;
   return finished

@@ -90,6 +90,11 @@ export function failureOf(status: number, text: string, requestId: string | null
   return new ApiError(message, status, said.error?.code ?? null, requestId);
 }
 
+/** What is wrong with a stream that ends before its last event, as when the gateway shuts down. */
+export function endedEarly(): ApiError {
+  return new ApiError("The answer ended early.", 0, "ended_early", null);
+}
+
 export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
 }

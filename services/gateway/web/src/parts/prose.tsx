@@ -1,9 +1,11 @@
 import { lexer, type Token, type Tokens } from "marked";
 import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
 
 /** A model's Markdown as elements: never as HTML, so that whatever it wrote stays text. Links leave only by http(s). */
 export function Prose({ text }: { text: string }) {
-  return <div class="prose">{lexer(text).map(block)}</div>;
+  const blocks = useMemo(() => lexer(text).map(block), [text]); // other turns are drawn anew with each token
+  return <div class="prose">{blocks}</div>;
 }
 
 function block(token: Token, place: number): ComponentChildren {

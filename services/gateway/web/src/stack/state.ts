@@ -9,6 +9,7 @@ import { rates, type Look, type Rates } from "./rates";
 export const HISTORY = 90;
 const SHOWN_MS = 1000;
 const BESIDE_MS = 3000;
+const LOST_MS = 10_000; // a gateway that takes longer to answer counts as lost
 
 export const last = signal<Look | null>(null);
 export const history = signal<Rates[]>([]);
@@ -26,17 +27,21 @@ export const overall = computed<{ state: "up" | "down" | "unknown"; text: string
 /** Looks once a second while the stack is shown, now and then beside other views, never while the page is hidden. */
 export function watchStack(): void {
   let due = 0;
+  let looking = false; // a gateway that is slow to answer is not asked again meanwhile
   setInterval(() => {
-    if (document.hidden || performance.now() < due) return;
+    if (looking || document.hidden || performance.now() < due) return;
     due = performance.now() + (view.value === "stack" ? SHOWN_MS : BESIDE_MS) - 50;
-    void look();
+    looking = true;
+    void look().finally(() => {
+      looking = false;
+    });
   }, SHOWN_MS / 4);
 }
 
 async function look(): Promise<void> {
   let seen: Look;
   try {
-    seen = await getJson<Look>("/api/stack");
+    seen = await getJson<Look>("/api/stack", AbortSignal.timeout(LOST_MS));
   } catch (error) {
     const status = error instanceof ApiError ? error.status : 0;
     problem.value = status === 0 ? "unreachable" : status === 401 || status === 403 ? "unauthorised" : "other";
