@@ -1,15 +1,17 @@
-"""Several text servers with the same model behind one door."""
+"""Several text servers behind one door, with the same model or with different ones."""
 
 import asyncio
 import contextlib
 
+import grpc
 import httpx
 import pytest
-from gateway.__main__ import Gateway
+from gateway.__main__ import RETRIEVAL, Gateway
 from gateway.config import GatewaySettings
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry
 from quadrille.text.v1 import adapters_pb2, adapters_pb2_grpc, text_pb2, text_pb2_grpc
-from quadrille_client import AsyncClient, NotFoundError, UnavailableError
+from quadrille_client import AsyncClient, FailedPreconditionError, NotFoundError, UnavailableError
 from serving.config import ServiceSettings
 from serving.errors import NotFound, Unavailable
 from serving.server import GrpcServer
@@ -20,6 +22,7 @@ ALL = [
     text_pb2.CAPABILITY_CHAT,
     text_pb2.CAPABILITY_EMBED,
 ]
+CAPABILITIES = {"writer": [text_pb2.CAPABILITY_GENERATE], "embedder": [text_pb2.CAPABILITY_EMBED]}
 
 
 class Server(text_pb2_grpc.TextServiceServicer, adapters_pb2_grpc.AdapterServiceServicer):
@@ -34,7 +37,10 @@ class Server(text_pb2_grpc.TextServiceServicer, adapters_pb2_grpc.AdapterService
         self.go = asyncio.Event()
 
     async def ListModels(self, request, context):
-        model = text_pb2.Model(id=self.model, capabilities=ALL, context_length=64, embedding_dimension=1)
+        capabilities = CAPABILITIES.get(self.model, ALL)
+        model = text_pb2.Model(
+            id=self.model, capabilities=capabilities, context_length=64, embedding_dimension=1
+        )
         return text_pb2.ListModelsResponse(models=[model])
 
     async def LoadLora(self, request, context):
@@ -54,6 +60,8 @@ class Server(text_pb2_grpc.TextServiceServicer, adapters_pb2_grpc.AdapterService
         yield text_pb2.GenerateResponse(started=text_pb2.GenerationStarted(model=self.model))
         if request.prompt.text == "break":
             raise Unavailable("gone in the middle")
+        if request.prompt.text == "break off":
+            return
         if request.prompt.text == "wait":
             await self.go.wait()
         for event in self._rest(text_pb2.GenerateResponse):
@@ -273,3 +281,75 @@ async def test_nobody_stands_in_for_what_has_no_fallback(make_stack):
     async with AsyncClient(stack.grpc, max_retries=0) as client:
         with pytest.raises(NotFoundError):
             await client.generate("x", model="best")
+
+
+@pytest.fixture
+async def two(make_stack):
+    """One writes, one embeds."""
+    return await make_stack({"writer": "writer", "embedder": "embedder"})
+
+
+async def test_each_request_goes_to_the_server_that_holds_its_model(two):
+    async with AsyncClient(two.grpc, max_retries=0) as client:
+        assert [model.id for model in await client.models()] == ["writer", "embedder"]
+        assert (await client.model("embedder")).id == "embedder"
+        assert (await client.embed(["x"])).model == "embedder"
+        assert (await client.embed(["x"], model="embedder")).model == "embedder"
+        assert (await client.generate("x", model="writer")).started.model == "writer"
+        assert (await client.loras.load("x")).model == "writer"
+        assert (await client.loras.load("x", model="embedder")).model == "embedder"
+        with pytest.raises(NotFoundError):
+            await client.generate("x", model="other")
+        with pytest.raises(FailedPreconditionError, match="QUADRILLE_TEXTGEN_MODELS"):
+            await client.rerank("q", ["d"])
+
+
+async def test_a_lost_server_takes_only_its_own_models_along(two):
+    async with AsyncClient(two.grpc, max_retries=0) as client:
+        assert (await client.embed(["x"])).model == "embedder"
+        await two.servers["embedder"].drain()
+        with pytest.raises(UnavailableError) as caught:
+            await client.embed(["x"])
+        assert caught.value.retry_after_s is not None
+        assert [model.id for model in await client.models()] == ["writer"]
+        with pytest.raises(UnavailableError):  # nobody can tell that this model exists nowhere
+            await client.generate("x", model="other")
+        assert (await client.generate("x")).started.model == "writer"
+
+
+async def test_health_follows_each_service(two):
+    async with grpc.aio.insecure_channel(two.grpc) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+
+        async def serving(service):
+            answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
+            return answer.status == health_pb2.HealthCheckResponse.SERVING
+
+        assert await serving(TEXT)
+        assert two.gateway.watch.down == ("image", "retrieval")
+        assert not await serving("quadrille.image.v1.ImageService")
+        assert not any([await serving(item.full_name) for item in RETRIEVAL])
+        assert not await serving("quadrille.gateway.v1.RagService")
+        assert not await serving("")
+        watched = health.Watch(health_pb2.HealthCheckRequest(service=TEXT))
+        assert (await watched.read()).status == health_pb2.HealthCheckResponse.SERVING
+        await two.servers["embedder"].drain()
+        await two.gateway.watch.look()
+        assert await serving(TEXT)  # the other one's models can be used
+        assert two.gateway.watch.down == ("text", "image", "retrieval")
+        await two.servers["writer"].drain()
+        await two.gateway.watch.look()
+        assert (await watched.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        watched.cancel()
+
+
+async def test_http_lists_what_can_be_reached_and_says_when_a_stream_breaks_off(two):
+    async with httpx.AsyncClient(base_url=two.http) as plain:
+        listed = (await plain.get("/v1/models")).json()["data"]
+        assert [model["id"] for model in listed] == ["writer", "embedder"]
+        whole = await plain.post("/v1/completions", json={"prompt": "break off"})
+        assert (whole.status_code, whole.json()["error"]["code"]) == (503, "unavailable")
+        stream = await plain.post("/v1/completions", json={"prompt": "break off", "stream": True})
+        assert "ended its stream early" in stream.text
+        assert "[DONE]" not in stream.text
+        assert (await plain.post("/v1/images/generations", json={"prompt": "x"})).status_code == 503
