@@ -1,6 +1,5 @@
 """POST /v1/images/generations and /v1/images/edits."""
 
-
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
