@@ -1,6 +1,6 @@
 """Holds callers to the limits of their keys and tenants. Synchronous, with the clock handed in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from serving.call import Principal
@@ -18,6 +18,15 @@ class Moment:
     now: float
     day: int
     day_left_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a limit: `per_minute` in all, `left` now, negative in debt, and all again after `full_in_s`."""
+
+    per_minute: int
+    left: float
+    full_in_s: float
 
 
 @dataclass(slots=True)
@@ -87,6 +96,11 @@ class Accounts:
         if tokens:
             self._take(self._of(principal, at.now), tokens, at)
 
+    def left(self, principal: Principal, now: float) -> tuple[Allowance | None, Allowance | None]:
+        """What a caller has left of its requests and of its tokens a minute; None where there is no limit."""
+        accounts = tuple(self._of(principal, now))
+        return _least((one.requests for one in accounts), now), _least((one.tokens for one in accounts), now)
+
     def _take(self, accounts: "Iterator[Account] | tuple[Account, ...]", tokens: int, at: Moment) -> None:
         for account in accounts:
             if account.tokens is not None:
@@ -115,6 +129,16 @@ class Accounts:
         account = self._accounts[who] = Account(who, limits)
         account.hold_to(limits, now)
         return account
+
+
+def _least(buckets: Iterable[Bucket | None], now: float) -> Allowance | None:
+    """Of the buckets of a key and its tenant the one that refuses first."""
+    found = [
+        Allowance(bucket.per_minute, bucket.level(now), bucket.wait_s(bucket.per_minute, now))
+        for bucket in buckets
+        if bucket is not None
+    ]
+    return min(found, key=lambda allowance: allowance.left, default=None)
 
 
 def _bucket(bucket: Bucket | None, per_minute: int | None, now: float) -> Bucket | None:

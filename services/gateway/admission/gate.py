@@ -11,7 +11,7 @@ from serving.call import Call, Principal, current_call
 from serving.errors import Overloaded, QuadrilleError
 
 from gateway.admission import refusals
-from gateway.admission.accounts import Accounts, Moment
+from gateway.admission.accounts import Accounts, Allowance, Moment
 from gateway.admission.cost import Cost
 from gateway.admission.fair_queue import Request
 from gateway.admission.fairness import FairnessWindow
@@ -63,6 +63,10 @@ class Gate:
             yield
         finally:
             self._accounts.leave(accounts)
+
+    def left(self, principal: Principal) -> tuple[Allowance | None, Allowance | None]:
+        """What a caller has left of its requests and of its tokens a minute; None where there is no limit."""
+        return self._accounts.left(principal, self._clock())
 
     def output(self, pool: str) -> OutputLength:
         """What is known of the length of answers."""

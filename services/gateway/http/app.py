@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from fastapi import APIRouter, Depends, FastAPI, Security
 from prometheus_client import CollectorRegistry
 from serving.auth import KeyStore
+from serving.call import current_call
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -20,9 +21,10 @@ from gateway.http.images import image_routes
 from gateway.http.models import model_routes
 from gateway.http.moderations import moderation_routes
 from gateway.http.named import NamedHttp
-from gateway.http.openapi import API_KEY, DESCRIPTION, FAILURES
+from gateway.http.openapi import API_KEY, DESCRIPTION, RESPONSES
 from gateway.http.ops import ops_routes
 from gateway.http.playground.routes import Playground, install
+from gateway.http.rate_limits import rate_limits
 from gateway.http.reference import reference_routes
 from gateway.http.rerank import rerank_routes
 from gateway.metrics import GatewayMetrics
@@ -71,11 +73,18 @@ def make_app(
         ("retrieval", storage),
     ):
         checked = [Depends(identified(keys, scope)), *shown]
-        app.include_router(router, dependencies=checked, responses=FAILURES)
+        app.include_router(router, dependencies=checked, responses=RESPONSES)
     app.include_router(ops_routes(registry, down))
     app.include_router(reference_routes(app.openapi))
     own = install(app, playground, text, images, keys)
     routes = [route.path for route in app.routes if isinstance(route, Route)]
     paths = {*own, *routes, *app.openapi()["paths"]}
     within = NamedHttp(app, named, keys)
-    return Door(within, metrics=metrics, routes=paths, max_bytes=max_body_bytes, max_depth=max_json_depth)
+    return Door(
+        within,
+        metrics=metrics,
+        routes=paths,
+        told=lambda: rate_limits(gate, current_call().principal),
+        max_bytes=max_body_bytes,
+        max_depth=max_json_depth,
+    )

@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 
 from fastapi.responses import JSONResponse
@@ -23,11 +23,20 @@ class Door:
     """ASGI middleware. Bodies are read whole, and judged, before anything parses them."""
 
     def __init__(
-        self, app: ASGIApp, *, metrics: GatewayMetrics, routes: Iterable[str], max_bytes: int, max_depth: int
+        self,
+        app: ASGIApp,
+        *,
+        metrics: GatewayMetrics,
+        routes: Iterable[str],
+        told: Callable[[], Iterable[tuple[bytes, bytes]]],
+        max_bytes: int,
+        max_depth: int,
     ) -> None:
+        """`told` gives headers that a response gets when it begins."""
         self._app = app
         self._metrics = metrics
         self._routes = frozenset(routes)
+        self._told = told
         self._max_bytes = max_bytes
         self._max_depth = max_depth
 
@@ -48,6 +57,7 @@ class Door:
                 message["headers"] = [
                     *message["headers"],
                     (REQUEST_ID.encode(), request_id.encode()),
+                    *self._told(),
                 ]
                 self._metrics.http_requests.labels(route, str(message["status"])).inc()
                 self._metrics.http_seconds.labels(route).observe(time.monotonic() - begun)

@@ -5,13 +5,15 @@ from typing import Any
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
+from gateway.http import rate_limits
 from gateway.http.answers import FailureBody
 
 Responses = dict[int | str, dict[str, Any]]
 DESCRIPTION = """\
 The API of OpenAI for chats, completions, embeddings, images, files and vector stores, and /v1/rerank as Jina, Cohere
 and vLLM have it. An empty model is the default for what is asked. Fields that are not listed are refused, not dropped.
-Every answer has an x-request-id; one that is sent is kept. What is worth a retry says when: retry-after-ms."""
+Every answer has an x-request-id; one that is sent is kept. What is worth a retry says when: retry-after-ms.
+A caller with limits is told in x-ratelimit-… what is left of them, in the form of OpenAI."""
 API_KEY = HTTPBearer(auto_error=False, scheme_name="apiKey", description="A key that `quadrille keys` made.")
 _FAILURES = {
     "400": "Something in the request is wrong: `param` names it.",
@@ -29,12 +31,18 @@ _RETRY = {
     name: {"description": f"{unit} until a retry may help.", "schema": {"type": "integer"}}
     for name, unit in (("retry-after", "Seconds"), ("retry-after-ms", "Milliseconds"))
 }
-# By name: FastAPI adds its own 422, which is never sent, unless "default" is among them.
-FAILURES: Responses = {
+_LIMITS = {
+    name: {"description": meaning, "schema": {"type": "string" if "reset" in name else "integer"}}
+    for name, meaning in rate_limits.MEANINGS.items()
+}
+_TOLD = {"429": _RETRY | _LIMITS, "503": _RETRY}
+_failed: Responses = {
     status: {"model": FailureBody, "description": why}
-    | ({"headers": _RETRY} if status in ("429", "503") else {})
+    | ({"headers": _TOLD[status]} if status in _TOLD else {})
     for status, why in _FAILURES.items()
 }
+# By name: FastAPI adds its own 422, which is never sent, unless "default" is among them.
+RESPONSES: Responses = {"200": {"headers": _LIMITS}, **_failed}
 
 _EVENT = {
     "type": "object",

@@ -5,13 +5,21 @@ from starlette.types import ASGIApp
 
 from gateway.audit.http import AuditedHttp
 from gateway.audit.log import Audit
+from gateway.http import rate_limits
 from gateway.http.caution import Caution
 from gateway.http.origins import Origins
 from gateway.http.patience import Patience
 from gateway.http.secured import Secured
 from gateway.streams.metrics import StreamMetrics
 
-_READABLE = ("x-request-id", "retry-after", "retry-after-ms", "x-should-retry", "idempotency-replayed")
+_READABLE = (
+    "x-request-id",
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+    "idempotency-replayed",
+    *rate_limits.MEANINGS,
+)
 
 
 def surrounded(app: ASGIApp, caution: Caution, metrics: StreamMetrics, audit: Audit) -> ASGIApp:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 
 import grpc
 import httpx
@@ -165,6 +166,38 @@ async def test_a_keys_requests_are_counted_together_at_both_doors(make_doors, tm
         assert int(refused.value.response.headers["retry-after"]) > 20
     async with client_of(doors, "bob") as client:
         await client.models()
+
+
+async def test_a_limited_key_is_told_what_is_left_of_its_limits(make_doors, tmp_path):
+    limited = entry("ann", "limits = { requests_per_minute = 3, tokens_per_minute = 600 }") + entry("bob")
+    doors = await make_doors(api_keys_file=key_file(tmp_path / "keys.toml", limited))
+    said = [{"role": "user", "content": "a b"}]
+    async with openai_of(doors, "ann") as http, openai_of(doors, "bob") as unlimited:
+        answer = await http.chat.completions.with_raw_response.create(model="tiny", messages=said)
+        assert answer.parse().choices[0].message.content == "You said: a b"
+        used = 7 + 4  # as the service counts them, for the answer is whole
+        told = answer.headers
+        assert told["x-ratelimit-limit-requests"] == "3"
+        assert told["x-ratelimit-remaining-requests"] == "2"
+        assert re.fullmatch(r"\d+(\.\d+)?s", told["x-ratelimit-reset-requests"])
+        assert told["x-ratelimit-limit-tokens"] == "600"
+        assert 600 - used <= int(told["x-ratelimit-remaining-tokens"]) <= 600
+        assert re.fullmatch(r"[\d.]+m?s", told["x-ratelimit-reset-tokens"])
+        stream = await http.chat.completions.with_raw_response.create(
+            model="tiny", messages=said, stream=True
+        )
+        assert [chunk async for chunk in stream.parse()]
+        assert stream.headers["x-ratelimit-remaining-requests"] == "1"
+        await http.models.list()
+        with pytest.raises(openai.RateLimitError) as refused:
+            await http.models.list()
+        assert refused.value.response.headers["x-ratelimit-remaining-requests"] == "0"
+        free = await unlimited.chat.completions.with_raw_response.create(model="tiny", messages=said)
+        assert not [name for name in free.headers if name.startswith("x-ratelimit")]
+    async with httpx.AsyncClient(base_url=doors.http) as plain:
+        for path in ("/healthz", "/v1/models"):
+            answer = await plain.get(path)
+            assert not [name for name in answer.headers if name.startswith("x-ratelimit")]
 
 
 async def test_a_stream_counts_as_one_at_once_until_it_ends(make_doors, tmp_path):

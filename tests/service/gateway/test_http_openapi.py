@@ -43,7 +43,9 @@ async def test_every_v1_operation_tells_how_it_fails(description):
         for operation in methods.values() if path.startswith("/v1/") else ():
             assert {"200", "400", "401", "404", "429", "503", "default"} <= set(operation["responses"])
             assert "422" not in operation["responses"]
-            assert set(operation["responses"]["429"]["headers"]) == {"retry-after", "retry-after-ms"}
+            limits = set(operation["responses"]["200"]["headers"])
+            assert len(limits) == 6
+            assert set(operation["responses"]["429"]["headers"]) == {"retry-after", "retry-after-ms", *limits}
             assert operation["description"]
 
 

@@ -123,3 +123,20 @@ def test_never_more_at_once_than_agreed(steps, most):
         elif held:
             accounts.leave(held.pop(which % len(held)))
         assert len(held) <= most
+
+
+@given(st.lists(st.floats(0, 20), max_size=30), st.integers(1, 5))
+def test_whoever_is_told_that_a_request_is_left_may_send_one(pauses, per_minute):
+    accounts, now = Accounts(Quotas()), 0.0
+    ann = caller(limits={"requests_per_minute": per_minute}, shared={"requests_per_minute": 4})
+    for pause in pauses:
+        now += pause
+        left, tokens = accounts.left(ann, now)
+        assert tokens is None
+        try:
+            accounts.leave(accounts.enter(ann, at(now)))
+        except Overloaded as refusal:
+            assert left.left < 1
+            assert refusal.retry_after_s <= left.full_in_s
+        else:
+            assert left.left >= 1 - 1e-9
