@@ -9,7 +9,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,13 @@ from benchmarks.image.batches import POLICIES
 from benchmarks.image.engines import Engine, piped, served
 from benchmarks.image.load import alternated, closed, opened
 from benchmarks.image.plan import VARIANTS, Case, cases, equal_steps, options
-from benchmarks.image.ratios import BARE, CLOSED, OURS, PADDED, SERIAL, STATIC, STRICT, ratios
+from benchmarks.image.ratios import BARE, CLOSED, OPEN, OURS, PADDED, SERIAL, STATIC, STRICT, ratios
 from benchmarks.image.requests import arriving, drawn
 from benchmarks.image.summary import Outcome, by_steps, summary
 from benchmarks.report import Report
 
-ROUNDS = 3  # of the load whose rates are compared; a shared machine's speed drifts by a third within a minute
+ARRIVALS = 2  # the first seed of arrivals
+ROUNDS = 3  # of the loads that are compared; a shared machine's speed drifts by a third within a minute
 
 
 def measure(arguments: Sequence[str]) -> Report:
@@ -131,8 +131,8 @@ class _Run:
                 case,
                 [engine for engine in engines if _takes_part(engine.name, case.name, clients)],
                 {"case": case.name, "load": "closed", "clients": clients},
-                partial(closed, clients=clients),
-                ROUNDS if clients == CLOSED["clients"] and not self._asked.quick else 1,
+                lambda ask, requests, _, clients=clients: closed(ask, requests, clients),
+                compared=clients == CLOSED["clients"],
             )
             capacity = max(capacity, *(row["requests_per_s"] for row in rows if row["engine"] == SERIAL))
         for part in case.parts:
@@ -141,7 +141,10 @@ class _Run:
                 case,
                 [engine for engine in engines if _takes_part(engine.name, case.name, None)],
                 {"case": case.name, "load": "open", "part": part, "offered_per_s": round(rate, 3)},
-                lambda ask, requests, rate=rate: opened(ask, arriving(requests, rate, seed=2)),
+                lambda ask, requests, turn, rate=rate: opened(
+                    ask, arriving(requests, rate, seed=ARRIVALS + turn)
+                ),
+                compared=part == OPEN["part"],
             )
 
     async def _load(
@@ -150,18 +153,22 @@ class _Run:
         engines: Sequence[Engine],
         where: dict[str, Any],
         send: Callable[..., Coroutine[Any, Any, list[Outcome]]],
-        rounds: int = 1,
+        *,
+        compared: bool,
     ) -> list[dict[str, Any]]:
-        """A row an engine, of all rounds; they take turns, so that a drift of the machine meets all of them."""
+        """A row an engine, of all rounds; they take turns, so that a drift of the machine meets all of them.
+
+        What is `compared` takes several rounds, each with captions and arrivals of its own that all engines share.
+        """
         outcomes: dict[str, list[Outcome]] = defaultdict(list)
         seconds: dict[str, float] = defaultdict(float)
         passes: dict[str, float] = defaultdict(float)
-        for _ in range(rounds):
+        for turn in range(ROUNDS if compared and not self._asked.quick else 1):
             requests = drawn(self._requests, case.steps, seed=1, edition=next(self._editions))
             for engine in engines:
                 _tell(f"{engine.name}: {' '.join(map(str, where.values()))}")
                 before, begun = engine.passes(), time.perf_counter()
-                outcomes[engine.name] += await send(engine.ask, requests)
+                outcomes[engine.name] += await send(engine.ask, requests, turn)
                 seconds[engine.name] += time.perf_counter() - begun
                 passes[engine.name] += engine.passes() - before
         if where.get("clients") == 1:
