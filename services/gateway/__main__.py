@@ -86,14 +86,12 @@ RETRIEVAL: tuple[ServiceDescriptor, ...] = tuple(
 )
 
 
-class Gateway:
-    """All parts, wired."""
+class _Backends:
+    """The other services: their servers, and how calls are spread over these."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
-        registry = CollectorRegistry()
-        metrics = GatewayMetrics(registry)
-        key = settings.backend_api_key
-        self._pools = {
+    def __init__(self, settings: GatewaySettings, metrics: GatewayMetrics) -> None:
+        self.key = settings.backend_api_key
+        self.pools = {
             kind: Pool(addresses, _connect(kind, settings))
             for kind, addresses in (
                 ("text", settings.text_addresses),
@@ -101,54 +99,55 @@ class Gateway:
                 ("retrieval", (settings.retrieval_address,)),
             )
         }
-        text_pool, image_pool, retrieval_pool = self._pools.values()
-        texts = text_router(text_pool, key, settings.model_fallbacks)
-        images = image_router(image_pool, key, settings.model_fallbacks)
-        text_balancer, image_balancer = Balancer(texts, metrics), Balancer(images, metrics)
-        self._quotas = load_quotas(settings.quota_file)
-        self._keeper = QuotaKeeper(self._quotas, settings.quota_file)
-        gate = Gate(
-            settings.pools,
-            Accounts(self._quotas),
-            AdmissionMetrics(registry, settings.tenant_labels),
-            serving=lambda pool: self._pools[BACKENDS[pool]].serves,
-        )
-        reached = GrpcTextBackend(texts, text_balancer, key)
-        cache = VectorCache(settings.embedding_cache_bytes, CacheMetrics(registry))
-        lookup = Lookup(cache, functools.partial(stamps_of, reached))
-        text = RememberingText(AdmittedText(reached, gate), lookup)
-        image = AdmittedImages(GrpcImageBackend(images, image_balancer, key), gate)
-        retrieval = GrpcRetrievalBackend(retrieval_pool.replicas[0].channel, key)
-        stream_metrics = StreamMetrics(registry)
-        self._named = NamedRequests(settings.stream_limits, stream_metrics)
-        ids = RequestIds((rag_pb2.DESCRIPTOR.services_by_name["RagService"], TEXT, IMAGE))
-        self._audit = AuditLog(settings.audit_file, registry) if settings.audit_file else NoAudit()
-        outer = [AuditedCalls(self._audit)] if settings.audit_file else []
-        inner = [NamedCalls(self._named, ids), RememberedEmbeds(lookup)]
-        self.server = GrpcServer(
-            settings, registry=registry, outer=outer, admitting=[Entered(gate)], inner=inner
-        )
-        asker, ingester = Asker(text, retrieval, metrics), Ingester(text, retrieval, metrics)
-        servicer = RagServicer(asker, ingester, metrics)
-        rag_pb2_grpc.add_RagServiceServicer_to_server(servicer, self.server.grpc)
-        inference = InferenceServicer(Inferrer(text), lambda: not self.server.draining and self.watch.ready)
-        add_GRPCInferenceServiceServicer_to_server(inference, self.server.grpc)
-        proxied = [
+        text, image, retrieval = self.pools.values()
+        self.texts = text_router(text, self.key, settings.model_fallbacks)
+        self.images = image_router(image, self.key, settings.model_fallbacks)
+        text_balancer, image_balancer = Balancer(self.texts, metrics), Balancer(self.images, metrics)
+        self.text = GrpcTextBackend(self.texts, text_balancer, self.key)
+        self.image = GrpcImageBackend(self.images, image_balancer, self.key)
+        self.retrieval = GrpcRetrievalBackend(retrieval.replicas[0].channel, self.key)
+        self.proxied = [
             Proxied(TEXT, text_balancer, TEXT_NATIVE),
             Proxied(TEXT_ADAPTERS, text_balancer, everywhere=EVERYWHERE),
             Proxied(IMAGE, image_balancer, IMAGE_NATIVE),
             Proxied(IMAGE_ADAPTERS, image_balancer, everywhere=EVERYWHERE),
-            *(Proxied(service, Balancer(Sole(retrieval_pool), metrics)) for service in RETRIEVAL),
+            *(Proxied(service, Balancer(Sole(retrieval), metrics)) for service in RETRIEVAL),
         ]
-        listings = (text_listing(texts), image_listing(images))
-        self.server.grpc.add_generic_rpc_handlers((*listings, *handlers(proxied, metrics, key, gate)))
+        self.listings = (text_listing(self.texts), image_listing(self.images))
+        self.discovery = Discovery((text, image), settings.resolve_interval_s)
+
+    def serves(self, pool: str) -> bool:
+        """Whether the backend of a pool of admission serves."""
+        return self.pools[BACKENDS[pool]].serves
+
+
+class Gateway:
+    """All parts, wired."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings, self._registry = settings, CollectorRegistry()
+        self._metrics = metrics = GatewayMetrics(self._registry)
+        self._backends = backends = _Backends(settings, metrics)
+        quotas = load_quotas(settings.quota_file)
+        self._keeper = QuotaKeeper(quotas, settings.quota_file)
+        admission = AdmissionMetrics(self._registry, settings.tenant_labels)
+        self._gate = Gate(settings.pools, Accounts(quotas), admission, serving=backends.serves)
+        cache = VectorCache(settings.embedding_cache_bytes, CacheMetrics(self._registry))
+        lookup = Lookup(cache, functools.partial(stamps_of, backends.text))
+        self._text = text = RememberingText(AdmittedText(backends.text, self._gate), lookup)
+        self._asker = Asker(text, backends.retrieval, metrics)
+        self._ingester = Ingester(text, backends.retrieval, metrics)
+        self._stream_metrics = StreamMetrics(self._registry)
+        self._named = NamedRequests(settings.stream_limits, self._stream_metrics)
+        self._audit = AuditLog(settings.audit_file, self._registry) if settings.audit_file else NoAudit()
+        self.server = self._grpc_door(lookup)
         self.services = (
             RAG,
             INFERENCE,
             *(item.full_name for item in (TEXT, TEXT_ADAPTERS, IMAGE, IMAGE_ADAPTERS, *RETRIEVAL)),
         )
         self.watch = BackendWatch(
-            self._pools,
+            backends.pools,
             {
                 "text": [TEXT.full_name, TEXT_ADAPTERS.full_name, INFERENCE],
                 "image": [IMAGE.full_name, IMAGE_ADAPTERS.full_name],
@@ -158,34 +157,58 @@ class Gateway:
             metrics,
             own_services=[RAG],
             interval_s=settings.health_interval_s,
-            refresh=(texts.refresh, images.refresh),
+            refresh=(backends.texts.refresh, backends.images.refresh),
         )
-        self._discovery = Discovery((text_pool, image_pool), settings.resolve_interval_s)
         self._metrics_client = httpx.AsyncClient(trust_env=False)  # the services need no proxy
+        self._library = FileLibrary(backends.retrieval)
+        self._attacher = Attacher(text, backends.retrieval, self._library, self._ingester)
+        self.http = self._http_door()
+        self._watching: list[asyncio.Task[None]] = []
+
+    def _grpc_door(self, lookup: Lookup) -> GrpcServer:
+        """What is served over gRPC: the gateway's own services, and the others' as they come."""
+        own, backends = rag_pb2.DESCRIPTOR.services_by_name["RagService"], self._backends
+        server = GrpcServer(
+            self._settings,
+            registry=self._registry,
+            outer=[AuditedCalls(self._audit)] if self._settings.audit_file else [],
+            admitting=[Entered(self._gate)],
+            inner=[NamedCalls(self._named, RequestIds((own, TEXT, IMAGE))), RememberedEmbeds(lookup)],
+        )
+        rag_pb2_grpc.add_RagServiceServicer_to_server(
+            RagServicer(self._asker, self._ingester, self._metrics), server.grpc
+        )
+        inference = InferenceServicer(Inferrer(self._text), lambda: not server.draining and self.watch.ready)
+        add_GRPCInferenceServiceServicer_to_server(inference, server.grpc)
+        passed_on = handlers(backends.proxied, self._metrics, backends.key, self._gate)
+        server.grpc.add_generic_rpc_handlers((*backends.listings, *passed_on))
+        return server
+
+    def _http_door(self) -> HttpServer:
+        """What is served over HTTP: OpenAI's routes, files and vector stores, and the playground."""
+        settings, text, retrieval = self._settings, self._text, self._backends.retrieval
+        stores = VectorStores(text, retrieval)
+        files = StoreFiles(retrieval, self._library, self._attacher)
         expositions = [HttpExposition(url, self._metrics_client) for url in settings.metrics_urls]
         view = LiveView(expositions, lambda: self.watch.serving)
-        library, stores = FileLibrary(retrieval), VectorStores(text, retrieval)
-        self._attacher = Attacher(text, retrieval, library, ingester)
-        files = StoreFiles(retrieval, library, self._attacher)
         app = make_app(
             text,
-            image,
-            Playground(asker, ingester, retrieval, view, metrics),
+            AdmittedImages(self._backends.image, self._gate),
+            Playground(self._asker, self._ingester, retrieval, view, self._metrics),
             GuardModerator(text, settings.moderation_model) if settings.moderation_model else None,
-            storage_routes(library, stores, files, text, retrieval),
-            gate=gate,
+            storage_routes(self._library, stores, files, text, retrieval),
+            gate=self._gate,
             keys=self.server.keys,
             named=self._named,
-            metrics=metrics,
-            registry=registry,
+            metrics=self._metrics,
+            registry=self._registry,
             down=lambda: ("draining",) if self.server.draining else self.watch.down,
             max_body_bytes=settings.max_http_body_bytes,
             max_json_depth=settings.max_json_depth,
         )
-        host = settings.http_host or settings.host
-        self.http = HttpServer(
-            surrounded(app, settings.caution, stream_metrics, self._audit),
-            host,
+        return HttpServer(
+            surrounded(app, settings.caution, self._stream_metrics, self._audit),
+            settings.http_host or settings.host,
             settings.http_port,
             grace_s=settings.drain_grace_s,
             max_head_bytes=settings.max_http_head_bytes,
@@ -193,14 +216,13 @@ class Gateway:
             stall_s=settings.reader_stall_s,
             tls=settings.server_tls,
         )
-        self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Open the HTTP door and begin to watch the backends."""
         await self.http.start()
         log.info("http_listening", port=self.http.bound_port)
         self._watching = [
-            asyncio.create_task(task.run()) for task in (self.watch, self._discovery, self._keeper)
+            asyncio.create_task(task.run()) for task in (self.watch, self._backends.discovery, self._keeper)
         ]
 
     async def stop(self) -> None:
@@ -212,7 +234,7 @@ class Gateway:
         await self._attacher.stop()
         await self._metrics_client.aclose()
         await self._keeper.save()
-        for pool in self._pools.values():
+        for pool in self._backends.pools.values():
             await pool.close()
         self._audit.close()
 

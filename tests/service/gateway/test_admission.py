@@ -248,7 +248,7 @@ async def test_tokens_are_counted_at_both_doors_as_the_service_counts_them(make_
 async def test_where_nobody_serves_nobody_waits(make_doors):
     doors = await make_doors(generate_places=1, health_interval_s=3600)
     async with occupied(doors), client_of(doors) as client:
-        for replica in doors.gateway._pools["text"].replicas:
+        for replica in doors.gateway._backends.pools["text"].replicas:
             replica.lost()
         with pytest.raises(Exception, match="no backend serves this now") as failed:
             await client.generate("x")
