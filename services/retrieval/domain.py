@@ -126,7 +126,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document; `version` to `updated_at` are set by the store. Without `readers` its tenant's callers read it."""
+    """A document. Without `readers` its tenant's callers read it.
+
+    The store sets `version` to `updated_at`, `chunk_count` and `text_bytes`, also where text and chunks are left out.
+    """
 
     id: str
     title: str = ""
@@ -140,6 +143,8 @@ class Document:
     updated_at: datetime | None = None
     readers: tuple[str, ...] = ()
     source_lsn: int = 0
+    chunk_count: int = 0
+    text_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

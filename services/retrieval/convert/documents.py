@@ -58,6 +58,8 @@ def document_to_proto(document: Document) -> document_pb2.Document:
         content_sha256=document.content_sha256,
         readers=document.readers,
         source_lsn=document.source_lsn,
+        chunk_count=document.chunk_count,
+        text_bytes=document.text_bytes,
         chunks=[
             document_pb2.Chunk(
                 ordinal=ordinal,

@@ -50,6 +50,17 @@ def test_a_copy_keeps_what_it_is_a_copy_of(store: Store, books: Collection) -> N
         assert listed.source_lsn == lsn
 
 
+def test_sizes_are_told_with_and_without_content(store: Store, books: Collection) -> None:
+    store.upsert(books, [document("a", "one", "größer"), Document("b")], None).result(10)
+    with store.reading() as reader:
+        read = [reader.document(books.id, id, vectors=False) for id in "ab"]
+        pages = [
+            reader.documents(books.id, None, "", 10, content=content).documents for content in (True, False)
+        ]
+    for documents in (read, *pages):
+        assert [(item.chunk_count, item.text_bytes) for item in documents] == [(2, 12), (0, 0)]
+
+
 def test_a_rewrite_replaces_words_vectors_and_metadata(
     store: Store, books: Collection, indexes: IndexSet
 ) -> None:

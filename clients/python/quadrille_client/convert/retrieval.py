@@ -111,6 +111,8 @@ def document(message: document_pb2.Document) -> types.Document:
         update_time=message.update_time.ToDatetime(UTC) if message.HasField("update_time") else None,
         readers=tuple(message.readers),
         source_lsn=message.source_lsn,
+        chunk_count=message.chunk_count,
+        text_bytes=message.text_bytes,
     )
 
 

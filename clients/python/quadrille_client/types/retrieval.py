@@ -48,7 +48,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text with its chunks; version, lsn, content_sha256 and update_time are set in results.
+    """A text with its chunks; version, lsn, content_sha256, update_time, chunk_count and text_bytes are set in results.
 
     `readers`, "principal:<name>" or "group:<name>", are who may read it; without any all of the tenant may.
     `source_lsn` is the lsn of the document that this one is a copy of, 0 when it is none.
@@ -66,6 +66,8 @@ class Document:
     update_time: datetime | None = None
     readers: Sequence[str] = ()
     source_lsn: int = 0
+    chunk_count: int = 0
+    text_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

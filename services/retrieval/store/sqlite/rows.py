@@ -21,7 +21,8 @@ COLLECTION_COLUMNS = (
 )
 DOCUMENT_COLUMNS = (
     "d.id, d.name, d.title, d.source_uri, d.metadata, d.version, d.lsn, d.content_sha256, d.updated_at,"
-    " (SELECT json_group_array(r.reader) FROM readers r WHERE r.document = d.id), d.source_lsn"
+    " (SELECT json_group_array(r.reader) FROM readers r WHERE r.document = d.id), d.source_lsn,"
+    " (SELECT count(*) FROM chunks k WHERE k.document = d.id), length(CAST(d.text AS BLOB))"
 )
 PASSAGE_COLUMNS = (
     "k.id, d.name, k.ordinal, k.text, d.title, d.source_uri, k.start_byte, k.end_byte, d.metadata,"
@@ -32,7 +33,7 @@ PASSAGES = f"json_group_array(json_array({PASSAGE_COLUMNS}))"
 
 # Damage makes text of numbers and bytes of text: SQLite lets any column hold any type.
 _COLLECTION_TYPES = (int, str, str, int, str, str, str, str, int, int, int, int, str)
-_DOCUMENT_TYPES = (int, str, str, str, str, int, int, str, int, str, int)
+_DOCUMENT_TYPES = (int, str, str, str, str, int, int, str, int, str, int, int, int)
 _PASSAGE_TYPES = (int, str, int, str, str, str, int, int, str, str)
 
 Row = tuple[Any, ...]
@@ -78,7 +79,7 @@ def collection(row: Row) -> Collection:
 @decoder
 def document(row: Row, text: str = "", chunks: tuple[Chunk, ...] = ()) -> Document:
     """Read DOCUMENT_COLUMNS; text and chunks come from queries of their own."""
-    _, name, title, source_uri, metadata, version, lsn, sha256, updated, readers, source_lsn = typed(
+    _, name, title, source_uri, metadata, version, lsn, sha256, updated, readers, *rest = typed(
         row, _DOCUMENT_TYPES
     )
     return Document(
@@ -93,7 +94,7 @@ def document(row: Row, text: str = "", chunks: tuple[Chunk, ...] = ()) -> Docume
         sha256,
         from_micros(updated),
         tuple(sorted(json.loads(readers))),
-        source_lsn,
+        *rest,
     )
 
 

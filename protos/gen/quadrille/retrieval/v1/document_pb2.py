@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from quadrille.retrieval.v1 import filter_pb2 as quadrille_dot_retrieval_dot_v1_dot_filter__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%quadrille/retrieval/v1/document.proto\x12\x16quadrille.retrieval.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#quadrille/retrieval/v1/filter.proto\"\xad\x02\n\x08\x44ocument\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x12\n\nsource_uri\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12-\n\x06\x63hunks\x18\x06 \x03(\x0b\x32\x1d.quadrille.retrieval.v1.Chunk\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12\x0b\n\x03lsn\x18\x08 \x01(\x03\x12\x16\n\x0e\x63ontent_sha256\x18\t \x01(\t\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07readers\x18\x0b \x03(\t\x12\x12\n\nsource_lsn\x18\x0c \x01(\x03\"h\n\x05\x43hunk\x12\x0f\n\x07ordinal\x18\x01 \x01(\x05\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x12\n\nstart_byte\x18\x03 \x01(\x05\x12\x10\n\x08\x65nd_byte\x18\x04 \x01(\x05\x12\x0e\n\x06vector\x18\x05 \x03(\x02\x12\n\n\x02id\x18\x06 \x01(\t\"\x89\x01\n\rIngestRequest\x12\x34\n\x05start\x18\x01 \x01(\x0b\x32#.quadrille.retrieval.v1.IngestStartH\x00\x12:\n\x08\x64ocument\x18\x02 \x01(\x0b\x32&.quadrille.retrieval.v1.IngestDocumentH\x00\x42\x06\n\x04item\":\n\x0bIngestStart\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x17\n\x0f\x65mbedding_model\x18\x02 \x01(\t\"V\n\x0eIngestDocument\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x32\n\x08\x64ocument\x18\x02 \x01(\x0b\x32 .quadrille.retrieval.v1.Document\"\xf7\x01\n\x0eIngestResponse\x12\x38\n\x07\x63redits\x18\x01 \x01(\x0b\x32%.quadrille.retrieval.v1.IngestCreditsH\x00\x12\x30\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32!.quadrille.retrieval.v1.IngestAckH\x00\x12\x34\n\x05\x65rror\x18\x03 \x01(\x0b\x32#.quadrille.retrieval.v1.IngestErrorH\x00\x12:\n\x08\x66inished\x18\x04 \x01(\x0b\x32&.quadrille.retrieval.v1.IngestFinishedH\x00\x42\x07\n\x05\x65vent\"\x1e\n\rIngestCredits\x12\r\n\x05\x63ount\x18\x01 \x01(\x05\"P\n\tIngestAck\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x0b\n\x03lsn\x18\x04 \x01(\x03\"h\n\x0bIngestError\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\"R\n\x0eIngestFinished\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x01 \x01(\x03\x12\x16\n\x0erejected_count\x18\x02 \x01(\x03\x12\x10\n\x08last_lsn\x18\x03 \x01(\x03\"\xae\x01\n\x16UpsertDocumentsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x33\n\tdocuments\x18\x02 \x03(\x0b\x32 .quadrille.retrieval.v1.Document\x12\x17\n\x0f\x65mbedding_model\x18\x03 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"8\n\x17UpsertDocumentsResponse\x12\x0b\n\x03lsn\x18\x01 \x01(\x03\x12\x10\n\x08versions\x18\x02 \x03(\x03\"f\n\x12GetDocumentRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x1c\n\x0finclude_vectors\x18\x03 \x01(\x08H\x00\x88\x01\x01\x42\x12\n\x10_include_vectors\"I\n\x13GetDocumentResponse\x12\x32\n\x08\x64ocument\x18\x01 \x01(\x0b\x32 .quadrille.retrieval.v1.Document\"\xc6\x01\n\x14ListDocumentsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12.\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.Filter\x12\x16\n\tpage_size\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x1c\n\x0finclude_content\x18\x05 \x01(\x08H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\x12\n\x10_include_content\"e\n\x15ListDocumentsResponse\x12\x33\n\tdocuments\x18\x01 \x03(\x0b\x32 .quadrille.retrieval.v1.Document\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"i\n\x16\x44\x65leteDocumentsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12.\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.Filter\"=\n\x17\x44\x65leteDocumentsResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x03\x12\x0b\n\x03lsn\x18\x02 \x01(\x03\x32\xac\x04\n\x0f\x44ocumentService\x12[\n\x06Ingest\x12%.quadrille.retrieval.v1.IngestRequest\x1a&.quadrille.retrieval.v1.IngestResponse(\x01\x30\x01\x12r\n\x0fUpsertDocuments\x12..quadrille.retrieval.v1.UpsertDocumentsRequest\x1a/.quadrille.retrieval.v1.UpsertDocumentsResponse\x12\x66\n\x0bGetDocument\x12*.quadrille.retrieval.v1.GetDocumentRequest\x1a+.quadrille.retrieval.v1.GetDocumentResponse\x12l\n\rListDocuments\x12,.quadrille.retrieval.v1.ListDocumentsRequest\x1a-.quadrille.retrieval.v1.ListDocumentsResponse\x12r\n\x0f\x44\x65leteDocuments\x12..quadrille.retrieval.v1.DeleteDocumentsRequest\x1a/.quadrille.retrieval.v1.DeleteDocumentsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%quadrille/retrieval/v1/document.proto\x12\x16quadrille.retrieval.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#quadrille/retrieval/v1/filter.proto\"\xd6\x02\n\x08\x44ocument\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x12\n\nsource_uri\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12-\n\x06\x63hunks\x18\x06 \x03(\x0b\x32\x1d.quadrille.retrieval.v1.Chunk\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12\x0b\n\x03lsn\x18\x08 \x01(\x03\x12\x16\n\x0e\x63ontent_sha256\x18\t \x01(\t\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07readers\x18\x0b \x03(\t\x12\x12\n\nsource_lsn\x18\x0c \x01(\x03\x12\x13\n\x0b\x63hunk_count\x18\r \x01(\x05\x12\x12\n\ntext_bytes\x18\x0e \x01(\x03\"h\n\x05\x43hunk\x12\x0f\n\x07ordinal\x18\x01 \x01(\x05\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x12\n\nstart_byte\x18\x03 \x01(\x05\x12\x10\n\x08\x65nd_byte\x18\x04 \x01(\x05\x12\x0e\n\x06vector\x18\x05 \x03(\x02\x12\n\n\x02id\x18\x06 \x01(\t\"\x89\x01\n\rIngestRequest\x12\x34\n\x05start\x18\x01 \x01(\x0b\x32#.quadrille.retrieval.v1.IngestStartH\x00\x12:\n\x08\x64ocument\x18\x02 \x01(\x0b\x32&.quadrille.retrieval.v1.IngestDocumentH\x00\x42\x06\n\x04item\":\n\x0bIngestStart\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x17\n\x0f\x65mbedding_model\x18\x02 \x01(\t\"V\n\x0eIngestDocument\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x32\n\x08\x64ocument\x18\x02 \x01(\x0b\x32 .quadrille.retrieval.v1.Document\"\xf7\x01\n\x0eIngestResponse\x12\x38\n\x07\x63redits\x18\x01 \x01(\x0b\x32%.quadrille.retrieval.v1.IngestCreditsH\x00\x12\x30\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32!.quadrille.retrieval.v1.IngestAckH\x00\x12\x34\n\x05\x65rror\x18\x03 \x01(\x0b\x32#.quadrille.retrieval.v1.IngestErrorH\x00\x12:\n\x08\x66inished\x18\x04 \x01(\x0b\x32&.quadrille.retrieval.v1.IngestFinishedH\x00\x42\x07\n\x05\x65vent\"\x1e\n\rIngestCredits\x12\r\n\x05\x63ount\x18\x01 \x01(\x05\"P\n\tIngestAck\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x0b\n\x03lsn\x18\x04 \x01(\x03\"h\n\x0bIngestError\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\"R\n\x0eIngestFinished\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x01 \x01(\x03\x12\x16\n\x0erejected_count\x18\x02 \x01(\x03\x12\x10\n\x08last_lsn\x18\x03 \x01(\x03\"\xae\x01\n\x16UpsertDocumentsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x33\n\tdocuments\x18\x02 \x03(\x0b\x32 .quadrille.retrieval.v1.Document\x12\x17\n\x0f\x65mbedding_model\x18\x03 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"8\n\x17UpsertDocumentsResponse\x12\x0b\n\x03lsn\x18\x01 \x01(\x03\x12\x10\n\x08versions\x18\x02 \x03(\x03\"f\n\x12GetDocumentRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x1c\n\x0finclude_vectors\x18\x03 \x01(\x08H\x00\x88\x01\x01\x42\x12\n\x10_include_vectors\"I\n\x13GetDocumentResponse\x12\x32\n\x08\x64ocument\x18\x01 \x01(\x0b\x32 .quadrille.retrieval.v1.Document\"\xc6\x01\n\x14ListDocumentsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12.\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.Filter\x12\x16\n\tpage_size\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x1c\n\x0finclude_content\x18\x05 \x01(\x08H\x01\x88\x01\x01\x42\x0c\n\n_page_sizeB\x12\n\x10_include_content\"e\n\x15ListDocumentsResponse\x12\x33\n\tdocuments\x18\x01 \x03(\x0b\x32 .quadrille.retrieval.v1.Document\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"i\n\x16\x44\x65leteDocumentsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12.\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.Filter\"=\n\x17\x44\x65leteDocumentsResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x03\x12\x0b\n\x03lsn\x18\x02 \x01(\x03\x32\xac\x04\n\x0f\x44ocumentService\x12[\n\x06Ingest\x12%.quadrille.retrieval.v1.IngestRequest\x1a&.quadrille.retrieval.v1.IngestResponse(\x01\x30\x01\x12r\n\x0fUpsertDocuments\x12..quadrille.retrieval.v1.UpsertDocumentsRequest\x1a/.quadrille.retrieval.v1.UpsertDocumentsResponse\x12\x66\n\x0bGetDocument\x12*.quadrille.retrieval.v1.GetDocumentRequest\x1a+.quadrille.retrieval.v1.GetDocumentResponse\x12l\n\rListDocuments\x12,.quadrille.retrieval.v1.ListDocumentsRequest\x1a-.quadrille.retrieval.v1.ListDocumentsResponse\x12r\n\x0f\x44\x65leteDocuments\x12..quadrille.retrieval.v1.DeleteDocumentsRequest\x1a/.quadrille.retrieval.v1.DeleteDocumentsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,41 +35,41 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quadrille.retrieval.v1.docu
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DOCUMENT']._serialized_start=166
-  _globals['_DOCUMENT']._serialized_end=467
-  _globals['_CHUNK']._serialized_start=469
-  _globals['_CHUNK']._serialized_end=573
-  _globals['_INGESTREQUEST']._serialized_start=576
-  _globals['_INGESTREQUEST']._serialized_end=713
-  _globals['_INGESTSTART']._serialized_start=715
-  _globals['_INGESTSTART']._serialized_end=773
-  _globals['_INGESTDOCUMENT']._serialized_start=775
-  _globals['_INGESTDOCUMENT']._serialized_end=861
-  _globals['_INGESTRESPONSE']._serialized_start=864
-  _globals['_INGESTRESPONSE']._serialized_end=1111
-  _globals['_INGESTCREDITS']._serialized_start=1113
-  _globals['_INGESTCREDITS']._serialized_end=1143
-  _globals['_INGESTACK']._serialized_start=1145
-  _globals['_INGESTACK']._serialized_end=1225
-  _globals['_INGESTERROR']._serialized_start=1227
-  _globals['_INGESTERROR']._serialized_end=1331
-  _globals['_INGESTFINISHED']._serialized_start=1333
-  _globals['_INGESTFINISHED']._serialized_end=1415
-  _globals['_UPSERTDOCUMENTSREQUEST']._serialized_start=1418
-  _globals['_UPSERTDOCUMENTSREQUEST']._serialized_end=1592
-  _globals['_UPSERTDOCUMENTSRESPONSE']._serialized_start=1594
-  _globals['_UPSERTDOCUMENTSRESPONSE']._serialized_end=1650
-  _globals['_GETDOCUMENTREQUEST']._serialized_start=1652
-  _globals['_GETDOCUMENTREQUEST']._serialized_end=1754
-  _globals['_GETDOCUMENTRESPONSE']._serialized_start=1756
-  _globals['_GETDOCUMENTRESPONSE']._serialized_end=1829
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1832
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=2030
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=2032
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=2133
-  _globals['_DELETEDOCUMENTSREQUEST']._serialized_start=2135
-  _globals['_DELETEDOCUMENTSREQUEST']._serialized_end=2240
-  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_start=2242
-  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_end=2303
-  _globals['_DOCUMENTSERVICE']._serialized_start=2306
-  _globals['_DOCUMENTSERVICE']._serialized_end=2862
+  _globals['_DOCUMENT']._serialized_end=508
+  _globals['_CHUNK']._serialized_start=510
+  _globals['_CHUNK']._serialized_end=614
+  _globals['_INGESTREQUEST']._serialized_start=617
+  _globals['_INGESTREQUEST']._serialized_end=754
+  _globals['_INGESTSTART']._serialized_start=756
+  _globals['_INGESTSTART']._serialized_end=814
+  _globals['_INGESTDOCUMENT']._serialized_start=816
+  _globals['_INGESTDOCUMENT']._serialized_end=902
+  _globals['_INGESTRESPONSE']._serialized_start=905
+  _globals['_INGESTRESPONSE']._serialized_end=1152
+  _globals['_INGESTCREDITS']._serialized_start=1154
+  _globals['_INGESTCREDITS']._serialized_end=1184
+  _globals['_INGESTACK']._serialized_start=1186
+  _globals['_INGESTACK']._serialized_end=1266
+  _globals['_INGESTERROR']._serialized_start=1268
+  _globals['_INGESTERROR']._serialized_end=1372
+  _globals['_INGESTFINISHED']._serialized_start=1374
+  _globals['_INGESTFINISHED']._serialized_end=1456
+  _globals['_UPSERTDOCUMENTSREQUEST']._serialized_start=1459
+  _globals['_UPSERTDOCUMENTSREQUEST']._serialized_end=1633
+  _globals['_UPSERTDOCUMENTSRESPONSE']._serialized_start=1635
+  _globals['_UPSERTDOCUMENTSRESPONSE']._serialized_end=1691
+  _globals['_GETDOCUMENTREQUEST']._serialized_start=1693
+  _globals['_GETDOCUMENTREQUEST']._serialized_end=1795
+  _globals['_GETDOCUMENTRESPONSE']._serialized_start=1797
+  _globals['_GETDOCUMENTRESPONSE']._serialized_end=1870
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1873
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=2071
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=2073
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=2174
+  _globals['_DELETEDOCUMENTSREQUEST']._serialized_start=2176
+  _globals['_DELETEDOCUMENTSREQUEST']._serialized_end=2281
+  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_start=2283
+  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_end=2344
+  _globals['_DOCUMENTSERVICE']._serialized_start=2347
+  _globals['_DOCUMENTSERVICE']._serialized_end=2903
 # @@protoc_insertion_point(module_scope)

@@ -39,6 +39,8 @@ class Document(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     READERS_FIELD_NUMBER: _builtins.int
     SOURCE_LSN_FIELD_NUMBER: _builtins.int
+    CHUNK_COUNT_FIELD_NUMBER: _builtins.int
+    TEXT_BYTES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, unique in the collection, 1 to 512 bytes."""
     title: _builtins.str
@@ -57,6 +59,10 @@ class Document(_message.Message):
     """Of a copy: the lsn of the document in another collection that it was made from, 0 or more. Kept as sent; a re-embedding
     sees by it what it has copied already. 0: no copy.
     """
+    chunk_count: _builtins.int
+    """How many chunks it has, 0 or more; set in responses, listings without chunks included."""
+    text_bytes: _builtins.int
+    """Length of its text in UTF-8, in bytes, 0 or more; set in responses, listings without texts included."""
     @_builtins.property
     def metadata(self) -> _struct_pb2.Struct:
         """Its metadata, at most 64 KiB as JSON, nested at most 16 deep."""
@@ -92,10 +98,12 @@ class Document(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         readers: _abc.Iterable[_builtins.str] | None = ...,
         source_lsn: _builtins.int = ...,
+        chunk_count: _builtins.int = ...,
+        text_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunks", b"chunks", "content_sha256", b"content_sha256", "id", b"id", "lsn", b"lsn", "metadata", b"metadata", "readers", b"readers", "source_lsn", b"source_lsn", "source_uri", b"source_uri", "text", b"text", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "chunks", b"chunks", "content_sha256", b"content_sha256", "id", b"id", "lsn", b"lsn", "metadata", b"metadata", "readers", b"readers", "source_lsn", b"source_lsn", "source_uri", b"source_uri", "text", b"text", "text_bytes", b"text_bytes", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
