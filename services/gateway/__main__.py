@@ -63,6 +63,7 @@ from gateway.listing import IMAGE_NATIVE, TEXT_NATIVE, image_listing, text_listi
 from gateway.live import LiveView
 from gateway.metrics import GatewayMetrics
 from gateway.proxy import Proxied, handlers
+from gateway.queues import queues
 from gateway.rag.ask import Asker
 from gateway.rag.ingest import Ingester
 from gateway.routes import EVERYWHERE
@@ -190,7 +191,9 @@ class Gateway:
         stores = VectorStores(text, retrieval)
         files = StoreFiles(retrieval, self._library, self._attacher)
         expositions = [HttpExposition(url, self._metrics_client) for url in settings.metrics_urls]
-        view = LiveView(expositions, lambda: self.watch.serving)
+        places = {name: limits.running for name, limits in settings.pools.items()}
+        own = functools.partial(queues, self._registry, places)
+        view = LiveView(expositions, lambda: self.watch.serving, own)
         app = make_app(
             text,
             AdmittedImages(self._backends.image, self._gate),

@@ -10,7 +10,15 @@ from typing import Protocol
 from gateway.domain.filters import Filter
 from gateway.domain.image import ImageEdit, ImageEvent, ImageModel, ImageRequest
 from gateway.domain.moderation import Verdict
-from gateway.domain.retrieval import Collection, Hit, NewDocument, SearchRequest, StoredDocument, Vector
+from gateway.domain.retrieval import (
+    Collection,
+    DocumentPage,
+    Hit,
+    NewDocument,
+    SearchRequest,
+    StoredDocument,
+    Vector,
+)
 from gateway.domain.text import (
     ChatRequest,
     EmbedRequest,
@@ -97,6 +105,10 @@ class RetrievalBackend(Protocol):
         self, collection: str, filter: Filter | None = None
     ) -> AsyncGenerator[StoredDocument, None]:
         """Documents whose metadata match, all without a filter, by id, without texts and chunks."""
+        ...
+
+    async def page_of_documents(self, collection: str, size: int, token: str = "") -> DocumentPage:
+        """The 1 to 1000 documents by id, without texts and chunks, that come first, or that a page's token asks for."""
         ...
 
     async def upsert_document(

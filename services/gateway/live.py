@@ -1,4 +1,4 @@
-"""A look at the whole stack: who serves, and the figures that its metrics tell now.
+"""A look at the whole stack: who serves, what waits here, and the figures that the services' metrics tell now.
 
 Figures are sums over all servers and labels. Counters only grow: rates come from two looks.
 """
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.queues import Queues
 
 # What is told, by the sample that it is the sum of.
 FIGURES: Mapping[str, str] = {
@@ -43,10 +45,11 @@ class Exposition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen: seconds of a clock that only goes on, backends by name, figures that somebody told."""
+    """What was seen: seconds of a clock that only goes on, backends by name, queues, figures that somebody told."""
 
     at_s: float
     serving: Mapping[str, bool]
+    queues: Queues
     figures: Mapping[str, float]
 
 
@@ -57,12 +60,14 @@ class LiveView:
         self,
         sources: Sequence[Exposition],
         serving: Callable[[], Mapping[str, bool]],
+        queues: Callable[[], Queues],
         *,
         fresh_s: float = 0.5,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources = sources
         self._serving = serving
+        self._queues = queues
         self._fresh_s = fresh_s
         self._clock = clock
         self._last: Look | None = None
@@ -74,7 +79,7 @@ class LiveView:
             if self._last is None or self._clock() - self._last.at_s >= self._fresh_s:
                 texts = await asyncio.gather(*(source.read() for source in self._sources))
                 told = [text for text in texts if text is not None]
-                self._last = Look(self._clock(), dict(self._serving()), figures(told))
+                self._last = Look(self._clock(), dict(self._serving()), self._queues(), figures(told))
             return self._last
 
 

@@ -77,18 +77,21 @@ class GrpcRetrievalBackend:
         self, collection: str, filter: Filter | None = None
     ) -> AsyncGenerator[domain.StoredDocument, None]:
         """Documents by id."""
-        request = document_pb2.ListDocumentsRequest(
-            collection=collection,
-            filter=None if filter is None else filter_to_proto(filter),
-            page_size=_PAGE,
-        )
+        condition = None if filter is None else filter_to_proto(filter)
+        request = document_pb2.ListDocumentsRequest(collection=collection, filter=condition, page_size=_PAGE)
         while True:
-            answer = await self._caller.unary(self._documents.ListDocuments, request)
-            for document in answer.documents:
-                yield convert.stored_from_proto(document)
-            if not answer.next_page_token:
+            page = await self._page(request)
+            for document in page.documents:
+                yield document
+            if not page.next_token:
                 return
-            request.page_token = answer.next_page_token
+            request.page_token = page.next_token
+
+    async def page_of_documents(self, collection: str, size: int, token: str = "") -> domain.DocumentPage:
+        """A page of documents by id."""
+        return await self._page(
+            document_pb2.ListDocumentsRequest(collection=collection, page_size=size, page_token=token)
+        )
 
     async def upsert_document(
         self,
@@ -125,3 +128,7 @@ class GrpcRetrievalBackend:
         """Chunks, best first."""
         answer = await self._caller.unary(self._searches.Search, convert.search_to_proto(request))
         return [convert.hit_from_proto(hit) for hit in answer.hits]
+
+    async def _page(self, request: document_pb2.ListDocumentsRequest) -> domain.DocumentPage:
+        answer = await self._caller.unary(self._documents.ListDocuments, request)
+        return convert.page_from_proto(answer)

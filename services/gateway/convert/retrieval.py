@@ -63,7 +63,14 @@ def stored_from_proto(message: document_pb2.Document) -> domain.StoredDocument:
         readers=tuple(message.readers),
         text=message.text,
         version=message.version,
+        chunk_count=message.chunk_count,
+        text_bytes=message.text_bytes,
     )
+
+
+def page_from_proto(message: document_pb2.ListDocumentsResponse) -> domain.DocumentPage:
+    """A page of a listing."""
+    return domain.DocumentPage(tuple(map(stored_from_proto, message.documents)), message.next_page_token)
 
 
 def document_to_proto(document: domain.NewDocument) -> document_pb2.Document:

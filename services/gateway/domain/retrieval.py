@@ -42,7 +42,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document as the store holds it; `spans` are its chunks' bytes, in order. Listings leave out text and spans."""
+    """A document as the store holds it; `spans` are its chunks' bytes, in order.
+
+    Listings leave out text and spans, but not how many chunks there are and how long the text is.
+    """
 
     id: str
     title: str
@@ -54,6 +57,16 @@ class StoredDocument:
     readers: tuple[str, ...] = ()
     text: str = ""
     version: int = 0
+    chunk_count: int = 0
+    text_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPage:
+    """Documents of a listing; `next_token` asks for those that come next, and is empty on the last page."""
+
+    documents: tuple[StoredDocument, ...]
+    next_token: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from retrieval.__main__ import build_engine
 from retrieval.config import RetrievalSettings
 from retrieval.servicers import SERVICES, register
 from serving.channel import open_channel
-from serving.errors import AlreadyExists, NotFound, VersionConflict
+from serving.errors import AlreadyExists, InvalidInput, NotFound, VersionConflict
 from serving.server import GrpcServer
 from serving.testing import running
 
@@ -130,3 +130,17 @@ async def test_hits_come_best_first(backend):
     assert (hit.chunk_id, hit.document_id, hit.start_byte, hit.end_byte) == ("a.md#1", "a.md", 16, 29)
     with pytest.raises(NotFound):
         await backend.search(SearchRequest("none", SearchMode.LEXICAL, "ebb", 2))
+
+
+async def test_documents_are_paged_with_their_sizes(backend):
+    await backend.create_collection(NOTES)
+    with pytest.raises(NotFound):
+        await backend.page_of_documents("none", 2)
+    await backend.upsert_documents("notes", [DOCUMENT, *(NewDocument(id, "", "", "é", {}) for id in "bcd")])
+    first = await backend.page_of_documents("notes", 2)
+    sizes = [(item.id, item.title, item.chunk_count, item.text_bytes) for item in first.documents]
+    assert sizes == [("a.md", "A", 2, len(TEXT.encode())), ("b", "", 0, 2)]
+    second = await backend.page_of_documents("notes", 2, first.next_token)
+    assert ([item.id for item in second.documents], second.next_token) == (["c", "d"], "")
+    with pytest.raises(InvalidInput):
+        await backend.page_of_documents("notes", 2, "made up")

@@ -281,6 +281,28 @@ class DocumentService(document_pb2_grpc.DocumentServiceServicer):
             raise NotFound("document", request.id)
         return document_pb2.GetDocumentResponse(document=found)
 
+    async def ListDocuments(self, request, context):
+        held = self.store.documents[self.store.collection(request.collection)]
+        if request.page_token not in ("", *held):
+            raise InvalidInput("page_token", "is not a token that this listing gave out")
+        ids = sorted(id for id in held if id > request.page_token)
+        page = [
+            document_pb2.Document(
+                id=id,
+                title=held[id].title,
+                chunk_count=len(held[id].chunks),
+                text_bytes=len(held[id].text.encode()),
+            )
+            for id in ids[: request.page_size]
+        ]
+        more = page[-1].id if len(ids) > len(page) else ""
+        return document_pb2.ListDocumentsResponse(documents=page, next_page_token=more)
+
+    async def DeleteDocuments(self, request, context):
+        held = self.store.documents[self.store.collection(request.collection)]
+        found = [id for id in request.ids if held.pop(id, None)]
+        return document_pb2.DeleteDocumentsResponse(deleted_count=len(found))
+
     async def Ingest(self, request_iterator, context):
         yield document_pb2.IngestResponse(credits=document_pb2.IngestCredits(count=2))
         accepted = 0

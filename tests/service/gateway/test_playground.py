@@ -75,6 +75,38 @@ async def test_a_file_is_stored_and_found(plain):
         assert (hit["document_id"], hit["title"], hit["start_byte"]) == ("sea.md", "The sea", 0)
 
 
+async def test_documents_are_listed_page_by_page_and_deleted_one_by_one(plain):
+    for name in ("c/sea.md", "a.txt", "b.txt"):
+        await stored(plain, name=name)
+    asked = {"collection": "docs", "page_size": 2}
+    first = (await plain.get("/api/documents", params=asked)).json()
+    assert [(item["id"], item["chunks"]) for item in first["documents"]] == [("a.txt", 1), ("b.txt", 1)]
+    rest = await plain.get("/api/documents", params={**asked, "page_token": first["next_page_token"]})
+    (last,), token = rest.json().values()
+    assert (last["id"], last["title"], last["bytes"], token) == ("c/sea.md", "The sea", len(SEA), "")
+    one = {"collection": "docs", "id": "c/sea.md"}
+    assert (await plain.delete("/api/documents", params=one)).json() == {"deleted": "c/sea.md"}
+    gone = await plain.delete("/api/documents", params=one)
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "not_found")
+    left = (await plain.get("/api/documents", params={"collection": "docs"})).json()["documents"]
+    assert [item["id"] for item in left] == ["a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "param"),
+    [
+        ({"collection": "none"}, 404, None),
+        ({}, 400, "collection"),
+        ({"collection": "docs", "page_size": 101}, 400, "page_size"),
+        ({"collection": "docs", "page_token": "x"}, 400, "page_token"),
+    ],
+)
+async def test_bad_listings_are_refused(plain, asked, status, param):
+    await stored(plain)
+    answer = await plain.get("/api/documents", params=asked)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (status, param)
+
+
 async def test_a_file_that_cannot_be_read_is_refused_with_its_field(plain):
     refused = await stored(plain, name="strange.xyz")
     assert (refused["outcome"], refused["field"]) == ("refused", "file.media_type")
@@ -124,6 +156,8 @@ async def test_the_stack_is_told_with_its_figures(plain, make_doors):
         "retrieval": True,
     }
     assert alone["figures"] == {}
+    assert alone["pools"]["image"] == {"places": 16, "running": 0, "waiting": 0, "refused": 0}
+    assert (set(alone["pools"]), alone["limited"]) == ({"generate", "encode", "image"}, 0)
     port = plain.base_url.port
     doors = await make_doors(metrics_urls=(f"http://127.0.0.1:{port}/metrics", f"http://127.0.0.1:{port}/x"))
     async with httpx.AsyncClient(base_url=doors.http) as other:
@@ -136,14 +170,14 @@ async def test_the_page_needs_no_key_and_what_it_asks_for_does(make_doors, tmp_p
     file = tmp_path / "keys.toml"
     file.write_text(KEYS.format(reader=digest("r"), all=digest("a")))
     doors = await make_doors(api_keys_file=file)
-    paths = ("/api/models", "/api/collections", "/api/stack")
+    paths = ("/api/models", "/api/collections", "/api/documents?collection=x", "/api/stack")
     async with httpx.AsyncClient(base_url=doors.http) as http:
         assert (await http.get("/")).status_code == 200
-        assert [(await http.get(path)).status_code for path in paths] == [401, 401, 401]
+        assert [(await http.get(path)).status_code for path in paths] == [401, 401, 401, 401]
         http.headers["authorization"] = "Bearer r"
-        assert [(await http.get(path)).status_code for path in paths] == [200, 403, 403]
+        assert [(await http.get(path)).status_code for path in paths] == [200, 403, 403, 403]
         http.headers["authorization"] = "Bearer a"
-        assert [(await http.get(path)).status_code for path in paths] == [200, 200, 200]
+        assert [(await http.get(path)).status_code for path in paths] == [200, 200, 404, 200]
 
 
 async def test_its_routes_are_counted_by_name(plain):

@@ -1,4 +1,5 @@
 from gateway.live import LiveView, figures
+from gateway.queues import Queue, Queues
 
 TEXT = """
 # TYPE quadrille_text_requests_waiting gauge
@@ -42,9 +43,11 @@ async def test_a_look_is_shared_for_a_moment():
     now = 10.0
     source, lost = Source(TEXT), Source(None)
     up = {"text@1": True}
-    view = LiveView([source, lost], lambda: up, fresh_s=0.5, clock=lambda: now)
+    queues = Queues({"image": Queue(2, running=1)}, 0)
+    view = LiveView([source, lost], lambda: up, lambda: queues, fresh_s=0.5, clock=lambda: now)
     first = await view.look()
     assert (first.at_s, first.serving, first.figures["generated_tokens"]) == (10.0, {"text@1": True}, 40)
+    assert first.queues == queues
     up["text@1"] = False
     now = 10.4
     assert await view.look() is first

@@ -9,6 +9,7 @@ from serving.auth import KeyStore
 from gateway.backends import ImageBackend, RetrievalBackend, TextBackend
 from gateway.http.caller import identified
 from gateway.http.playground.ask import ask_routes
+from gateway.http.playground.browsing import browsing_routes
 from gateway.http.playground.documents import document_routes
 from gateway.http.playground.models import catalogue_routes
 from gateway.http.playground.page import asset_mount, page_routes
@@ -41,6 +42,7 @@ def install(
     asked = (
         ("text", catalogue_routes(text, images)),
         ("retrieval", document_routes(text, playground.retrieval, playground.ingester)),
+        ("retrieval", browsing_routes(playground.retrieval)),
         ("gateway", ask_routes(playground.asker, playground.metrics)),
         ("gateway", stack_routes(playground.view)),
     )

@@ -1,5 +1,6 @@
 """GET /api/stack: a look at the whole stack; the page takes one a second while it is seen."""
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
@@ -13,8 +14,12 @@ def stack_routes(view: LiveView) -> APIRouter:
 
     @router.get("/api/stack")
     async def look() -> dict[str, Any]:
-        """Services by name, and figures: sums, of which counters only grow. `at_s` is a clock of the gateway's own."""
+        """Services by name, queues by kind of work, and figures: sums, of which counters only grow.
+
+        `at_s` is a clock of the gateway's own.
+        """
         seen = await view.look()
-        return {"at_s": seen.at_s, "services": seen.serving, "figures": seen.figures}
+        told = {"at_s": seen.at_s, "services": seen.serving, "figures": seen.figures}
+        return told | asdict(seen.queues)
 
     return router

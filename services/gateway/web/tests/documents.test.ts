@@ -10,8 +10,8 @@ test("files are dropped, stored and searched for", async ({ page }) => {
     return dropped;
   });
   await page.dispatchEvent(".drop-zone", "drop", { dataTransfer: files });
-  await expect(page.locator(".row", { hasText: "ferry.txt" })).toHaveAttribute("data-state", "stored");
-  await expect(page.locator(".row", { hasText: "strange.xyz" })).toContainText("can't be read");
+  await expect(page.locator(".row[data-state]", { hasText: "ferry.txt" })).toHaveAttribute("data-state", "stored");
+  await expect(page.locator(".row[data-state]", { hasText: "strange.xyz" })).toContainText("can't be read");
   await expect(page.getByRole("button", { name: /dropped/ })).toContainText("1 document, 1 passage");
 
   await go(page, "Search");
@@ -56,4 +56,49 @@ test("where nothing is found, the page says that no model was asked", async ({ p
   await page.getByLabel("Question", { exact: true }).fill("xylophone zeppelin");
   await page.getByLabel("Question", { exact: true }).press("Enter");
   await expect(page.locator(".abstained")).toContainText("no model was asked");
+});
+
+test("what is stored is listed, and goes when its reader says so twice, by keyboard alone", async ({ page }) => {
+  await store(page, "shelf", ISLANDS);
+  await store(page, "shelf", { ...ISLANDS, name: "letters.md", buffer: Buffer.from("Ida Lund lives in Tolven.") });
+  const rows = page.locator(".row:has(.row-action)");
+  await expect(rows).toHaveCount(2);
+  await expect(rows.first()).toContainText("Islands");
+  await expect(rows.first()).toContainText("islands.md");
+  await expect(rows.first()).toContainText("1 passage");
+  await expect(rows.first()).toContainText(`${ISLANDS.buffer.length} B of text`);
+  const letters = page.getByRole("button", { name: "Delete letters.md" });
+  await page.getByRole("button", { name: "Delete islands.md" }).focus();
+  await page.keyboard.press("ArrowDown");
+  await expect(letters).toBeFocused();
+  await page.keyboard.press("Delete");
+  const dialog = page.getByRole("dialog", { name: "Delete this document?" });
+  await expect(dialog).toContainText("letters.md");
+  await expect(dialog.getByRole("button", { name: "Keep it" })).toBeFocused();
+  await page.keyboard.press("Escape");
+  await expect(dialog).toBeHidden();
+  await expect(letters).toBeFocused();
+  await page.keyboard.press("Delete");
+  await expect(dialog.getByRole("button", { name: "Keep it" })).toBeFocused();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await expect(rows).toHaveCount(1);
+  await expect(page.getByRole("button", { name: "Delete islands.md" })).toBeFocused();
+  await expect(page.getByRole("button", { name: /^shelf/ })).toContainText("1 document, 1 passage");
+});
+
+test("a long listing is read page by page", async ({ page }) => {
+  await page.route("**/api/documents?*", (route) => {
+    const url = new URL(route.request().url());
+    url.searchParams.set("page_size", "1");
+    return route.continue({ url: url.toString() });
+  });
+  for (const name of ["a.md", "b.md"]) await store(page, "long", { ...ISLANDS, name });
+  const rows = page.locator(".row:has(.row-action)");
+  await expect(rows).toHaveCount(1);
+  await expect(page.locator(".list-head", { hasText: "Stored in long" })).toContainText("1 of 2 documents");
+  await page.getByRole("button", { name: "Show more" }).click();
+  await expect(rows).toHaveCount(2);
+  await expect(page.getByRole("button", { name: "Delete b.md" })).toBeFocused();
+  await expect(page.getByRole("button", { name: "Show more" })).toBeHidden();
 });

@@ -40,5 +40,5 @@ export async function store(page: Page, collection: string, file: typeof ISLANDS
   await go(page, "Documents");
   await page.getByLabel("New collection").fill(collection);
   await page.locator('input[type="file"]').setInputFiles(file);
-  await expect(page.locator(".row", { hasText: file.name })).toHaveAttribute("data-state", /stored|unchanged/);
+  await expect(page.locator(".row[data-state]", { hasText: file.name })).toHaveAttribute("data-state", /stored|unchanged/);
 }

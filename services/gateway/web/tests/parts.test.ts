@@ -79,8 +79,18 @@ test("words that are shared are marked together", () => {
 });
 
 test("rates come from two looks, and a counter that fell began anew", () => {
-  const look = (at_s: number, tokens: number) => ({ at_s, services: {}, figures: { generated_tokens: tokens } });
+  const look = (at_s: number, tokens: number, refused = 0) => ({
+    at_s,
+    services: {},
+    pools: { generate: { places: 2, running: 1, waiting: 0, refused } },
+    limited: 2 * refused,
+    figures: { generated_tokens: tokens },
+  });
   expect(rates(look(1, 10), look(3, 50)).tokensPerSecond).toBe(20);
   expect(rates(look(1, 50), look(2, 5)).tokensPerSecond).toBe(0);
   expect(rates(look(1, 0), look(2, 0)).watts).toBeUndefined();
+  const refused = rates(look(1, 0, 4), look(3, 0, 10));
+  expect(refused.pools["generate"]).toEqual({ running: 1, waiting: 0, refusedPerSecond: 3 });
+  expect(refused.limitedPerSecond).toBe(6);
+  expect(rates(look(1, 0, 4), look(2, 0, 0)).pools["generate"]?.refusedPerSecond).toBe(0);
 });

@@ -17,6 +17,9 @@ for (const scheme of ["light", "dark"] as const) {
     for (const [name, text] of Object.entries(FILES)) {
       await store(page, "almanac", { name, mimeType: "text/markdown", buffer: Buffer.from(text) });
     }
+    await page.getByRole("button", { name: "Clear what is done" }).click();
+    await page.mouse.move(4, 4);
+    await picture("documents");
     await go(page, "Ask");
     await page.getByText("How it answers").click();
     await page.getByLabel("Follow-up questions").selectOption("FORGET");

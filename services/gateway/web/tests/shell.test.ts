@@ -8,8 +8,25 @@ test("the stack is seen, with what it does", async ({ page }) => {
   await go(page, "Stack");
   await expect(page.locator(".service")).toHaveCount(4);
   await expect(page.locator('.service .dot[data-state="up"]')).toHaveCount(4);
+  await expect(page.locator(".queues tbody tr")).toHaveCount(3);
   await expect(page.locator(".chart", { hasText: "Tokens written" }).locator("path").first()).toBeVisible();
   await expect(page.locator(".totals")).toContainText("tokens written");
+});
+
+test("what waits and is refused at the gateway is seen", async ({ page }) => {
+  let looks = 0;
+  await page.route("**/api/stack", (route) => {
+    looks += 1;
+    const generate = { places: 16, running: 4, waiting: 3, refused: 10 * looks };
+    return route.fulfill({ json: { at_s: looks, services: {}, pools: { generate }, limited: looks, figures: {} } });
+  });
+  await go(page, "Stack");
+  const cells = page.locator("tr", { has: page.getByRole("rowheader", { name: "Answers" }) }).getByRole("cell");
+  await expect(cells.nth(0)).toHaveText("4 of 16");
+  await expect(cells.nth(1)).toHaveText("3");
+  await expect(cells.nth(2)).toHaveText(/^10\d+ so far$/); // ten a second
+  await expect(cells.nth(3).getByRole("img", { name: /now 7/ }).locator("path").first()).toBeVisible();
+  await expect(page.getByRole("row", { name: /Over the limits/ })).toContainText(/^Over the limits of a key or tenant1\d+ so far$/);
 });
 
 test("a key is asked for where one is needed, and kept as its user says", async ({ page, context }) => {
@@ -67,6 +84,10 @@ for (const scheme of ["light", "dark"] as const) {
       const { violations } = await new AxeBuilder({ page }).analyze();
       expect(violations.map(({ id, nodes }) => [view, id, nodes.map((node) => node.html)])).toEqual([]);
     }
+    await go(page, "Documents");
+    await page.getByRole("button", { name: "Delete islands.md" }).click();
+    await expect(page.getByRole("dialog", { name: "Delete this document?" })).toBeVisible();
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
   });
 }
 

@@ -3,6 +3,7 @@ import { announce } from "../lib/announce";
 import { sentence } from "../lib/api";
 import { chosenCollection, collections, loadCollections } from "../lib/collections";
 import { plural } from "../lib/format";
+import { loadStored } from "./stored";
 import { upload, type Outcome } from "./upload";
 
 const AT_ONCE = 2;
@@ -66,6 +67,7 @@ async function work(): Promise<void> {
   const failed = uploads.value.filter((item) => item.state === "refused" || item.state === "failed").length;
   announce(failed ? `${plural(failed, "file")} could not be stored.` : "All files are stored.");
   await loadCollections().catch(() => undefined);
+  await loadStored();
 }
 
 async function store(id: number, file: File): Promise<void> {

@@ -3,6 +3,7 @@ import { plural } from "../lib/format";
 import { TextField } from "../parts/fields";
 import { Icon } from "../parts/icon";
 import { DropZone } from "./drop-zone";
+import { StoredList } from "./stored-list";
 import { forget, isOver, newCollection, uploads } from "./state";
 import { UploadRow } from "./upload-row";
 
@@ -35,6 +36,7 @@ export function DocumentsView() {
                 </ul>
               </>
             )}
+            <StoredList />
           </div>
         </div>
       </section>

@@ -29,6 +29,11 @@ export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T>
   return (await response.json()) as T;
 }
 
+export async function deleteJson<T>(path: string): Promise<T> {
+  const response = await reach(path, { method: "DELETE", headers: headers() });
+  return (await response.json()) as T;
+}
+
 export async function postJson<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
   const response = await reach(path, post(body, signal));
   return (await response.json()) as T;

@@ -6,6 +6,8 @@ const SHORTCUTS: readonly (readonly [string[], string])[] = [
   [["Enter"], "Send"],
   [["Shift", "Enter"], "Begin a new line"],
   [["Esc"], "Stop what runs"],
+  [["↑", "↓"], "Go from document to document"],
+  [["Delete"], "Delete a document, once asked again"],
   [["Alt", "1"], "Go to the first view, and so on up to 6"],
   [["?"], "Show this"],
 ];

@@ -1,6 +1,7 @@
 import { count } from "../lib/format";
 import { Notice } from "../parts/notice";
 import { Charts } from "./charts";
+import { Queues } from "./queues";
 import { last, problem } from "./state";
 
 const PROBLEMS = {
@@ -19,13 +20,14 @@ export function StackView() {
           <div class="column wide">
             <div class="page-head">
               <h1>Stack</h1>
-              <p>What the services do now, a look each second.</p>
+              <p>What the gateway and its services do now, a look each second.</p>
             </div>
             {problem.value && <Notice text={PROBLEMS[problem.value]} />}
             <Services />
+            <Queues />
             {last.value && !measured && (
               <p class="stack-note">
-                No figures: name the services' Prometheus endpoints in <code>metrics_urls</code>, as <code>quadrille up</code>{" "}
+                No figures of the services: name their Prometheus endpoints in <code>metrics_urls</code>, as <code>quadrille up</code>{" "}
                 does.
               </p>
             )}
