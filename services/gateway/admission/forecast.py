@@ -1,45 +1,8 @@
-"""What is expected of requests, from those that ended: how long they take, and how much they generate."""
+"""What is expected of tenants and of answers, from what was served: how much, and how long they are."""
 
 import math
 
 _KEPT = 0.95  # of what is known, at each new request
-
-
-class ServiceTime:
-    """Seconds that a place is held for each unit of cost; recent requests weigh more."""
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-        self._units = 0.0
-        self._requests = 0.0
-
-    def saw(self, seconds: float, units: float) -> None:
-        """A request ended well."""
-        self._seconds = self._seconds * _KEPT + max(0.0, seconds)
-        self._units = self._units * _KEPT + max(0.0, units)
-        self._requests = self._requests * _KEPT + 1
-
-    def broke_off(self, seconds: float, units: float) -> None:
-        """A request ended before it was done, by its deadline most likely.
-
-        Left out, only what is quick would be learned. What took longer already than expected is taken to need as long
-        again as expected, as if times were exponential; what ended sooner says nothing.
-        """
-        expected = self.seconds(units)
-        if 0 < expected < seconds:
-            self.saw(seconds + expected, units)
-
-    def rate(self, places: int) -> float | None:
-        """Units of work a second that leave so many places when all are taken; None while nothing is known."""
-        return self._units * places / self._seconds if self._seconds and self._units else None
-
-    def seconds(self, units: float) -> float:
-        """How long so much holds its place; 0 while nothing is known."""
-        return units * self._seconds / self._units if self._units else 0.0
-
-    def mean_units(self) -> float:
-        """What a request costs on average."""
-        return self._units / self._requests if self._requests else 0.0
 
 
 class ServedRate:

@@ -104,7 +104,7 @@ class Gate:
             tenant = self._metrics.tenant(request.tenant)
             self._metrics.tokens.labels(tenant).inc(ticket.charged.tokens)
             spend(ticket.charged.tokens)
-            self._pools[pool].finish(request, self._clock(), well=ticket.complete)
+            self._pools[pool].finish(request, self._clock(), well=ticket.complete, done=ticket.done)
             self._next(self._pools[pool])
 
     async def _turn(self, pool: Pool, request: Request) -> None:
@@ -138,13 +138,14 @@ class Gate:
 
     async def _wait(self, pool: Pool, request: Request, turn: "asyncio.Future[None]", now: float) -> None:
         """Until the turn has come, or it is known that it won't; whoever leaves meanwhile gives all back."""
+        patience_s = pool.patience_s(request, now)
         try:
-            async with asyncio.timeout(self._patience(pool, request, now)):
+            async with asyncio.timeout(patience_s):
                 await asyncio.shield(turn)
         except TimeoutError:
             if not turn.done():
                 pool.withdraw(request)
-                raise self._gave_up(pool, request) from None
+                raise self._gave_up(pool, request, patience_s) from None
         except asyncio.CancelledError:
             if request.started is not None:  # its turn had come at the same moment
                 pool.charge(request, -request.cost.units, self._clock())
@@ -154,12 +155,8 @@ class Gate:
                 pool.withdraw(request)
             raise
 
-    def _patience(self, pool: Pool, request: Request, now: float) -> float:
-        left = pool.limits.longest_wait_s
-        return left if request.deadline is None else min(left, max(0.0, request.deadline - now))
-
-    def _gave_up(self, pool: Pool, request: Request) -> QuadrilleError:
-        if request.deadline is not None and self._clock() >= request.deadline:
+    def _gave_up(self, pool: Pool, request: Request, waited_s: float) -> QuadrilleError:
+        if waited_s < pool.limits.longest_wait_s:
             return refusals.deadline(pool.name)
         return refusals.too_long(pool.name, pool.limits.longest_wait_s, pool.wait_s(request, self._clock()))
 

@@ -4,12 +4,15 @@ Synchronous and pure: it is told the time, and says what happens. `gate.py` make
 """
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from gateway.admission import refusals
 from gateway.admission.fair_queue import FairQueue, Request
-from gateway.admission.forecast import ServedRate, ServiceTime
+from gateway.admission.forecast import ServedRate
+from gateway.admission.outlook import Outlook, units_of
+from gateway.admission.places import Places
+from gateway.admission.service_time import ServiceTime
 
 _PRESENT_S = 60.0
 
@@ -28,20 +31,24 @@ class PoolLimits:
     tenant_share: float = 1.0
 
 
-@dataclass(slots=True)
 class Pool:
     """The state of one kind of work."""
 
-    name: str
-    limits: PoolLimits
-    queue: FairQueue = field(default_factory=FairQueue)
-    service_time: ServiceTime = field(default_factory=ServiceTime)
-    served: ServedRate = field(default_factory=ServedRate)
-    running: int = 0
-    _running_of: dict[str, int] = field(default_factory=dict)
-    _seen: list[tuple[str, float]] = field(
-        default_factory=list
-    )  # the two tenants that were here last, and when
+    def __init__(self, name: str, limits: PoolLimits) -> None:
+        self.name = name
+        self.limits = limits
+        self.queue = FairQueue()
+        self.service_time = ServiceTime()
+        self.served = ServedRate()
+        self._places = Places()
+        self._outlook = Outlook(limits.running, self._places, self.queue, self.service_time, self.served)
+        self._empty_at = 0.0  # when the queue was empty last
+        self._seen: list[tuple[str, float]] = []  # the two tenants that were here last, and when
+
+    @property
+    def running(self) -> int:
+        """How many run."""
+        return len(self._places)
 
     @property
     def full(self) -> bool:
@@ -51,16 +58,19 @@ class Pool:
     def offer(self, request: Request, now: float) -> list[Request]:
         """Let a request wait for its turn. Returns those that must go for it, or raises why it must go itself."""
         self._saw(request.tenant, now)
+        if not self.queue:
+            self._empty_at = now
         gone: list[Request] = []
         if self.full:
             wait_s = self.wait_s(request, now)
-            if request.deadline is not None and (
-                self._ends_at(request, now + (wait_s or 0.0)) >= request.deadline
-            ):
+            standing_s = now - self._empty_at
+            if not self._outlook.may_wait(request, wait_s or 0.0, now, standing_s=standing_s):
                 raise refusals.deadline(self.name)
             if wait_s is not None and wait_s > self.limits.longest_wait_s:
                 raise refusals.too_long(self.name, self.limits.longest_wait_s, wait_s)
             gone = self._room_for(request, wait_s)
+        elif not self._may_start(request, now):
+            raise refusals.deadline(self.name)
         for victim in gone:
             self.queue.remove(victim)
         self.queue.push(request)
@@ -69,22 +79,15 @@ class Pool:
     def start(self, now: float) -> Iterator[Request]:
         """Those whose turn it is; they run from now on, and must `finish`.
 
-        Those that cannot be done before their deadline any more come along with `started` None, and are gone. Where
-        nothing else runs or waits a forecast turns nobody away: were it wrong, nothing would be seen that mends it.
+        Those that will hardly be done before their deadline any more come along with `started` None, and are gone.
         """
         while self.running < self.limits.running:
-            request = self.queue.pop(lambda tenant: self._running_of.get(tenant, 0) < self._most(tenant, now))
+            request = self.queue.pop(lambda tenant: self._places.of(tenant) < self._most(tenant, now))
             if request is None:
                 return
-            alone = not self.running and not self.queue
-            ends_at = now if alone else self._ends_at(request, now)
-            if request.deadline is not None and ends_at >= request.deadline:
-                yield request
-                continue
-            request.started = now
-            self.running += 1
-            self._running_of[request.tenant] = self._running_of.get(request.tenant, 0) + 1
-            self.charge(request, request.cost.units, now)
+            if self._may_start(request, now):
+                self._places.take(request, now)
+                self.charge(request, request.cost.units, now)
             yield request
 
     def charge(self, request: Request, units: float, now: float) -> None:
@@ -96,41 +99,30 @@ class Pool:
         """Forget a request that waits."""
         self.queue.remove(request)
 
-    def finish(self, request: Request, now: float, *, well: bool) -> None:
-        """Give a running request's place back; `well` says whether its work was done."""
-        self.running -= 1
-        self._running_of[request.tenant] -= 1
-        if not self._running_of[request.tenant]:
-            del self._running_of[request.tenant]
-        if request.started is not None:
-            learn = self.service_time.saw if well else self.service_time.broke_off
-            learn(now - request.started, request.cost.units)
+    def finish(self, request: Request, now: float, *, well: bool, done: float | None = None) -> None:
+        """Give a running request's place back; `well` says whether its work was done, `done` what cost it came to."""
+        took_s, beside = self._places.give_back(request, now)
+        if well:
+            self.service_time.saw(took_s, request.cost.units, beside, done)
+        else:
+            self.service_time.broke_off(took_s, request.cost.units, beside, done or 0.0)
 
     def wait_s(self, request: Request, now: float) -> float | None:
-        """Predicted seconds until a request would have its turn; None while nothing is known.
+        """Predicted seconds until a request would have its turn; None while nothing is known."""
+        return self._outlook.wait_s(request, now)
 
-        A place must become free, and all that wait with a higher priority come first. What its tenant has waiting goes
-        at the rate that the others leave to it, who were served lately or wait, and no less than its part by weight.
-        """
-        rate = self.service_time.rate(self.limits.running)
-        if rate is None:
-            return None
-        higher = sum(
-            _units(own)
-            for tier in self.queue.tiers()
-            if tier > request.tier
-            for own in self.queue.of(tier).values()
-        )
-        peers = self.queue.of(request.tier)
-        own = _units(one for one in peers.get(request.tenant, ()) if one.priority >= request.priority)
-        alike = sum(map(_units, peers.values()))
-        others = self.served.of_others(request.tenant, now)
-        weights = {tenant: waiting[0].weight for tenant, waiting in peers.items()}
-        weights = self.served.weights | weights | {request.tenant: request.weight}
-        share = request.weight / sum(weights.values())
-        ahead = min(alike, own + (own + request.cost.units) * (1 - share) / share) / rate
-        left = max(rate * share, rate - others)
-        return (self.service_time.mean_units() + higher) / rate + max(ahead, own / left)
+    def patience_s(self, request: Request, now: float) -> float:
+        """How long a request waits at most: after that it has waited too long, or is not likely done in time."""
+        longest_s = self.limits.longest_wait_s
+        if request.deadline is None:
+            return longest_s
+        return min(longest_s, max(0.0, request.deadline - self._outlook.takes_s(request) - now))
+
+    def _may_start(self, request: Request, now: float) -> bool:
+        """Where nothing else runs or waits, a forecast turns nobody away: were it wrong, nothing would ever mend it."""
+        if request.deadline is not None and not self.running and not self.queue:
+            return now < request.deadline
+        return self._outlook.may_start(request, now)
 
     def _room_for(self, request: Request, wait_s: float | None) -> list[Request]:
         """Whom to evict: of the lowest priority, the newest of the tenant that has most waiting for its weight.
@@ -167,9 +159,6 @@ class Pool:
                 return heaviest[-1]
         return None
 
-    def _ends_at(self, request: Request, begun: float) -> float:
-        return begun + self.service_time.seconds(request.cost.units)
-
     def _most(self, tenant: str, now: float) -> int:
         """How many of a tenant may run."""
         others = any(name != tenant and now - seen < _PRESENT_S for name, seen in self._seen)
@@ -182,8 +171,4 @@ class Pool:
 
 
 def _load(backlog: list[Request]) -> float:
-    return _units(backlog) / backlog[0].weight if backlog else 0.0
-
-
-def _units(requests: Iterable[Request]) -> float:
-    return sum(one.cost.units for one in requests)
+    return units_of(backlog) / backlog[0].weight if backlog else 0.0

@@ -20,6 +20,11 @@ class Ticket:
         over = cost - self.charged
         self._settle(Cost(max(0.0, over.units), max(0, over.tokens)))
 
+    @property
+    def done(self) -> float | None:
+        """Units that have been used until now; None where nothing was told."""
+        return None if self._used is None else self._used.units
+
     def close(self) -> None:
         """The end. Complete work that told nothing used what was expected; what failed before that, nothing."""
         if self._used is not None:

@@ -38,8 +38,10 @@ class World:
     def value(self, name, **labels):
         return self.registry.get_sample_value(name, labels) or 0.0
 
-    async def call(self, name, hold, *, tenant="a", tokens=10, timeout_s=None, fails=None, **standing):
-        """One caller: waits for its turn, works until `hold` is set."""
+    async def call(
+        self, name, hold, *, tenant="a", tokens=10, timeout_s=None, fails=None, used=0, **standing
+    ):
+        """One caller: waits for its turn, works until `hold` is set, having `used` some tokens until then."""
         limits = Limits(**standing.pop("limits", {}))
         principal = Principal(name, tenant, standing=Standing(name, limits, **standing))
         deadline = None if timeout_s is None else self.now + timeout_s
@@ -47,6 +49,8 @@ class World:
         with self.gate.entered(principal):
             async with self.gate.admitted("generate", text_cost(tokens)) as ticket:
                 self.events.append(name)
+                if used:
+                    ticket.used(text_cost(used))
                 await hold.wait()
                 if fails:
                     raise fails
@@ -132,6 +136,41 @@ async def test_a_deadline_that_passes_in_the_queue_ends_the_wait(hold):
     with pytest.raises(DeadlineUnreachable):
         await late
     assert world.events == ["first"]
+    hold.set()
+
+
+async def test_who_has_no_time_left_is_told_before_its_deadline(hold):
+    world, free = World(), asyncio.Event()
+    for _ in range(5):  # each takes 50 ms
+        one = world.begin("known", free)
+        await settle()
+        world.now += 0.05
+        free.set()
+        await one
+        free.clear()
+    world.begin("first", hold)
+    await settle()
+    with pytest.raises(DeadlineUnreachable):
+        await world.call("late", hold, timeout_s=0.11)  # while the clock stands still
+    assert world.events[-1] == "first"
+    hold.set()
+
+
+async def test_what_came_of_work_is_learned_though_its_deadline_broke_it_off(hold):
+    world = World(running=8)
+    for seconds in (4.0, 4.0):
+        cut = world.begin("cut", asyncio.Event(), used=5)
+        await settle()
+        world.now += seconds
+        cut.cancel()
+        await settle()
+    world.begin("first", hold)
+    await settle()
+    with pytest.raises(DeadlineUnreachable):  # half was done in 4 s
+        await world.call("late", hold, timeout_s=7.0)
+    world.begin("in time", hold, timeout_s=9.0)
+    await settle()
+    assert world.events[-2:] == ["first", "in time"]
     hold.set()
 
 

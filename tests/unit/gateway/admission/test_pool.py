@@ -33,6 +33,11 @@ def started(pool, now=0.0):
     return list(pool.start(now))
 
 
+def occupy(pool):
+    pool.offer(request("busy"), 0.0)
+    started(pool)
+
+
 def test_what_fits_runs_and_the_rest_waits():
     pool, ones = made(running=2), [request() for _ in range(3)]
     for one in ones:
@@ -65,15 +70,58 @@ def test_what_cannot_be_done_any_more_does_not_run_when_its_turn_comes():
     assert pool.running == 1
 
 
+def test_nobody_waits_until_it_is_too_late():
+    pool = made(known_s=1.0, longest_wait_s=20.0)
+    assert pool.patience_s(request(units=3.0, deadline=10.0), 2.0) == pytest.approx(5.0)
+    assert pool.patience_s(request(units=3.0, deadline=4.0), 2.0) == 0.0
+    assert pool.patience_s(request(deadline=1000.0), 2.0) == pool.patience_s(request(), 2.0) == 20.0
+
+
+def test_a_wait_follows_when_those_who_run_will_be_done():
+    pool = made(known_s=1.0, running=3)
+    for now in (0.0, 0.1, 0.2):
+        pool.offer(request(), now)
+        started(pool, now)
+    assert pool.wait_s(request(), 0.2) == pytest.approx(0.8)
+    assert pool.wait_s(request(), 0.9) == pytest.approx(0.1)
+    for _ in range(4):
+        pool.queue.push(request())
+    assert pool.wait_s(request(), 0.9) == pytest.approx(1.2)
+
+
+def test_a_queue_that_stands_keeps_time_in_reserve():
+    pool = made(known_s=1.0)
+    pool.offer(request(), 0.0)
+    started(pool)
+    pool.offer(request(), 0.0)
+    pool.offer(request(deadline=3.2), 0.0)
+    with pytest.raises(DeadlineUnreachable):  # the same room, but it has been so for a while
+        pool.offer(request(deadline=4.2), 0.2)
+    pool.offer(request(deadline=7.0), 0.2)
+
+
+def test_one_more_that_would_make_all_late_is_turned_away_from_a_free_place():
+    pool = made(running=8)
+    for running in (1.0, 2.0, 4.0) * 20:
+        pool.service_time.saw(running, 1.0, running)  # a server that does one after the other
+    for _ in range(3):
+        pool.offer(request(deadline=3.5), 0.0)
+        started(pool)
+    assert pool.running == 3
+    with pytest.raises(DeadlineUnreachable):
+        pool.offer(request(deadline=3.5), 0.0)
+    pool.offer(one := request(deadline=30.0), 0.0)
+    assert started(pool) == [one]
+
+
 def test_a_forecast_turns_nobody_away_where_nothing_else_is_to_be_done():
     pool = made(known_s=60.0)  # as a machine that was busy with something else left it
     pool.offer(one := request(deadline=5.0), 0.0)
     assert started(pool) == [one]
     assert one.started == 0.0
     pool.finish(one, 1.0, well=True)
-    pool.offer(late := request(deadline=2.0), 2.0)
-    assert started(pool, 2.0) == [late]
-    assert late.started is None  # its deadline has passed
+    with pytest.raises(DeadlineUnreachable):  # it has passed
+        pool.offer(request(deadline=2.0), 2.0)
 
 
 def test_a_light_tenants_deadline_is_not_judged_by_a_heavy_ones_backlog():
@@ -142,7 +190,7 @@ def test_a_full_queue_makes_room_for_a_tenant_that_has_less():
 
 def test_a_weight_is_a_claim_to_more_of_the_queue():
     pool = made(queue_requests=4)
-    pool.running = 1
+    occupy(pool)
     for tenant in "aabb":
         pool.offer(request(tenant, weight=1.0), 0.0)
     (gone,) = pool.offer(request("c", units=1.5, weight=4.0), 0.0)
@@ -151,7 +199,7 @@ def test_a_weight_is_a_claim_to_more_of_the_queue():
 
 def test_a_higher_priority_takes_the_place_of_a_lower_one_and_never_the_reverse():
     pool = made(queue_requests=2)
-    pool.running = 1
+    occupy(pool)
     low = [request("a"), request("b")]
     for one in low:
         pool.offer(one, 0.0)
@@ -164,7 +212,7 @@ def test_a_higher_priority_takes_the_place_of_a_lower_one_and_never_the_reverse(
 
 def test_one_request_larger_than_the_queue_may_wait_in_an_empty_one():
     pool = made(queue_units=5.0)
-    pool.running = 1
+    occupy(pool)
     assert pool.offer(request(units=50.0), 0.0) == []
 
 
@@ -214,7 +262,7 @@ class Life(RuleBasedStateMachine):
         try:
             gone = self.pool.offer(one, self.now)
         except QuadrilleError:
-            assert self.running or self.waiting
+            assert self.running or self.waiting or deadline == self.now
             return
         assert all(victim.tier <= tier for victim in gone)
         for victim in gone:
