@@ -13,7 +13,7 @@ from serving.server import GrpcServer, run
 from retrieval import failpoints
 from retrieval.audit import RecallAudit
 from retrieval.config import RetrievalSettings
-from retrieval.convert.search import passage_to_bytes
+from retrieval.convert.answers import passage_to_bytes
 from retrieval.durable import make_private_directory
 from retrieval.engine import Engine
 from retrieval.index.builder import Builder

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,11 +17,9 @@ from retrieval.domain import (
     Access,
     Answer,
     Collection,
-    Hit,
     Ids,
     Plan,
     Query,
-    Ranked,
     Scores,
     SearchMode,
     Vector,
@@ -30,11 +28,11 @@ from retrieval.index.set import IndexSet
 from retrieval.kept import KeptPassage, KeptPassages
 from retrieval.known import Known, KnownCollections, Shape
 from retrieval.metrics import StoreMetrics
-from retrieval.ranking import rank
+from retrieval.ranking import dense_hits
 from retrieval.searching import Target, check_target, resolve_mode
 from retrieval.store.base import Store
 from retrieval.store.reader import Reader
-from retrieval.validation import check_vector
+from retrieval.validation import check_vectors
 from retrieval.vector_search import VectorQuery, VectorSearch
 
 Found = tuple[Answer, Collection]
@@ -62,18 +60,15 @@ class _Searched:
     queries: Sequence[DenseQuery]
     checked: Sequence[Vector | QuadrilleError]
     found: Sequence[tuple[Ids, Scores]]
+    ids: Set[int]  # of the chunks that were found
     collection: Collection
     lsn: int
     allowed_count: int | None
     how: str
     started: float
 
-    def ids(self) -> list[int]:
-        """The chunks that were found, ascending."""
-        return sorted({chunk for ids, _ in self.found for chunk in ids.tolist()})
 
-
-def shared_by(query: Query, field: str) -> str | None:
+def shared_by(query: Query, field: str) -> Hashable | None:
     """Return what queries of one pass have in common; None when this one is not ranked by vectors alone.
 
     Filters never mix, and neither do numbers of hits: an answer is the same in any company.
@@ -82,8 +77,8 @@ def shared_by(query: Query, field: str) -> str | None:
         return None
     if query.mmr is not None or query.group_size is not None:
         return None
-    # As text, because Python holds 1, 1.0 and True for equal and filters do not.
-    return repr((query.top_k, query.filter, query.effort))
+    # A filter as text, because Python holds 1, 1.0 and True for equal and filters do not.
+    return query.top_k, query.effort, None if query.filter is None else repr(query.filter)
 
 
 class DensePass:
@@ -130,9 +125,8 @@ class DensePass:
             searched = self._search_known(queries, known) if held else None
         if searched is None or self._store.version != known.version:
             return functools.partial(self.run, queries)
-        ids = searched.ids()
-        passages = self._kept.get(known.epoch, ids)
-        if len(passages) < len(ids):
+        passages = self._kept.get(known.epoch, searched.ids)
+        if len(passages) < len(searched.ids):
             return functools.partial(self._fetch, searched, known, passages)
         return self._answers(searched, passages)
 
@@ -149,7 +143,7 @@ class DensePass:
                 query_s = _time_of_one(begun, len(searched.found))
                 if query_s < known.seconds(_shape(queries)):
                     self._note(queries, known, query_s)
-                return self._fetch(searched, known, self._kept.get(known.epoch, searched.ids()))
+                return self._fetch(searched, known, self._kept.get(known.epoch, searched.ids))
         return self._from_store(queries)
 
     def _from_store(self, queries: Sequence[DenseQuery]) -> Sequence[Outcome]:
@@ -184,7 +178,7 @@ class DensePass:
                 is_open = access is not EVERYTHING  # and yet all is seen
                 known = Known(reader.version, reader.epoch, collection, reader.lsn, is_open, {})
                 self._note(queries, known, query_s)
-            ids = searched.ids()
+            ids = searched.ids
             # What a view hides is not for the memory to show.
             passages = self._kept.get(reader.epoch, ids) if allowed is None else {}
             return self._answers(searched, passages | self._read(reader, ids, passages))
@@ -219,7 +213,7 @@ class DensePass:
         self, searched: _Searched, known: Known, passages: dict[int, KeptPassage]
     ) -> Sequence[Outcome]:
         """Read the passages that memory lacks, in the view that was searched, or do all of it again."""
-        ids = searched.ids()
+        ids = searched.ids
         if len(passages) == len(ids):
             return self._answers(searched, passages)
         with self._store.reading() as reader:
@@ -228,9 +222,9 @@ class DensePass:
         return self._from_store(searched.queries)
 
     def _read(
-        self, reader: Reader, ids: Sequence[int], passages: Mapping[int, KeptPassage]
+        self, reader: Reader, ids: Set[int], passages: Mapping[int, KeptPassage]
     ) -> dict[int, KeptPassage]:
-        lacking = [chunk for chunk in ids if chunk not in passages]
+        lacking = sorted(ids - passages.keys())
         if not lacking:
             return {}
         with self._metrics.stages["passages"].time():
@@ -246,7 +240,7 @@ class DensePass:
         started: float,
     ) -> _Searched:
         first = queries[0].query
-        checked = [_checked(item, collection, lsn) for item in queries]
+        checked = _checked(queries, collection, lsn)
         vectors = [vector for vector in checked if not isinstance(vector, QuadrilleError)]
         found, how = [], ""
         if vectors:
@@ -255,28 +249,31 @@ class DensePass:
                 found = self._vectors.search(reader, collection, asked)
             explained = any(item.target.explain for item in queries)
             how = self._vectors.explain(collection, asked) if explained else ""
+        chunks = {chunk for ids, _ in found for chunk in ids.tolist()}
         count = None if allowed is None else len(allowed)
-        return _Searched(queries, checked, found, collection, lsn, count, how, started)
+        return _Searched(queries, checked, found, chunks, collection, lsn, count, how, started)
 
     def _answers(self, searched: _Searched, passages: Mapping[int, KeptPassage]) -> Sequence[Outcome]:
         seconds = time.perf_counter() - searched.started
-        names = {number: kept.passage.id for number, kept in passages.items()}
-        by_name = {kept.passage.id: kept for kept in passages.values()}
+        plans: dict[int, Plan] = {}  # by the number of candidates
         candidates = iter(searched.found)
         outcomes: list[Outcome] = []
         for item, verdict in zip(searched.queries, searched.checked, strict=True):
             if isinstance(verdict, QuadrilleError):
                 outcomes.append(verdict)
                 continue
-            ranks = rank(next(candidates), names, item.query.top_k)
-            plan = Plan(
-                SearchMode.DENSE,
-                dense=searched.how,
-                filtered_chunk_count=searched.allowed_count,
-                dense_candidate_count=len(ranks),
-            )
-            self._candidates.observe(len(ranks))
-            hits = _hits(ranks, by_name, item.query.min_score)
+            query = item.query
+            hits = dense_hits(next(candidates), passages, query.top_k)
+            if (plan := plans.get(len(hits))) is None:
+                plan = plans[len(hits)] = Plan(
+                    SearchMode.DENSE,
+                    dense=searched.how,
+                    filtered_chunk_count=searched.allowed_count,
+                    dense_candidate_count=len(hits),
+                )
+            self._candidates.observe(len(hits))
+            if query.min_score is not None:
+                hits = tuple(hit for hit in hits if hit.score >= query.min_score)
             outcomes.append((Answer(hits, searched.lsn, plan, seconds), searched.collection))
         for _ in searched.found:
             self._seconds.observe(seconds)
@@ -294,21 +291,16 @@ def _time_of_one(begun: float, count: int) -> float:
     return (time.thread_time() - begun) / count if 1 <= count <= _TIMED else math.inf
 
 
-def _checked(item: DenseQuery, collection: Collection, lsn: int) -> Vector | QuadrilleError:
-    """The query's vector, or what is told to its caller and nobody else."""
-    try:
-        check_target(collection, item.target, lsn)
-        assert item.query.vector is not None
-        return check_vector(item.query.vector, collection.spec, f"{item.field}.vector")
-    except QuadrilleError as error:
-        return error
-
-
-def _hits(
-    ranks: Mapping[str, Ranked], passages: Mapping[str, KeptPassage], least: float | None
-) -> tuple[Hit, ...]:
-    return tuple(
-        Hit(passages[name].passage, ranked.score, ranked, None, passages[name].encoded)
-        for name, ranked in ranks.items()
-        if least is None or ranked.score >= least
-    )
+def _checked(
+    queries: Sequence[DenseQuery], collection: Collection, lsn: int
+) -> list[Vector | QuadrilleError]:
+    """The queries' vectors, or in place of one what is told to its caller and nobody else."""
+    vectors = [item.query.vector for item in queries if item.query.vector is not None]
+    fields = [f"{item.field}.vector" for item in queries]
+    checked: list[Vector | QuadrilleError] = [*check_vectors(vectors, collection.spec, fields)]
+    for place, item in enumerate(queries):
+        try:
+            check_target(collection, item.target, lsn)
+        except QuadrilleError as error:
+            checked[place] = error
+    return checked

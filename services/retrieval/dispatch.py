@@ -4,7 +4,7 @@ import asyncio
 import functools
 import itertools
 import operator
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -56,12 +56,10 @@ class Dispatcher:
         Raises InvalidInput for a query that lacks what its mode needs, before any is searched for.
         """
         answers: list[Answer] = []
-        keyed = [(shared_by(*pair), pair) for pair in zip(queries, fields, strict=True)]
-        for key, group in itertools.groupby(keyed, operator.itemgetter(0)):
-            while part := [pair for _, pair in itertools.islice(group, 1 if key is None else _MOST)]:
-                found = await self._part(target, key, part, deadline)
-                answers += [answer for answer, _ in found]
-                # By its own name: an alias may move while the batch runs.
+        for key, part in _parts(queries, fields):
+            found = await self._part(target, key, part, deadline)
+            answers += [answer for answer, _ in found]
+            if len(answers) < len(queries):  # by its own name: an alias may move while the batch runs
                 _, collection = found[-1]
                 target = replace(target, name=collection.spec.name, expected=collection.id)
         return answers
@@ -71,7 +69,7 @@ class Dispatcher:
         self._bulk.shutdown()
 
     async def _part(
-        self, target: Target, key: str | None, part: Sequence[tuple[Query, str]], deadline: float | None
+        self, target: Target, key: Hashable | None, part: Sequence[tuple[Query, str]], deadline: float | None
     ) -> list[Found]:
         if key is None:
             search = functools.partial(self._searcher.search, target, *part[0])
@@ -81,3 +79,18 @@ class Dispatcher:
         # What one caller may read is never another's: they share a pass only when they may read the same.
         access = self._dense.shared_access(target)
         return await passes.submit((target.tenant, access, target.name, key), items, deadline)
+
+
+def _parts(
+    queries: Sequence[Query], fields: Sequence[str]
+) -> list[tuple[Hashable | None, list[tuple[Query, str]]]]:
+    """Cut queries, with their fields, where one differs from the next in what a pass shares, and into passes.
+
+    Raises InvalidInput for a query that lacks what its mode needs.
+    """
+    keyed = [(shared_by(*pair), pair) for pair in zip(queries, fields, strict=True)]
+    parts = []
+    for key, group in itertools.groupby(keyed, operator.itemgetter(0)):
+        while part := [pair for _, pair in itertools.islice(group, 1 if key is None else _MOST)]:
+            parts.append((key, part))
+    return parts

@@ -222,9 +222,9 @@ class Query:
     effort: Effort | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ranked:
-    """A chunk in one ranking, `rank` from 1."""
+    """A chunk in one ranking, `rank` from 1. Not frozen, as `Hit` is not: they are made by the thousand."""
 
     rank: int
     score: float
@@ -246,7 +246,7 @@ class Passage:
     content_sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hit:
     """A chunk that was found, with its places in the rankings that had it as a candidate.
 

@@ -66,6 +66,27 @@ def check_vector(vector: Vector, spec: CollectionSpec, field: str) -> Vector:
     return np.asarray(wide / norm, dtype=np.float32)
 
 
+def check_vectors(
+    vectors: Sequence[Vector], spec: CollectionSpec, fields: Sequence[str]
+) -> list[Vector | InvalidInput]:
+    """Return for each vector what `check_vector` does, and what it raises in its place."""
+    if len(vectors) > 1 and all(vector.shape == (spec.dimension,) for vector in vectors):
+        stacked = np.array(vectors, dtype=np.float32)
+        wide = stacked.astype(np.float64)
+        norms = np.sqrt((wide * wide).sum(axis=1))
+        cosine = spec.metric is Metric.COSINE
+        within = (norms > 0) & np.isfinite(norms) if cosine else norms <= limits.MAX_VECTOR_NORM
+        if within.all():
+            return list(np.asarray(wide / norms[:, None], dtype=np.float32) if cosine else stacked)
+    checked: list[Vector | InvalidInput] = []
+    for vector, field in zip(vectors, fields, strict=True):
+        try:
+            checked.append(check_vector(vector, spec, field))
+        except InvalidInput as error:
+            checked.append(error)
+    return checked
+
+
 def check_document(document: Document, spec: CollectionSpec, field: str) -> Document:
     """Return a document ready to be stored in a collection with these settings."""
     check_bytes(document.id, 1, limits.MAX_DOCUMENT_ID_BYTES, f"{field}.id")

@@ -40,11 +40,12 @@ class Call:
 
 
 _current: ContextVar[Call] = ContextVar("quadrille_call")
+_OUTSIDE = Call()
 
 
 def current_call() -> Call:
     """The call in progress; outside of one, an anonymous call without id or deadline."""
-    return _current.get(Call())
+    return _current.get(_OUTSIDE)
 
 
 def enter_call(call: Call) -> None:

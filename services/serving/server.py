@@ -57,6 +57,9 @@ class GrpcServer:
         common = (Metered(metrics), RichErrors(), self._admission, Traced(tracing), Identified(self.keys))
         calls = CallInterceptor((*outer, *common, *admitting), settings.reader_stall_s)
         self.grpc = grpc.aio.server(interceptors=[calls, *inner], options=_options(settings))
+        # gRPC 1.85 waits for each registered method by a task of its own, and for all of them anew with every call.
+        # Generated code adds its handlers twice, and those that are not registered do as well.
+        self.grpc.add_registered_method_handlers = lambda *_: None  # type: ignore[method-assign]
         self.health = Health(self.grpc)
 
     @property

@@ -1,7 +1,6 @@
-"""Queries and answers."""
+"""Queries."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from quadrille.retrieval.v1 import search_pb2
@@ -11,14 +10,10 @@ from retrieval import limits
 from retrieval.convert.filters import filter_from_proto
 from retrieval.domain import (
     Access,
-    Answer,
     DistributionBased,
     Effort,
     Fusion,
-    Hit,
     Mmr,
-    Passage,
-    Plan,
     Query,
     ReciprocalRank,
     SearchMode,
@@ -39,7 +34,6 @@ _EFFORTS = {
     search_pb2.SEARCH_EFFORT_ACCURATE: Effort.ACCURATE,
     search_pb2.SEARCH_EFFORT_EXACT: Effort.EXACT,
 }
-_MODES_OUT = {mode: number for number, mode in _MODES.items() if mode is not None}
 
 AnyRequest = search_pb2.SearchRequest | search_pb2.BatchSearchRequest
 
@@ -151,71 +145,3 @@ def _fusion(message: search_pb2.Query, path: str) -> Fusion:
         case "dbsf":
             return DistributionBased()
     raise InvalidInput(f"{path}.method", "must be set")
-
-
-def answer_to_proto(answer: Answer, request: AnyRequest) -> search_pb2.SearchResponse:
-    """Write an answer, with its plan when the request asked for it."""
-    return _write(search_pb2.SearchResponse(), answer, request)
-
-
-def batch_to_proto(
-    answers: Sequence[Answer], request: search_pb2.BatchSearchRequest
-) -> search_pb2.BatchSearchResponse:
-    """Write the answers of a batch."""
-    batch = search_pb2.BatchSearchResponse()
-    for answer in answers:
-        _write(batch.responses.add(), answer, request)
-    return batch
-
-
-def _write(
-    response: search_pb2.SearchResponse, answer: Answer, request: AnyRequest
-) -> search_pb2.SearchResponse:
-    # In place: a message that is made by itself is copied when it is put into another.
-    response.lsn = answer.lsn
-    response.search_ms = answer.seconds * 1000
-    if request.explain:
-        response.plan.CopyFrom(_plan(answer.plan))
-    for hit in answer.hits:
-        _add_hit(response, hit)
-    return response
-
-
-def _add_hit(response: search_pb2.SearchResponse, hit: Hit) -> None:
-    message = response.hits.add()
-    message.MergeFromString(hit.encoded or passage_to_bytes(hit.passage))
-    message.score = hit.score
-    if hit.dense is not None:
-        message.dense_score, message.dense_rank = hit.dense.score, hit.dense.rank
-    if hit.lexical is not None:
-        message.lexical_score, message.lexical_rank = hit.lexical.score, hit.lexical.rank
-
-
-def passage_to_bytes(passage: Passage) -> bytes:
-    """Write what a hit says of its passage, as a serialised Hit."""
-    message = search_pb2.Hit(
-        chunk_id=passage.id,
-        document_id=passage.document_id,
-        ordinal=passage.ordinal,
-        text=passage.text,
-        title=passage.title,
-        source_uri=passage.source_uri,
-        start_byte=passage.start_byte,
-        end_byte=passage.end_byte,
-        content_sha256=passage.content_sha256,
-    )
-    message.metadata.SetInParent()
-    if passage.metadata:
-        message.metadata.update(passage.metadata)
-    return message.SerializeToString()
-
-
-def _plan(plan: Plan) -> search_pb2.SearchPlan:
-    return search_pb2.SearchPlan(
-        mode=_MODES_OUT[plan.mode],
-        dense=plan.dense,
-        lexical=plan.lexical,
-        filtered_chunk_count=plan.filtered_chunk_count,
-        dense_candidate_count=plan.dense_candidate_count,
-        lexical_candidate_count=plan.lexical_candidate_count,
-    )

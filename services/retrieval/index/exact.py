@@ -40,16 +40,22 @@ def score(metric: Metric, queries: Vector, places: Ids, read: Callable[[Ids], Ve
     `read` returns the vectors at places, (count, dimension). Each score is computed by itself, so equal vectors score
     equal wherever they lie.
     """
-    step = max(1, _BLOCK // queries.shape[1])
-    if places.shape[0] == 1 and places.shape[1] <= step and (places >= 0).all():
-        return _score(metric, queries, read(places[0]))[None, :]
+    (count, each), dimension = places.shape, queries.shape[1]
+    step = max(1, _BLOCK // dimension)
+    if 0 < each <= step and places.min() >= 0:
+        scores = np.empty((count, each))
+        for start in range(0, count, step // each):
+            some = slice(start, start + step // each)
+            rows = read(places[some].ravel()).reshape(-1, each, dimension)
+            scores[some] = _score(metric, queries[some, None, :], rows)
+        return scores
     flat = places.ravel()
-    owners = np.repeat(np.arange(len(places)), places.shape[1])
-    scores = np.full(len(flat), -np.inf)
+    owners = np.repeat(np.arange(count), each)
+    flat_scores = np.full(len(flat), -np.inf)
     for start in range(0, len(flat), step):
-        some = np.flatnonzero(flat[start : start + step] >= 0) + start
-        scores[some] = _score(metric, queries[owners[some]], read(flat[some]))
-    return scores.reshape(places.shape)
+        there = np.flatnonzero(flat[start : start + step] >= 0) + start
+        flat_scores[there] = _score(metric, queries[owners[there]], read(flat[there]))
+    return flat_scores.reshape(places.shape)
 
 
 def best(ids: Ids, scores: Scores, k: int) -> tuple[Ids, Scores]:
@@ -61,13 +67,25 @@ def best(ids: Ids, scores: Scores, k: int) -> tuple[Ids, Scores]:
     return ids[order], scores[order]
 
 
+def best_of_each(ids: Ids, scores: Scores, k: int) -> list[tuple[Ids, Scores]]:
+    """Return what `best` does for each row of ids and scores, both (n, m)."""
+    if len(ids) == 1 or not ids.shape[1]:
+        return [best(row, line, k) for row, line in zip(ids, scores, strict=True)]
+    order = np.lexsort((ids, -scores))
+    rows = np.arange(len(ids))[:, None]
+    ids, scores = ids[rows, order], scores[rows, order]
+    edge = min(k, ids.shape[1]) - 1
+    counts = np.count_nonzero(scores >= scores[:, edge, None], axis=1)
+    return [(ids[row, :count], scores[row, :count]) for row, count in enumerate(counts.tolist())]
+
+
 def _score(metric: Metric, queries: Vector, rows: Vector) -> Scores:
-    """Compare each query with the row beside it, both (n, dimension); one query with all rows."""
+    """Compare each query with the row beside it, both (…, dimension); (…, 1, dimension) with all rows there."""
     wide = rows.astype(np.float64)
     if metric is Metric.L2:
-        return np.asarray(-np.square(wide - queries).sum(axis=1), dtype=np.float64)
+        return np.asarray(-np.square(wide - queries).sum(axis=-1), dtype=np.float64)
     wide *= queries
-    scores = wide.sum(axis=1)
+    scores = wide.sum(axis=-1)
     if metric is Metric.COSINE:
         np.minimum(np.maximum(scores, -1.0, out=scores), 1.0, out=scores)
     return np.asarray(scores, dtype=np.float64)

@@ -89,6 +89,8 @@ class FlatIndex:
         )
         del bitmap
         scores = exact.score(self._metric, queries, found, self._view().__getitem__)
+        if found.min() >= 0:
+            return exact.best_of_each(self._ids[found], scores, k)
         return [
             exact.best(self._ids[row[row >= 0]], scored[row >= 0], k)
             for row, scored in zip(found, scores, strict=True)

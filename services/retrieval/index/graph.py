@@ -42,9 +42,15 @@ class GraphSegment(FaissSegment):
         links = 4 * hnsw.neighbors.size() + 4 * hnsw.levels.size() + 8 * hnsw.offsets.size()
         return int(links) + self.ntotal * int(self._storage.code_size)
 
+    @functools.cached_property
+    def _rows(self) -> Vector:
+        """The vectors where FAISS keeps them, (ntotal, dimension)."""
+        flat = faiss.rev_swig_ptr(self._storage.get_xb(), self.ntotal * self.dimension)
+        return np.asarray(flat, dtype=np.float32).reshape(-1, self.dimension)
+
     def vectors(self, slots: Ids) -> Vector | None:
         """Return the very vectors it was built from (n, dimension), None from a kind that keeps none."""
-        return np.asarray(self._storage.reconstruct_batch(slots), dtype=np.float32)
+        return self._rows.take(slots, axis=0)
 
     def _walk(self, queries: Vector, fetch: int, width: int, allowed: Bitmap | None) -> Found:
         parameters = _parameters(width)

@@ -41,7 +41,7 @@ class Segment:
     def search(
         self, queries: Vector, k: int, allowed: Ids | None, effort: Effort, fetch: Fetch | None
     ) -> list[tuple[Ids, Scores]]:
-        """Return for each query at least the k best that the segment finds, with exact scores, in no order."""
+        """Return for each query the k best that the segment finds, best first, then those that tie with the k-th."""
         bitmap, available = self._allowed(allowed)
         k = min(k, available)
         if k == 0:
@@ -55,10 +55,13 @@ class Segment:
         else:
             found = self.sealed.search(queries, k, bitmap, effort)[1]
         scores = exact.score(self._metric, queries, found, lambda slots: self._vectors(slots, fetch))
-        ids, there = self.ids[found], found >= 0
-        if there.all() and found.shape[1] >= k:
-            return list(zip(ids, scores, strict=True))
-        results = [(row[some], line[some]) for row, line, some in zip(ids, scores, there, strict=True)]
+        ids = self.ids[found]
+        if found.shape[1] >= k and found.min() >= 0:
+            return exact.best_of_each(ids, scores, k)
+        results = [
+            exact.best(row[some], line[some], k)
+            for row, line, some in zip(ids, scores, found >= 0, strict=True)
+        ]
         short = [place for place, (row, _) in enumerate(results) if len(row) < k]
         if short:
             for place, scanned in zip(short, self._scan(queries[short], k, bitmap, fetch), strict=True):

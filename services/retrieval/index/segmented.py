@@ -81,7 +81,7 @@ class SegmentedIndex:
         if not parts:
             return [exact.NOTHING] * len(queries)
         if len(parts) == 1:
-            return [exact.best(ids, scores, k) for ids, scores in parts[0]]
+            return parts[0]
         return [
             exact.best(np.concatenate([ids for ids, _ in found]), np.concatenate([s for _, s in found]), k)
             for found in zip(*parts, strict=True)

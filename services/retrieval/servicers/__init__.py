@@ -9,7 +9,6 @@ from quadrille.retrieval.v1 import (
     document_pb2,
     document_pb2_grpc,
     search_pb2,
-    search_pb2_grpc,
 )
 
 from retrieval.engine import Engine
@@ -17,7 +16,7 @@ from retrieval.maintenance import Maintenance
 from retrieval.servicers.admin import AdminServicer
 from retrieval.servicers.collections import CollectionServicer
 from retrieval.servicers.documents import DocumentServicer
-from retrieval.servicers.search import SearchServicer
+from retrieval.servicers.search import SearchServicer, add_search_servicer
 
 SERVICES = (
     collection_pb2.DESCRIPTOR.services_by_name["CollectionService"].full_name,
@@ -31,5 +30,5 @@ def register(server: grpc.aio.Server, engine: Engine, ingest_window: int) -> Non
     """Put the four services on a server."""
     collection_pb2_grpc.add_CollectionServiceServicer_to_server(CollectionServicer(engine), server)
     document_pb2_grpc.add_DocumentServiceServicer_to_server(DocumentServicer(engine, ingest_window), server)
-    search_pb2_grpc.add_SearchServiceServicer_to_server(SearchServicer(engine), server)
+    add_search_servicer(SearchServicer(engine), server)
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(Maintenance(engine)), server)

@@ -44,6 +44,13 @@ async def test_a_call_knows_its_id_tenant_and_deadline(make_server):
         assert fresh.endswith("default False")
 
 
+async def test_no_task_waits_for_each_method(make_server):
+    server, _ = make_server()
+    async with running(server, services=[SERVICE]) as address, open_channel(address) as channel:
+        await text_pb2_grpc.TextServiceStub(channel).Detokenize(text_pb2.DetokenizeRequest())
+        assert not [task for task in asyncio.all_tasks() if "registered" in repr(task)]
+
+
 async def test_whoever_has_the_most_groups_may_call(make_server):
     groups = frozenset(chr(0x10348 + number) * 128 for number in range(64))
     server, _ = make_server()

@@ -1,6 +1,10 @@
 import numpy as np
-from retrieval.domain import Ranked
-from retrieval.ranking import rank
+from hypothesis import given
+from hypothesis import strategies as st
+from retrieval.domain import Passage, Ranked
+from retrieval.index import exact
+from retrieval.kept import KeptPassage
+from retrieval.ranking import dense_hits, rank
 
 
 def test_ties_go_by_name_and_are_cut_by_it() -> None:
@@ -9,3 +13,26 @@ def test_ties_go_by_name_and_are_cut_by_it() -> None:
     assert list(rank(candidates, names, 2).items()) == [("c#0", Ranked(1, 0.75)), ("a#0", Ranked(2, 0.5))]
     assert list(rank(candidates, names, 9)) == ["c#0", "a#0", "b#0"]
     assert rank((np.empty(0, dtype=np.int64), np.empty(0)), {}, 5) == {}
+
+
+@given(
+    st.dictionaries(st.integers(0, 20), st.sampled_from((0.0, 0.25, 0.5, 0.75)), max_size=9),
+    st.permutations(range(21)),
+    st.sets(st.integers(0, 20)),
+    st.integers(1, 10),
+)
+def test_hits_of_vectors_alone_are_numbered_as_all_rankings_are(
+    found: dict[int, float], order: list[int], gone: set[int], most: int
+) -> None:
+    names = {number: f"{place}#0" for number, place in enumerate(order) if number not in gone}
+    passages = {
+        number: KeptPassage(Passage(name, name, 0, "", "", "", 0, 0, {}, ""), name.encode())
+        for number, name in names.items()
+    }
+    numbers = np.array(list(found), dtype=np.int64)
+    candidates = exact.best(numbers, np.array([found[number] for number in numbers]), 10)
+    hits = dense_hits(candidates, passages, most)
+    assert {hit.passage.id: hit.dense for hit in hits} == rank(candidates, names, most)
+    assert [hit.dense.rank for hit in hits if hit.dense] == list(range(1, len(hits) + 1))
+    assert all(hit.encoded == hit.passage.id.encode() and hit.lexical is None for hit in hits)
+    assert all(hit.dense and hit.score == hit.dense.score for hit in hits)

@@ -69,6 +69,34 @@ def test_zero_is_a_vector_like_others_under_l2() -> None:
     assert validation.check_vector(f32(0, 0, 0), L2, "v").tolist() == [0, 0, 0]
 
 
+@given(st.data(), st.sampled_from(Metric))
+def test_vectors_that_are_checked_together_come_out_as_each_by_itself(
+    data: st.DataObject, metric: Metric
+) -> None:
+    spec = CollectionSpec("c", 3, metric)
+    sizes = st.sampled_from((3, 3, 3, 2))
+    some = data.draw(st.lists(sizes.flatmap(lambda size: hnp.arrays(np.float32, size)), max_size=4))
+    fields = [f"v[{place}]" for place in range(len(some))]
+    together = validation.check_vectors(some, spec, fields)
+    for vector, field, found in zip(some, fields, together, strict=True):
+        try:
+            expected = validation.check_vector(vector, spec, field)
+        except InvalidInput as error:
+            assert isinstance(found, InvalidInput)
+            assert str(found) == str(error)
+        else:
+            assert not isinstance(found, InvalidInput)
+            assert found.tobytes() == expected.tobytes()
+
+
+def test_long_vectors_come_out_the_same_to_the_bit_in_any_company() -> None:
+    some = list(np.random.default_rng(1).standard_normal((20, 1000)).astype(np.float32))
+    spec = CollectionSpec("c", 1000)
+    together = validation.check_vectors(some, spec, ["v"] * 20)
+    for vector, found in zip(some, together, strict=True):
+        assert np.array_equal(validation.check_vector(vector, spec, "v"), found)
+
+
 @pytest.mark.parametrize(
     ("document", "field"),
     [

@@ -47,3 +47,28 @@ def test_the_best_are_those_that_tie_with_the_kth_too() -> None:
     assert (found.tolist(), best.tolist()) == ([1, 3, 5], [3.0, 2.0, 2.0])
     assert exact.best(ids, scores, 9)[0].tolist() == [1, 3, 5, 9]
     assert exact.best(ids[:0], scores[:0], 2)[0].tolist() == []
+
+
+@pytest.mark.parametrize("metric", Metric)
+def test_a_score_is_the_same_to_the_bit_in_any_company(metric: Metric) -> None:
+    rng = np.random.default_rng(2)
+    queries, stored = (rng.standard_normal((n, 384)).astype(np.float32) for n in (50, 300))
+    places = rng.integers(0, 300, (50, 18))
+    whole = exact.score(metric, queries, places, stored.__getitem__)
+    lacking = np.concatenate([places, np.full((50, 1), -1)], axis=1)
+    assert np.array_equal(exact.score(metric, queries, lacking, stored.__getitem__)[:, :-1], whole)
+    for place in range(50):
+        alone = exact.score(metric, queries[place, None], places[place, None], stored.__getitem__)
+        assert np.array_equal(alone[0], whole[place])
+
+
+def test_the_best_of_each_are_the_best_of_all_rows() -> None:
+    rng = np.random.default_rng(3)
+    ids = np.array([rng.permutation(12) for _ in range(40)])
+    scores = rng.integers(0, 4, (40, 12)).astype(np.float64)  # most tie
+    for k in (1, 5, 12, 20):
+        found = exact.best_of_each(ids, scores, k)
+        for row, (best_ids, best_scores) in enumerate(found):
+            expected = exact.best(ids[row], scores[row], k)
+            assert (best_ids.tolist(), best_scores.tolist()) == tuple(part.tolist() for part in expected)
+    assert [row.tolist() for row, _ in exact.best_of_each(ids[:2, :0], scores[:2, :0], 3)] == [[], []]

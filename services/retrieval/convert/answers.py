@@ -1,0 +1,110 @@
+"""Answers as they are sent: in bytes, since what a hit says of its passage is at hand in that form.
+
+Source of the form: https://protobuf.dev/programming-guides/encoding. Fields may come in any order, and messages
+that are written one after the other are read as one.
+"""
+
+import functools
+import struct
+from collections.abc import Sequence
+
+from google.protobuf.message import Message
+from quadrille.retrieval.v1 import search_pb2
+
+from retrieval.domain import Answer, Hit, Passage, Plan, SearchMode
+
+_MODES = {
+    SearchMode.DENSE: search_pb2.SEARCH_MODE_DENSE,
+    SearchMode.LEXICAL: search_pb2.SEARCH_MODE_LEXICAL,
+    SearchMode.HYBRID: search_pb2.SEARCH_MODE_HYBRID,
+}
+_VARINT, _FIXED, _SIZED = 0, 1, 2  # wire types: a whole number, eight bytes, a size and so many bytes
+_ranking = struct.Struct("<BdB").pack
+
+
+def _tag(message: type[Message], field: str, wire_type: int) -> int:
+    return int(message.DESCRIPTOR.fields_by_name[field].number) << 3 | wire_type
+
+
+_RESPONSES = bytes((_tag(search_pb2.BatchSearchResponse, "responses", _SIZED),))
+_HITS = bytes((_tag(search_pb2.SearchResponse, "hits", _SIZED),))
+_SCORE = _tag(search_pb2.Hit, "score", _FIXED)
+_DENSE = _tag(search_pb2.Hit, "dense_score", _FIXED), _tag(search_pb2.Hit, "dense_rank", _VARINT)
+_LEXICAL = _tag(search_pb2.Hit, "lexical_score", _FIXED), _tag(search_pb2.Hit, "lexical_rank", _VARINT)
+
+
+def answer_to_bytes(answer: Answer, *, explain: bool) -> bytes:
+    """Write a serialised SearchResponse, with its plan when the request asked for it."""
+    return b"".join(_parts(answer, explain=explain))
+
+
+def batch_to_bytes(answers: Sequence[Answer], *, explain: bool) -> bytes:
+    """Write a serialised BatchSearchResponse."""
+    parts: list[bytes] = []
+    for answer in answers:
+        response = _parts(answer, explain=explain)
+        parts += (_RESPONSES, _varint(sum(map(len, response))), *response)
+    return b"".join(parts)
+
+
+def passage_to_bytes(passage: Passage) -> bytes:
+    """Write what a hit says of its passage, as a serialised Hit."""
+    message = search_pb2.Hit(
+        chunk_id=passage.id,
+        document_id=passage.document_id,
+        ordinal=passage.ordinal,
+        text=passage.text,
+        title=passage.title,
+        source_uri=passage.source_uri,
+        start_byte=passage.start_byte,
+        end_byte=passage.end_byte,
+        content_sha256=passage.content_sha256,
+    )
+    message.metadata.SetInParent()
+    if passage.metadata:
+        message.metadata.update(passage.metadata)
+    return message.SerializeToString()
+
+
+def _parts(answer: Answer, *, explain: bool) -> list[bytes]:
+    parts: list[bytes] = []
+    for hit in answer.hits:
+        passage = hit.encoded or passage_to_bytes(hit.passage)
+        numbers = _numbers(hit)
+        parts += (_HITS, _varint(len(passage) + len(numbers)), passage, numbers)
+    rest = search_pb2.SearchResponse(lsn=answer.lsn, search_ms=answer.seconds * 1000)
+    if explain:
+        rest.plan.CopyFrom(_plan(answer.plan))
+    parts.append(rest.SerializeToString())
+    return parts
+
+
+def _numbers(hit: Hit) -> bytes:
+    """Write what a hit says of its ranks."""
+    numbers = struct.pack("<Bd", _SCORE, hit.score)
+    for ranked, (score, rank) in ((hit.dense, _DENSE), (hit.lexical, _LEXICAL)):
+        if ranked is not None:
+            numbers += _ranking(score, ranked.score, rank) + _varint(ranked.rank)
+    return numbers
+
+
+@functools.lru_cache(maxsize=4096)
+def _varint(value: int) -> bytes:
+    """Write a whole number from 0 up: seven bits a byte, the lowest first."""
+    written = bytearray()
+    while value > 127:
+        written.append(value & 127 | 128)
+        value >>= 7
+    written.append(value)
+    return bytes(written)
+
+
+def _plan(plan: Plan) -> search_pb2.SearchPlan:
+    return search_pb2.SearchPlan(
+        mode=_MODES[plan.mode],
+        dense=plan.dense,
+        lexical=plan.lexical,
+        filtered_chunk_count=plan.filtered_chunk_count,
+        dense_candidate_count=plan.dense_candidate_count,
+        lexical_candidate_count=plan.lexical_candidate_count,
+    )
