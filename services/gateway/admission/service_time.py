@@ -70,7 +70,7 @@ class ServiceTime:
 
     def chance(self, left_s: float, units: float, running: float) -> float:
         """How likely so much is done in the time that is left, among so many; 1 while nothing is known."""
-        if left_s <= 0:
+        if left_s < _LEAST_S:
             return 0.0
         expected = self.seconds(units, running)
         if not expected:
@@ -81,7 +81,7 @@ class ServiceTime:
     def goodput(self, left_s: float, units: float, running: float) -> float:
         """Requests a second that so many places do in time, if each is so large and is broken off after `left_s`."""
         expected = self.seconds(units, running)
-        if not expected or left_s <= 0:
+        if not expected or left_s < _LEAST_S:
             return 0.0
         mean, deviation = self._spread()
         left = left_s / expected

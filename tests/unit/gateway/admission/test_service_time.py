@@ -104,6 +104,15 @@ def test_more_beside_it_never_makes_work_shorter_nor_less_in_all(seen):
             assert time.rate(running) <= time.rate(running + 1) * (1 + 1e-9)
 
 
+@given(st.floats(0, 1e3), st.floats(0, 1e3), st.floats(0.1, 1e6), st.integers(1, 64))
+def test_whatever_was_seen_and_is_left_a_chance_is_one(seconds, left_s, units, running):
+    time = ServiceTime()
+    for _ in range(3):
+        time.saw(seconds, units, running)
+    assert 0.0 <= time.chance(left_s, units, running) <= 1.0
+    assert 0.0 <= time.goodput(left_s, units, running) < math.inf
+
+
 def test_chances_follow_how_far_requests_are_spread():
     steady, uneven = ServiceTime(), ServiceTime()
     for place in range(200):
