@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from pathlib import Path
 
 import grpc
 import httpx
@@ -15,7 +16,9 @@ from quadrille_client import AsyncClient, FailedPreconditionError, NotFoundError
 from serving.config import ServiceSettings
 from serving.errors import NotFound, Unavailable
 from serving.server import GrpcServer
+from textgen.config import TextgenSettings
 
+EXAMPLE = Path(__file__).parents[3] / "clients/python/examples/several_servers.toml"
 TEXT = "quadrille.text.v1.TextService"
 ALL = [
     text_pb2.CAPABILITY_GENERATE,
@@ -274,6 +277,20 @@ async def test_another_model_stands_in_through_every_door(make_stack):
         with pytest.raises(UnavailableError):
             await client.generate("x", model="none")
     assert stack.sample("fallbacks_total", model="best") == 4
+
+
+async def test_the_example_of_several_servers_does_what_it_says(make_stack, monkeypatch):
+    monkeypatch.setenv("QUADRILLE_CONFIG", str(EXAMPLE))
+    assert len(GatewaySettings().text_addresses) == 3
+    assert TextgenSettings().metrics_port == 0  # there are several on one machine
+    stack = await make_stack({"a": "starter", "b": "starter", "c": "starter-mixture"})
+    async with AsyncClient(stack.grpc, max_retries=0) as client:
+        assert "best" in [model.id for model in await client.models()]
+        for lost, answers in ((None, "starter"), ("a", "starter"), ("b", "starter-mixture")):
+            if lost is not None:
+                await stack.servers[lost].drain()
+            for name in ("starter", "best"):
+                assert (await client.generate("x", model=name)).started.model == answers
 
 
 async def test_nobody_stands_in_for_what_has_no_fallback(make_stack):
