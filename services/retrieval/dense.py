@@ -108,6 +108,11 @@ class DensePass:
         self._at_once_s = at_once_s
         self._known = KnownCollections()
 
+    def collection(self, target: Target) -> Collection | None:
+        """Return the collection that a query would be searched for in, if that is known."""
+        known = self._known.get(target.tenant, target.name, self._store.version)
+        return None if known is None else known.collection
+
     def shared_access(self, target: Target) -> Access:
         """Return the access under which a query is searched for: everybody's where nothing has readers."""
         known = self._known.get(target.tenant, target.name, self._store.version)

@@ -143,7 +143,7 @@ async def test_a_batch_is_answered_in_order_in_parts(
     assert [len(answer.hits) for answer in answers] == [1] * 70 + [3, 2, 2]
     assert answers[0].hits[0].score == pytest.approx(0.5**0.5)
     assert answers[69].hits[0].score == pytest.approx(70 / (2 * (1 + 69**2)) ** 0.5)
-    assert passes() == 3  # of 64, 6 and 2
+    assert passes() == 4  # of 32, 32, 6 and 2
 
 
 async def test_what_is_wrong_with_one_query_fails_its_request_alone(dispatcher: Dispatcher) -> None:
@@ -174,3 +174,52 @@ async def test_a_query_that_lacks_its_vector_is_told_before_any_is_searched_for(
 async def test_a_deadline_that_has_passed_is_told(dispatcher: Dispatcher) -> None:
     with pytest.raises(DeadlineUnreachable):
         await dispatcher.answer(Target("t", EVERYTHING, "books"), [query(1, 0)], ["query"], 0.0)
+
+
+async def test_a_large_batch_is_answered_in_order_once_its_collection_is_known(
+    dispatcher: Dispatcher,
+) -> None:
+    target = Target("t", EVERYTHING, "books")
+    queries = [query(1, i, top_k=1) for i in range(200)]
+    fields = [f"queries[{i}]" for i in range(200)]
+    for _ in range(2):
+        answers = await dispatcher.answer(target, queries, fields, None)
+        scores = [answer.hits[0].score for answer in answers]
+        assert scores == pytest.approx([(1 + i) / (2 * (1 + i**2)) ** 0.5 for i in range(200)])
+
+
+async def test_a_large_batch_goes_where_its_alias_points_when_it_comes(
+    dispatcher: Dispatcher, store: SqliteStore
+) -> None:
+    other = store.create_collection("t", CollectionSpec("theirs", 2)).result()
+    store.upsert(other, [Document("theirs", chunks=(CHUNK,))], None).result()
+    queries, fields = [query(1, i) for i in range(100)], [f"queries[{i}]" for i in range(100)]
+    for name, expected in (("books", SEEN[EVERYTHING]), ("theirs", {"theirs"}), ("books", SEEN[EVERYTHING])):
+        store.swap_alias("t", "live", name).result()
+        for _ in range(2):
+            answers = await dispatcher.answer(Target("t", EVERYTHING, "live"), queries, fields, None)
+            for answer in answers:
+                assert {hit.passage.document_id for hit in answer.hits} == expected
+
+
+async def test_a_large_batch_shows_nobody_what_others_may_read(
+    dispatcher: Dispatcher, store: SqliteStore
+) -> None:
+    queries, fields = [query(1, i) for i in range(100)], [f"queries[{i}]" for i in range(100)]
+    for _ in range(2):
+        batches = await asyncio.gather(
+            *(dispatcher.answer(Target("t", who, "books"), queries, fields, None) for who in SEEN)
+        )
+        for seen, answers in zip(SEEN.values(), batches, strict=True):
+            for answer in answers:
+                assert {hit.passage.document_id for hit in answer.hits} == seen
+
+
+async def test_an_error_in_a_part_of_a_batch_is_told_for_all_of_it(dispatcher: Dispatcher) -> None:
+    target = Target("t", EVERYTHING, "books")
+    await dispatcher.answer(target, [query(1, 0)], ["query"], None)  # so that the collection is known
+    queries = [query(1, i) for i in range(300)]
+    queries[40] = query(1)
+    with pytest.raises(InvalidInput) as caught:
+        await dispatcher.answer(target, queries, [f"queries[{i}]" for i in range(300)], None)
+    assert caught.value.field == "queries[40].vector"
