@@ -42,14 +42,14 @@ export function StoredList() {
         <h2 id="stored" ref={heading} tabIndex={-1}>
           Stored in {collection}
         </h2>
-        {shown && shown.documents.length < total && (
+        {shown && shown.next !== "" && (
           <span class="meta">
             {count(shown.documents.length)} of {plural(total, "document")}
           </span>
         )}
       </div>
       {problem.value !== null && <Notice text={problem.value} />}
-      {shown?.documents.length === 0 && <p class="nothing">No documents.</p>}
+      {shown?.documents.length === 0 && shown.next === "" && <p class="nothing">No documents.</p>}
       {shown && shown.documents.length > 0 && (
         <ul class="rows" ref={rows} aria-busy={reading.value} onKeyDown={(event) => walk(event, buttons())}>
           {shown.documents.map((item) => (
