@@ -22,6 +22,7 @@ from retrieval.index.flat import FlatIndex
 from retrieval.index.kinds import kind_of
 from retrieval.index.set import IndexSet, Segments
 from retrieval.kept import KeptPassages
+from retrieval.memory import map_large_blocks
 from retrieval.metrics import StoreMetrics
 from retrieval.servicers import SERVICES, register
 from retrieval.store.base import CommitListener, Store
@@ -97,6 +98,7 @@ def main() -> None:
     settings = load_settings(RetrievalSettings)
     configure_logging(settings.service, settings.log_level)
     sys.setswitchinterval(_SWITCH_S)
+    map_large_blocks()
     try:
         uvloop.run(serve(settings))
     except (QuadrilleError, OSError) as error:

@@ -19,6 +19,7 @@ from retrieval.index.segment import Segment
 from retrieval.index.segmented import SegmentedIndex
 from retrieval.index.set import IndexSet, Segments
 from retrieval.index.threads import stand_back
+from retrieval.memory import give_back
 from retrieval.metrics import StoreMetrics
 from retrieval.store.base import Store
 
@@ -98,6 +99,7 @@ class Builder:
                 job = plan(*index.state(), seal_at=self._seal_at, most=most)
             if job is not None:
                 self._attempt(collection, functools.partial(self._do, collection, index, job))
+                give_back()  # what was built from, and what is replaced
                 return True
             self._resting.pop(collection, None)
         self._resting = {key: at for key, at in self._resting.items() if self._rests(key)}
@@ -141,9 +143,7 @@ class Builder:
 
         segment = None
         try:
-            ids, vectors = self._read(collection, index, job)
-            if len(ids):
-                segment = self._build(collection, index, ids, vectors)
+            segment = self._build(collection, index, job)
             swapped = self._swap_manifest(segment.record if segment else None, job.tokens, wanted)
             failpoints.hit("segment.after_manifest")
         except BaseException:
@@ -181,7 +181,11 @@ class Builder:
             )
         return ids, vectors
 
-    def _build(self, collection: int, index: SegmentedIndex, ids: Ids, vectors: Vector) -> Segment:
+    def _build(self, collection: int, index: SegmentedIndex, job: Job) -> Segment | None:
+        """Build and write the job's segment, None of nothing. Its vectors are let go of before it is published."""
+        ids, vectors = self._read(collection, index, job)
+        if not len(ids):
+            return None
         sealed = index.kind.build(vectors)
         record = self._files.write(collection, index.spec, ids, sealed)
         return Segment(record, ids, sealed, index.spec.metric)

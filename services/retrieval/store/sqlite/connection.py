@@ -4,12 +4,13 @@ import sqlite3
 from pathlib import Path
 
 _BUSY_TIMEOUT_S = 30.0
+# Of pages, by connection: there is one that writes, and one that reads for each thread that does.
+_WRITER_CACHE_KIB, _READER_CACHE_KIB = 8192, 4096
 _PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",
     "trusted_schema = OFF",
-    "cache_size = -16384",
 )
 
 
@@ -21,6 +22,7 @@ def open_database(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     try:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB if read_only else _WRITER_CACHE_KIB}")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
     except BaseException:
