@@ -19,7 +19,7 @@ from retrieval.engine import Engine
 from retrieval.index.builder import Builder
 from retrieval.index.files import SegmentFiles
 from retrieval.index.flat import FlatIndex
-from retrieval.index.kinds import kind_of
+from retrieval.index.kinds import faiss_kinds
 from retrieval.index.set import IndexSet, Segments
 from retrieval.kept import KeptPassages
 from retrieval.memory import map_large_blocks
@@ -38,7 +38,7 @@ def open_segments(settings: RetrievalSettings, directory: Path) -> Segments:
     Raises Unavailable when that does not answer.
     """
     if settings.milvus_uri is None:
-        return Segments(SegmentFiles(directory / "segments"), kind_of)
+        return Segments(SegmentFiles(directory / "segments"), faiss_kinds(settings.target_recall))
     from retrieval.index.milvus.kind import milvus_kinds
     from retrieval.index.milvus.server import Milvus, identity
 

@@ -1,4 +1,7 @@
-"""A continuous audit of recall: some queries are answered again, and compared with all stored vectors."""
+"""A continuous audit of recall: some queries are answered again, and compared with all stored vectors.
+
+The indexes learn from it how hard to look.
+"""
 
 import contextlib
 import queue as queues
@@ -109,13 +112,18 @@ class RecallAudit:
             try:
                 recall = self.recall(sample)
                 if recall is not None:
-                    labels = sample.collection.spec.index.value, sample.effort.value
-                    self._metrics.recall.labels(*labels).observe(recall)
+                    self._note(sample, recall)
             except QuadrilleError as error:  # deleted or replaced; or damaged, which Verify tells of
                 log.info("audit_abandoned", collection=sample.collection.id, reason=error.message)
             except Exception:  # the next query may fare better
                 log.exception("audit_failed", collection=sample.collection.id)
             self._stopping.wait(_REST * (time.perf_counter() - started))
+
+    def _note(self, sample: Sample, recall: float) -> None:
+        collection, effort = sample.collection, sample.effort
+        self._metrics.recall.labels(collection.spec.index.value, effort.value).observe(recall)
+        if sample.allowed is None:
+            self._indexes.learn(collection.id, sample.k, effort, recall)
 
     def _check_same(self, reader: Reader, collection: Collection) -> None:
         found = reader.collection(collection.tenant, collection.spec.name, alias=False)

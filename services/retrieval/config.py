@@ -51,6 +51,13 @@ class RetrievalSettings(ServiceSettings, service="retrieval"):
         le=1.0,
         description="Share of the vector queries of approximate indexes that are offered to the audit of their recall.",
     )
+    target_recall: float = Field(
+        0.97,
+        ge=0.0,
+        le=0.999,
+        description="Recall of the nearest 10 that default searches through graphs are calibrated for and, by audits, "
+        "held at, where a collection does not tell `ef_search`; 0 lets them hold 80 vectors and learn nothing.",
+    )
     failpoints: Failpoints = Field(
         (),
         description="For tests, on loopback: where the process dies or its disk fails, NAME=ACTION[@N] each.",

@@ -107,6 +107,7 @@ class DensePass:
         self._kept = kept
         self._at_once_s = at_once_s
         self._known = KnownCollections()
+        indexes.relearned = self._known.forget
 
     def collection(self, target: Target) -> Collection | None:
         """Return the collection that a query would be searched for in, if that is known."""

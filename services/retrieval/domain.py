@@ -1,6 +1,6 @@
 """What the service speaks about, free of protobuf, SQL and FAISS."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -57,11 +57,14 @@ class Effort(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hnsw:
-    """Options of HNSW graphs: links a vector, vectors held while it is linked, and while one is searched for."""
+    """Options of HNSW graphs: links a vector, vectors held while it is linked, and while one is searched for.
+
+    `ef_search` None: learned, see `index.widths`.
+    """
 
     m: int = 32
     ef_construction: int = 200
-    ef_search: int = 80
+    ef_search: int | None = None
     accurate_ef_search: int = 256
 
 
@@ -331,7 +334,10 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class IndexTotals:
-    """Measures of the vector indexes. `sealed_count` are the segments' vectors, those with tombstones included."""
+    """Measures of the vector indexes. `sealed_count` are the segments' vectors, those with tombstones included.
+
+    `walk_widths` are the widest walks for the nearest 10, in vectors, where segments are walked through.
+    """
 
     vector_count: int = 0
     vector_bytes: int = 0
@@ -340,6 +346,7 @@ class IndexTotals:
     sealed_count: int = 0
     tombstone_count: int = 0
     unsealed_count: int = 0
+    walk_widths: Mapping[tuple[IndexKind, Effort], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,10 +41,11 @@ def _check_hnsw(options: Hnsw) -> None:
     if not options.m <= options.ef_construction <= limits.MAX_EF_CONSTRUCTION:
         raise InvalidInput(f"{path}.ef_construction", f"must be m to {limits.MAX_EF_CONSTRUCTION}")
     low, high = limits.EF_SEARCH
-    if not low <= options.ef_search <= high:
+    least = low if options.ef_search is None else options.ef_search
+    if not low <= least <= high:
         raise InvalidInput(f"{path}.ef_search", f"must be {low} to {high}")
-    if not options.ef_search <= options.accurate_ef_search <= high:
-        raise InvalidInput(f"{path}.accurate_ef_search", f"must be ef_search to {high}")
+    if not least <= options.accurate_ef_search <= high:
+        raise InvalidInput(f"{path}.accurate_ef_search", f"must be {least} to {high}")
 
 
 def _check_ivf_pq(options: IvfPq, dimension: int) -> IvfPq:
@@ -62,8 +63,9 @@ def _check_ivf_pq(options: IvfPq, dimension: int) -> IvfPq:
 
 
 def options_to_json(options: Hnsw | IvfPq | None) -> dict[str, Any]:
-    """Return options as they are stored."""
-    return asdict(options) if options else {}
+    """Return options as they are stored; what is None is left to be learned and not stored."""
+    told = asdict(options) if options else {}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def options_from_json(kind: IndexKind, stored: dict[str, Any]) -> Hnsw | IvfPq | None:

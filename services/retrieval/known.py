@@ -57,3 +57,7 @@ class KnownCollections:
         if len(self._kept) >= _MOST and (tenant, name) not in self._kept:
             self._kept.clear()
         self._kept[tenant, name] = known
+
+    def forget(self) -> None:
+        """Know nothing any more: what was timed is true no longer."""
+        self._kept.clear()

@@ -99,7 +99,7 @@ class _StatsCollector(Collector):
         self._measure = measure
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        return [GaugeMetricFamily(_PREFIX + name, text) for name, text in _GAUGES.items()]
+        return [*(GaugeMetricFamily(_PREFIX + name, text) for name, text in _GAUGES.items()), _widths()]
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         try:
@@ -121,6 +121,18 @@ class _StatsCollector(Collector):
         }
         for name, text in _GAUGES.items():
             yield GaugeMetricFamily(_PREFIX + name, text, value=values[name])
+        widths = _widths()
+        for (index, effort), width in stats.index.walk_widths.items():
+            widths.add_metric([index.value, effort.value], width)
+        yield widths
+
+
+def _widths() -> GaugeMetricFamily:
+    return GaugeMetricFamily(
+        f"{_PREFIX}walk_width",
+        "Vectors that the widest walk for the nearest 10 holds, by kind of index and effort",
+        labels=["index", "effort"],
+    )
 
 
 def _seconds(name: str, text: str, registry: CollectorRegistry, *labels: str) -> Histogram:

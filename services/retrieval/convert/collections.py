@@ -55,7 +55,7 @@ def _options(message: collection_pb2.Collection) -> Hnsw | IvfPq | None:
     if message.HasField("hnsw"):
         hnsw = Hnsw(**_set(message.hnsw))
         if not message.hnsw.HasField("accurate_ef_search"):
-            hnsw = replace(hnsw, accurate_ef_search=max(hnsw.accurate_ef_search, hnsw.ef_search))
+            hnsw = replace(hnsw, accurate_ef_search=max(hnsw.accurate_ef_search, hnsw.ef_search or 0))
         return hnsw
     if message.HasField("ivf_pq"):
         ivf_pq = IvfPq(**_set(message.ivf_pq))

@@ -1,6 +1,6 @@
 """The ports of vector search: an index, and the kinds of sealed segment it may be made of. All is derived."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +46,12 @@ class VectorIndex(Protocol):
         `queries` is (n, dimension); `allowed` (ascending) restricts the search to these ids. Higher scores are
         better; they are exact. Fewer than k come back only when fewer exist. `fetch` reads the stored vectors,
         in the view that the search belongs to; indexes that keep no exact vectors need it.
+        """
+
+    def learn(self, k: int, effort: Effort, recall: float) -> bool:
+        """Take in what share of its k nearest a query without a filter found; searches go on meanwhile.
+
+        Tells whether that changes how they go about it.
         """
 
     def explain(self, k: int, allowed: Ids | None, effort: Effort) -> list[str]:
@@ -113,6 +119,12 @@ class SegmentKind(Protocol):
     @property
     def in_memory(self) -> bool:
         """Whether they hold the vectors whole, in this process."""
+
+    def learn(self, segments: Sequence[Sealed], k: int, effort: Effort, recall: float) -> bool:
+        """Take in what share of its k nearest a query without a filter found in these segments.
+
+        Tells whether that changes how they are searched.
+        """
 
     def build(self, vectors: Vector) -> Sealed:
         """Build a segment of vectors (n, dimension), n ≥ 1. Runs off the serving path, for minutes maybe."""

@@ -46,9 +46,9 @@ class FaissSegment(ABC):
     def plan(self, k: int, allowed: Bitmap | None, effort: Effort) -> Step:
         """Return how a search would go about it."""
         count = members(allowed, self.ntotal)
-        if self._scores_all(count):
+        if effort is Effort.EXACT or self._scores_all(count):
             return Scan()
-        return choose(self.ntotal, count, min(k, count), effort, self._costs)
+        return choose(self.ntotal, count, min(k, count), self.width(effort), self._costs)
 
     def search(self, queries: Vector, k: int, allowed: Bitmap | None, effort: Effort) -> Found:
         """Return FAISS distances and slots, both (n, at least min(k, allowed)), best first.
@@ -84,6 +84,10 @@ class FaissSegment(ABC):
 
     def _scores_all(self, count: int) -> bool:
         return self.oversampling > 1 and count <= _FEW
+
+    @abstractmethod
+    def width(self, effort: Effort) -> int:
+        """Return how many vectors a walk holds to find the nearest 10, if all are allowed."""
 
     @abstractmethod
     def _walk(self, queries: Vector, fetch: int, width: int, allowed: Bitmap | None) -> Found:

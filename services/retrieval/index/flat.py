@@ -104,6 +104,10 @@ class FlatIndex:
         """Return the vectors at these places of `ids()`, (n, dimension); valid until the next change."""
         return self._view()[places]
 
+    def learn(self, k: int, effort: Effort, recall: float) -> bool:
+        """Learn nothing: it finds all."""
+        return False
+
     def explain(self, k: int, allowed: Ids | None, effort: Effort) -> list[str]:
         """Tell nothing: it is a plain scan."""
         return []

@@ -10,14 +10,18 @@ from typing import Any
 import faiss
 import numpy as np
 
-from retrieval.domain import Bitmap, Effort, Hnsw, Ids, Vector
+from retrieval.domain import Bitmap, Effort, Ids, Metric, Vector
+from retrieval.index.calibration import K, least_width
 from retrieval.index.faiss_segment import FaissSegment, Found
-from retrieval.index.planner import Costs
+from retrieval.index.planner import Costs, Walk, choose
+from retrieval.index.widths import LEAST, UNLEARNED, Widths
 
 # What one more held vector costs a walk, in vectors scanned: from about 20, filtered and beyond the caches, to 150.
 _SCANNED = 64
 # FAISS goes through all that a walk holds at each of its steps.
 _WIDEST = 8192
+# What FAISS notes as the width where nobody set one; no calibration gives it.
+_UNSET = 16
 
 
 @functools.lru_cache(maxsize=64)
@@ -27,13 +31,15 @@ def _parameters(width: int) -> Any:
 
 
 class GraphSegment(FaissSegment):
-    """HNSW over whole vectors."""
+    """HNSW over whole vectors. `index.hnsw.efSearch`, which is written with it, is the width it was calibrated to."""
 
-    def __init__(self, index: faiss.IndexHNSW, options: Hnsw) -> None:
-        widths = {Effort.DEFAULT: options.ef_search, Effort.ACCURATE: options.accurate_ef_search}
-        super().__init__(index, Costs(widths, _WIDEST, _SCANNED))
+    def __init__(self, index: faiss.IndexHNSW, widths: Widths) -> None:
+        super().__init__(index, Costs(_WIDEST, _SCANNED))
+        self._widths = widths
         self._graph: Any = index  # its stubs lack much
         self._storage: Any = faiss.downcast_index(index.storage)
+        noted = int(self._graph.hnsw.efSearch)
+        self.calibrated = UNLEARNED if noted == _UNSET else noted
 
     @property
     def nbytes(self) -> int:
@@ -47,6 +53,24 @@ class GraphSegment(FaissSegment):
         """The vectors where FAISS keeps them, (ntotal, dimension)."""
         flat = faiss.rev_swig_ptr(self._storage.get_xb(), self.ntotal * self.dimension)
         return np.asarray(flat, dtype=np.float32).reshape(-1, self.dimension)
+
+    def width(self, effort: Effort) -> int:
+        """Return how many vectors a walk holds to find the nearest 10, if all are allowed."""
+        return self._widths.width(effort, self.calibrated)
+
+    def calibrate(self, vectors: Vector, metric: Metric, target: float) -> None:
+        """Set the width for this recall of the vectors that it was built from, (n, dimension), if it is ever walked."""
+        if not isinstance(choose(self.ntotal, self.ntotal, K, LEAST, self._costs), Walk):
+            return
+
+        def walk(queries: Vector, width: int) -> Ids:
+            return self._walk(queries, K * self.oversampling, width, None)[1]
+
+        self.calibrated = self._graph.hnsw.efSearch = least_width(metric, vectors, walk, target)
+
+    def walks(self, k: int, effort: Effort) -> bool:
+        """Tell whether a search without a filter walks, and is no wider for its k."""
+        return self.plan(k, None, effort) == Walk(self.width(effort))
 
     def vectors(self, slots: Ids) -> Vector | None:
         """Return the very vectors it was built from (n, dimension), None from a kind that keeps none."""

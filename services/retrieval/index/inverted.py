@@ -22,18 +22,22 @@ class InvertedSegment(FaissSegment):
 
     def __init__(self, index: faiss.IndexIVF, options: IvfPq) -> None:
         shares = {Effort.DEFAULT: options.probe_share, Effort.ACCURATE: options.accurate_probe_share}
-        widths = {
+        self._widths = {
             effort: min(max(math.ceil(index.ntotal * share), _LEAST[effort]), index.ntotal)
             for effort, share in shares.items()
         }
         # A scan is the walk through all lists, so no walk costs more.
-        super().__init__(index, Costs(widths, index.ntotal, 0))
+        super().__init__(index, Costs(index.ntotal, 0))
         self._lists = index
 
     @property
     def nbytes(self) -> int:
         """Size in memory, in bytes: codes with their slots, and the lists' centroids."""
         return int(self.ntotal * (self._lists.code_size + 8) + 4 * self._lists.nlist * self.dimension)
+
+    def width(self, effort: Effort) -> int:
+        """Return how many vectors a walk holds to find the nearest 10, if all are allowed."""
+        return self._widths[effort]
 
     def _walk(self, queries: Vector, fetch: int, width: int, allowed: Bitmap | None) -> Found:
         # A selector does no harm here: it bars vectors, never a way to others.

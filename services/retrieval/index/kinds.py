@@ -1,16 +1,20 @@
 """The kinds of sealed segments: how each is built, and how a file is known to hold one."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
 
-from retrieval.domain import CollectionSpec, Hnsw, IndexKind, IvfPq, Metric, Vector
+from retrieval.domain import CollectionSpec, Effort, Hnsw, IndexKind, IvfPq, Metric, Vector
+from retrieval.index.base import Sealed
 from retrieval.index.faiss_segment import FaissSegment
 from retrieval.index.graph import GraphSegment, QuantizedGraphSegment
 from retrieval.index.inverted import InvertedSegment
+from retrieval.index.loading import KindOf
+from retrieval.index.widths import Widths
 
 # k-means wants 39 vectors a centroid, and gains nothing from more than 64. Codes of 8 bits have 256 centroids.
 _LEAST, _MOST = 39, 64
@@ -18,10 +22,15 @@ _LEAST_FOR_PQ = 256 * _LEAST
 
 
 class FaissKind:
-    """Builds and reads the segments of one collection of any kind but FLAT, which has none."""
+    """Builds and reads the segments of one collection of any kind but FLAT, which has none.
 
-    def __init__(self, spec: CollectionSpec) -> None:
+    Args:
+        target: the recall that widths of graphs are learned for; 0 learns none.
+    """
+
+    def __init__(self, spec: CollectionSpec, target: float = 0.0) -> None:
         self._spec = spec
+        self._widths = Widths(spec.options if isinstance(spec.options, Hnsw) else Hnsw(), target)
 
     @property
     def in_memory(self) -> bool:
@@ -34,7 +43,10 @@ class FaissKind:
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         index.train(vectors)
         index.add(vectors)
-        return _segment(index, self._spec)
+        segment = self._segment(index)
+        if isinstance(segment, GraphSegment) and self._widths.target:
+            segment.calibrate(vectors, self._spec.metric, self._widths.target)
+        return segment
 
     def read(self, path: Path) -> FaissSegment:
         """Read a file whose checksum was verified; raises ValueError when it holds another kind of index.
@@ -48,12 +60,31 @@ class FaissKind:
         expected = _empty(self._spec, int(index.ntotal))
         if [type(index), index.d, index.metric_type] != [type(expected), expected.d, expected.metric_type]:
             raise ValueError(f"the file holds another index than {self._spec.index.value} needs")
-        return _segment(index, self._spec)
+        return self._segment(index)
+
+    def learn(self, segments: Sequence[Sealed], k: int, effort: Effort, recall: float) -> bool:
+        """Take in what share of its k nearest a query without a filter found in these segments."""
+        walked = [
+            segment.calibrated
+            for segment in segments
+            if isinstance(segment, GraphSegment) and segment.walks(k, effort)
+        ]
+        return bool(walked) and self._widths.observe(effort, min(walked), recall)
+
+    def _segment(self, index: faiss.Index) -> FaissSegment:
+        match index, self._spec.options:
+            case faiss.IndexHNSWFlat(), Hnsw():
+                return GraphSegment(index, self._widths)
+            case faiss.IndexHNSWSQ(), Hnsw():
+                return QuantizedGraphSegment(index, self._widths)
+            case faiss.IndexIVF(), IvfPq() as options:
+                return InvertedSegment(index, options)
+        raise ValueError(f"{type(index).__name__} is no kind of segment")
 
 
-def kind_of(spec: CollectionSpec) -> FaissKind | None:
-    """Return what a collection's segments are, None for FLAT, which has none."""
-    return None if spec.index is IndexKind.FLAT else FaissKind(spec)
+def faiss_kinds(target: float = 0.0) -> KindOf:
+    """Return what says what a collection's segments are: None for FLAT, which has none."""
+    return lambda spec: None if spec.index is IndexKind.FLAT else FaissKind(spec, target)
 
 
 def _empty(spec: CollectionSpec, count: int) -> Any:
@@ -81,14 +112,3 @@ def _empty(spec: CollectionSpec, count: int) -> Any:
             index.cp.max_points_per_centroid = _MOST
             return index
     raise ValueError(f"{spec.index} has no segments")
-
-
-def _segment(index: faiss.Index, spec: CollectionSpec) -> FaissSegment:
-    match index, spec.options:
-        case faiss.IndexHNSWFlat(), Hnsw() as options:
-            return GraphSegment(index, options)
-        case faiss.IndexHNSWSQ(), Hnsw() as options:
-            return QuantizedGraphSegment(index, options)
-        case faiss.IndexIVF(), IvfPq() as options:
-            return InvertedSegment(index, options)
-    raise ValueError(f"{type(index).__name__} is no kind of segment")

@@ -3,8 +3,6 @@
 import math
 from dataclasses import dataclass
 
-from retrieval.domain import Effort
-
 # A walk holds at least this many vectors for each that is wanted, or the last of many is found less surely.
 _WIDTH_PER_RESULT = 2
 
@@ -38,25 +36,24 @@ Step = Scan | Walk
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What walks in a kind of structure need and cost.
+    """What walks in a kind of structure cost.
 
-    `widths`: vectors that a walk holds to find the nearest 10, by effort. `widest`: those that it may hold at
-    most. `scanned`: vectors that a scan compares in the time in which a walk holds one more; 0 where it never pays.
+    `widest`: vectors that a walk may hold at most. `scanned`: vectors that a scan compares in the time in which a walk
+    holds one more; 0 where it never pays.
     """
 
-    widths: dict[Effort, int]
     widest: int
     scanned: int
 
 
-def choose(total: int, allowed: int, k: int, effort: Effort, costs: Costs) -> Step:
+def choose(total: int, allowed: int, k: int, width: int, costs: Costs) -> Step:
     """Choose how to find the k nearest of `allowed` among `total` vectors.
 
-    A walk widens as fewer vectors are allowed, so that it meets as many of these as it would without a filter;
-    a scan gets shorter. The cheaper is taken.
+    `width` is what a walk holds to find the nearest 10 when all are allowed. It widens as fewer vectors are allowed, so
+    that as many of these are met as without a filter; a scan gets shorter. The cheaper is taken.
     """
-    if effort is Effort.EXACT or allowed <= k:
+    if allowed <= k:
         return Scan()
-    wanted = max(costs.widths[effort], _WIDTH_PER_RESULT * k)
+    wanted = max(width, _WIDTH_PER_RESULT * k)
     width = math.ceil(wanted * total / allowed)
     return Walk(width) if width <= costs.widest and width * costs.scanned < allowed else Scan()

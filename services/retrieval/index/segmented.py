@@ -87,6 +87,10 @@ class SegmentedIndex:
             for found in zip(*parts, strict=True)
         ]
 
+    def learn(self, k: int, effort: Effort, recall: float) -> bool:
+        """Take in what share of its k nearest a query without a filter found; searches go on meanwhile."""
+        return self.kind.learn([segment.sealed for segment in self.segments], k, effort, recall)
+
     def explain(self, k: int, allowed: Ids | None, effort: Effort) -> list[str]:
         """Tell how many segments are searched in which way, and how many vectors are in none."""
         steps = Counter(str(segment.plan(k, allowed, effort)) for segment in self.segments)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import structlog
 from serving.errors import DataLoss, Unavailable
 
-from retrieval.domain import Collection, CollectionSpec, Finding, IndexTotals
+from retrieval.domain import Collection, CollectionSpec, Effort, Finding, IndexKind, IndexTotals
 from retrieval.index.base import IndexFactory, VectorIndex
 from retrieval.index.files import SegmentFiles
 from retrieval.index.loading import KindOf, load
+from retrieval.index.planner import Walk
 from retrieval.index.segmented import SegmentedIndex
 from retrieval.index.verifying import file_findings, index_findings
 from retrieval.locks import SharedLock
@@ -42,6 +43,9 @@ class IndexSet:
         self.swapping = threading.Lock()
         self.segments = segments
         self.changed: Callable[[], None] = lambda: None  # called after every change
+        self.relearned: Callable[[], None] = lambda: (
+            None
+        )  # called when searches take another time from then on
         self._make = make
         self._metrics = metrics
         self._indexes: dict[int, VectorIndex] = {}
@@ -58,6 +62,11 @@ class IndexSet:
                 "the collection's vector index is being rebuilt: AdminService.Repair rebuilds it"
             )
         return index
+
+    def learn(self, collection: int, k: int, effort: Effort, recall: float) -> None:
+        """Have an index learn from what share of its k nearest a query without a filter found; raises as `get` does."""
+        if self.get(collection).learn(k, effort, recall):
+            self.relearned()
 
     def publish(self, commit: Callable[[], None], changes: Sequence[Change]) -> None:
         """Commit and take the changes in while nobody searches; what changes no vector disturbs nobody."""
@@ -163,6 +172,7 @@ class IndexSet:
                 sealed_count=sum(len(segment.ids) for segment in segments),
                 tombstone_count=sum(len(segment.ids) - segment.live_count for segment in segments),
                 unsealed_count=sum(index.delta_count for index in segmented),
+                walk_widths=_widest(segmented),
             )
 
     def _load(self, collection: Collection, reader: Reader) -> tuple[VectorIndex, list[str]]:
@@ -193,3 +203,15 @@ class IndexSet:
         elif (index := self._indexes.get(change.collection)) is not None:
             index.remove(change.removed)
             index.add(change.added, change.vectors)
+
+
+def _widest(indexes: Sequence[SegmentedIndex]) -> dict[tuple[IndexKind, Effort], int]:
+    """Return the widest walks for the nearest 10, by kind of index and effort."""
+    widest: dict[tuple[IndexKind, Effort], int] = {}
+    for index in indexes:
+        for effort in (Effort.DEFAULT, Effort.ACCURATE):
+            for segment in index.segments:
+                if isinstance(step := segment.plan(10, None, effort), Walk):
+                    key = index.spec.index, effort
+                    widest[key] = max(widest.get(key, 0), step.width)
+    return widest

@@ -30,7 +30,7 @@ async def test_unset_enums_mean_cosine_and_flat(client: Any) -> None:
     assert (seen.metric, seen.index) == (collection_pb2.METRIC_COSINE, collection_pb2.INDEX_KIND_FLAT)
 
 
-HNSW = {"m": 32, "ef_construction": 200, "ef_search": 80, "accurate_ef_search": 256}
+HNSW = {"m": 32, "ef_construction": 200, "accurate_ef_search": 256}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ async def test_duplicates_are_refused(client: Any) -> None:
         ({"name": "a", "dimension": 2, "index": 2, "hnsw": {"efSearch": 0}}, "collection.hnsw.ef_search"),
         ({"name": "a", "dimension": 2, "index": 2, "hnsw": {"efSearch": 4097}}, "collection.hnsw.ef_search"),
         (
-            {"name": "a", "dimension": 2, "index": 2, "hnsw": {"accurateEfSearch": 79}},
+            {"name": "a", "dimension": 2, "index": 2, "hnsw": {"efSearch": 80, "accurateEfSearch": 79}},
             "collection.hnsw.accurate_ef_search",
         ),
         (

@@ -54,3 +54,20 @@ async def test_hits_and_their_scores_are_exact_in_segments_and_beside_them(clien
             ranked = sorted(response.hits, key=lambda hit: hit.dense_rank or 1000)
             assert [hit.chunk_id for hit in ranked][:10] == nearest(every[::3])
     assert (await client.call("admin.Verify", {})).consistent
+
+
+async def test_how_wide_a_graph_is_walked_is_calibrated_explained_and_exported(client: Any) -> None:
+    await client.make(dimension=DIMENSION, index="INDEX_KIND_HNSW", hnsw={"m": 8, "efConstruction": 32})
+    vectors = np.random.default_rng(6).standard_normal((2000, DIMENSION))
+    chunks = [{"text": "x", "vector": vector.tolist()} for vector in vectors]
+    await client.put({"id": "a", "chunks": chunks})
+    async with asyncio.timeout(60):
+        while not (await client.call("admin.Stats", {})).segment_count:
+            await asyncio.sleep(0.01)
+    response = await client.search({"vector": QUERY.tolist()}, explain=True)
+    labels = {"index": "hnsw", "effort": "default"}
+    width = await client.engine.in_thread(
+        lambda: client.registry.get_sample_value("quadrille_retrieval_walk_width", labels)
+    )
+    assert 20 <= width < 32  # 2000 vectors are scanned sooner than walked through with more
+    assert response.plan.dense == f"hnsw, default: 1 x walk of width {width:g}, 0 vectors in no segment"

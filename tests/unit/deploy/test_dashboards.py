@@ -11,7 +11,7 @@ from gateway.metrics import GatewayMetrics
 from imagegen.metrics import ImagegenMetrics
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
-from retrieval.domain import IndexTotals, Stats, Totals
+from retrieval.domain import Effort, IndexKind, IndexTotals, Stats, Totals
 from retrieval.metrics import StoreMetrics
 from serving.metrics import RpcMetrics
 from textgen.metrics import TextMetrics
@@ -40,7 +40,8 @@ def exported(service):
         families.append(ImagegenMetrics(registry))
     elif service == "retrieval":
         store = StoreMetrics(registry)
-        store.watch(lambda: Stats(Totals(0, 0, 0, 0, 0, 0), IndexTotals()))
+        widths = {(IndexKind.HNSW, Effort.DEFAULT): 40}
+        store.watch(lambda: Stats(Totals(0, 0, 0, 0, 0, 0), IndexTotals(walk_widths=widths)))
         families.append(store)
     elif service == "gateway":
         families += [GatewayMetrics(registry), AdmissionMetrics(registry, most_tenants=1)]

@@ -29,9 +29,14 @@ QUERY = np.ones(DIMENSION, dtype=np.float32)
 
 
 class ForgetfulIndex(FlatIndex):
-    """Finds nothing under odd ids; first it raises what is in `errors`."""
+    """Finds nothing under odd ids; first it raises what is in `errors`. Keeps what it is to learn from."""
 
     errors: ClassVar[list[Exception]] = []
+    learned: ClassVar[list[tuple[int, Effort, float]]] = []
+
+    def learn(self, k: int, effort: Effort, recall: float) -> bool:
+        self.learned.append((k, effort, recall))
+        return False
 
     def search(self, *args, **kwargs) -> list[tuple[Ids, Scores]]:
         if self.errors:
@@ -137,6 +142,26 @@ def test_what_is_offered_is_observed_until_the_audit_stops(
     with pytest.raises(Unavailable):
         audit.recall(Sample(books, QUERY, 10, None, Effort.ACCURATE))
     assert (seen, registry.get_sample_value("quadrille_retrieval_recall_sum", labels)) == (1, recall)
+
+
+def test_indexes_learn_from_queries_that_all_may_be_found_by(
+    open_audit: Callable[..., RecallAudit],
+    books: Collection,
+    registry: CollectorRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ForgetfulIndex, "learned", [])
+    audit, some = open_audit(), np.arange(10, 60, dtype=np.int64)
+    for effort, allowed in ((Effort.ACCURATE, some), (Effort.DEFAULT, None)):
+        labels = {"index": "hnsw", "effort": effort.value}
+        while not registry.get_sample_value("quadrille_retrieval_recall_count", labels):
+            audit.offer(books, QUERY[None, :], 10, allowed, effort)
+            audit._thread.join(0.01)
+            assert audit._thread.is_alive()
+    audit.stop()
+    recall = np.count_nonzero(true_ids(10, np.arange(1, COUNT + 1)) % 2 == 0) / 10
+    assert ForgetfulIndex.learned[0] == (10, Effort.DEFAULT, recall)
+    assert {effort for _, effort, _ in ForgetfulIndex.learned} == {Effort.DEFAULT}
 
 
 @pytest.mark.parametrize("error", [DataLoss("damaged"), MemoryError()])

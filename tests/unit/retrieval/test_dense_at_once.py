@@ -194,6 +194,17 @@ def test_filters_and_explanations_are_a_thread_s(warm: DensePass, changes: dict)
     assert callable(warm.begin([replace(asked, query=replace(asked.query, **changes))]))
 
 
+def test_what_was_timed_is_not_believed_once_searches_have_learned(
+    warm: DensePass, indexes: IndexSet, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once(warm, item())
+    index = indexes.get(collection.id)
+    for changes in (False, True):
+        monkeypatch.setattr(index, "learn", lambda *_, changes=changes: changes)
+        indexes.learn(collection.id, 10, Effort.DEFAULT, 0.5)
+        (later if changes else at_once)(warm, item())
+
+
 def test_what_would_take_long_is_a_thread_s(
     store: SqliteStore, indexes: IndexSet, metrics: StoreMetrics, kept: KeptPassages, collection: Collection
 ) -> None:

@@ -24,3 +24,12 @@ def test_checked_options_stay_as_they_are() -> None:
     assert check_options(spec) == spec
     with pytest.raises(InvalidInput, match=r"^collection\.hnsw"):
         check_options(CollectionSpec("c", 8, index=IndexKind.IVF_PQ, options=Hnsw()))
+
+
+def test_a_width_that_is_left_out_is_not_stored_but_learned() -> None:
+    assert "ef_search" not in options_to_json(Hnsw(ef_search=None))
+    stored = {"m": 8, "ef_construction": 40, "ef_search": 80, "accurate_ef_search": 256}
+    assert options_from_json(IndexKind.HNSW, stored) == Hnsw(8, 40, 80, 256)
+    assert options_to_json(Hnsw(8, 40, 80, 256)) == stored
+    with pytest.raises(InvalidInput, match=r"^collection\.hnsw\.accurate_ef_search: must be 8 to 4096"):
+        check_options(CollectionSpec("c", 8, index=IndexKind.HNSW, options=Hnsw(accurate_ef_search=7)))

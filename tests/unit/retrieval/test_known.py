@@ -46,3 +46,10 @@ def test_who_may_read_all_of_it() -> None:
     assert known(1).shows_all(BOB)
     assert not known(1, is_open=False).shows_all(BOB)
     assert known(1, is_open=False).shows_all(EVERYTHING)
+
+
+def test_what_is_forgotten_is_not_known() -> None:
+    collections = KnownCollections()
+    collections.put("t", "c", known(3))
+    collections.forget()
+    assert collections.get("t", "c", 3) is None

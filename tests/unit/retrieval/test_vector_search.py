@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from retrieval.audit import RecallAudit
 from retrieval.domain import EVERYTHING, Chunk, Collection, CollectionSpec, Document, Effort, Ids, IndexKind
-from retrieval.index.kinds import kind_of
+from retrieval.index.kinds import faiss_kinds
 from retrieval.index.segmented import SegmentedIndex
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
@@ -50,7 +50,7 @@ def test_flat_indexes_are_searched_and_explained(
 
 def test_segments_are_explained_one_by_one(indexes: IndexSet, books: Collection) -> None:
     spec = CollectionSpec("graph", 2, index=IndexKind.HNSW)
-    kind = kind_of(spec)
+    kind = faiss_kinds()(spec)
     assert kind is not None
     indexes._indexes[books.id] = index = SegmentedIndex(spec, kind)
     index.add(np.array([1, 2], dtype=np.int64), np.ones((2, 2), dtype=np.float32))

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import numpy as np
 from pymilvus import DataType, MilvusClient
 
 from retrieval.domain import CollectionSpec, Effort, Hnsw, IndexKind, IvfPq, Metric, Vector
+from retrieval.index.base import Sealed
 from retrieval.index.loading import KindOf
 from retrieval.index.milvus.segment import SLOT, VECTOR, Effects, MilvusSegment
 from retrieval.index.milvus.server import Milvus, asked, name_in
+from retrieval.index.widths import UNLEARNED
 
 # Of one insert; Milvus takes messages of 64 MiB.
 _BLOCK_BYTES = 8 << 20
@@ -51,6 +54,10 @@ class MilvusKind:
                 raise ValueError("the Milvus lacks its collection")
             client.load_collection(name)
             return self._segment(name, self._count(name))
+
+    def learn(self, segments: Sequence[Sealed], k: int, effort: Effort, recall: float) -> bool:
+        """Learn nothing."""
+        return False
 
     def _fill(self, name: str, vectors: Vector) -> None:
         client = self._milvus.client
@@ -112,7 +119,7 @@ def _effects(spec: CollectionSpec, count: int) -> Effects:
     match spec.options:
         case Hnsw(ef_search=default, accurate_ef_search=accurate):
             oversampling = 4 if spec.index is IndexKind.SCALAR_QUANTIZED else 1
-            values = {Effort.DEFAULT: default, Effort.ACCURATE: accurate}
+            values = {Effort.DEFAULT: default or UNLEARNED, Effort.ACCURATE: accurate}
             return Effects("ef", values, _WIDEST, oversampling)
         case IvfPq(probe_share=default_share, accurate_probe_share=accurate_share):
             shares = {Effort.DEFAULT: default_share, Effort.ACCURATE: accurate_share}

@@ -103,9 +103,13 @@ class HnswOptions(_message.Message):
     ef_construction: _builtins.int
     """Vectors that are held while a new one's neighbours are looked for, m to 1000. Default 200."""
     ef_search: _builtins.int
-    """Vectors that a search of default effort holds, 8 to 4096. Default 80."""
+    """Vectors that a search of default effort holds, 8 to 4096. Absent: learned for each segment when it is built and from
+    audits of queries, 20 to 512; 80 where the server learns none.
+    """
     accurate_ef_search: _builtins.int
-    """Vectors that an accurate search holds, ef_search to 4096. Default 256, or ef_search when that is more."""
+    """Vectors that an accurate search holds, ef_search to 4096, or 8 without that. Default 256, or ef_search when that is
+    more. Without ef_search it is the least that is held: audits may raise it, to 1024.
+    """
     def __init__(
         self,
         *,

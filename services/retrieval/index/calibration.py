@@ -1,0 +1,56 @@
+"""The least width of walks through a new graph that finds enough, measured on queries made of its own vectors."""
+
+from collections.abc import Callable
+
+import faiss
+import numpy as np
+
+from retrieval.domain import Ids, Metric, Scores, Vector
+from retrieval.index import exact
+from retrieval.index.widths import LEAST, MOST
+
+K = 10
+_SLACK = 8  # float32 may order near neighbours differently than float64
+_QUERIES = 256
+# Each a fifth to a quarter more than the one before.
+_WIDTHS = (LEAST, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, MOST)
+
+# Queries (n, dimension) and a width → the slots that a walk finds for each, (n, at least 10), -1 where none.
+Walk = Callable[[Vector, int], Ids]
+
+
+def least_width(metric: Metric, vectors: Vector, walk: Walk, target: float) -> int:
+    """Return the least width, up to MOST, at which half of what may be missed of the nearest 10 is missed.
+
+    Queries are some of `vectors` (n, dimension), n > 10, each moved as far as its tenth neighbour is away: what is
+    asked is like what is stored, but lies between groups of it and not within one. Real ones are somewhat harder, hence
+    the half of 1 - `target`. Costs 512 scans.
+    """
+    queries = moved(metric, vectors)
+    least = _tenth(metric, queries, vectors)
+    for width in _WIDTHS:
+        scores = exact.score(metric, queries, walk(queries, width), vectors.__getitem__)
+        found = np.minimum((scores >= least[:, None]).sum(axis=1), K) / K
+        if 1 - found.mean() <= (1 - target) / 2:
+            return width
+    return MOST
+
+
+def moved(metric: Metric, vectors: Vector) -> Vector:
+    """Return queries made of some of the vectors, (at most 256, dimension)."""
+    source = np.random.default_rng(0)
+    rows = vectors[np.sort(source.choice(len(vectors), min(_QUERIES, len(vectors)), replace=False))]
+    distances, _ = faiss.knn(rows, vectors, K + 1, faiss.METRIC_L2)  # the first is the vector itself
+    steps = source.standard_normal(rows.shape, dtype=np.float32)
+    steps *= np.sqrt(distances[:, K:].clip(min=0)) / np.linalg.norm(steps, axis=1, keepdims=True)
+    queries = rows + steps
+    if metric is Metric.COSINE:
+        queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    return np.ascontiguousarray(queries, dtype=np.float32)
+
+
+def _tenth(metric: Metric, queries: Vector, vectors: Vector) -> Scores:
+    """Return the score of each query's tenth nearest."""
+    kind = faiss.METRIC_L2 if metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT
+    _, nearest = faiss.knn(queries, vectors, min(K + _SLACK, len(vectors)), kind)
+    return np.asarray(np.sort(exact.score(metric, queries, nearest, vectors.__getitem__))[:, -K])
