@@ -1,7 +1,6 @@
 """Who sends an HTTP request, and for how long they wait."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -38,20 +37,21 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Re
     When the client disconnects, the work is cancelled, and with it the calls behind it; then ClientDisconnect
     is raised.
     """
-    task = asyncio.ensure_future(work)
-    watcher = asyncio.ensure_future(_disconnected(request))
+    working, gone = asyncio.create_task(work), False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        working.cancel()
+
+    watching = asyncio.create_task(watch())
     try:
-        await asyncio.wait((task, watcher), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientDisconnect
-        return await task
+        return await working  # in a task of its own, which is woken without all that surrounds a request
+    except (asyncio.CancelledError, Exception):
+        if gone:
+            raise ClientDisconnect from None
+        raise
     finally:
-        for pending in (task, watcher):
-            pending.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await pending
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+        watching.cancel()

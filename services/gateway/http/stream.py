@@ -1,42 +1,77 @@
 """Server-sent events as OpenAI sends them: JSON in data lines, [DONE] at the end, errors as a last event."""
 
-import json
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from typing import Any
 
-from sse_starlette import EventSourceResponse
+from fastapi import Request
+from fastapi.responses import Response
+from pydantic_core import to_json
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
 
+from gateway.http.caller import unless_gone
 from gateway.http.errors import failure
 
 GATHERED_MS = 1000  # whoever waits for the whole answer needs no delta for each token
+QUIET_S = (
+    15.0  # from one comment to the next: what stands between may close a connection on which nothing comes
+)
 Event = tuple[str | None, dict[str, Any]]  # its name, if it has one, and its data
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # which leaves no line break unescaped
+_HEADERS = {"cache-control": "no-store", "connection": "keep-alive", "x-accel-buffering": "no"}
 
 
-async def respond(events: AsyncGenerator[Event, None], *, done: bool = True) -> EventSourceResponse:
-    """Stream events. What fails before the first becomes a plain error response: it is raised here."""
-    first = await anext(events, None)
-    return EventSourceResponse(_lines(first, events, done), sep="\n", ping=15)
+class EventStream(Response):
+    """Sends events as they come, and comments beside them, until they end or the client goes."""
 
+    media_type = "text/event-stream"
 
-async def _lines(
-    first: Event | None, events: AsyncGenerator[Event, None], done: bool
-) -> AsyncIterator[bytes]:
-    async with aclosing(events):
+    def __init__(self, first: Event | None, rest: AsyncGenerator[Event, None], *, done: bool) -> None:
+        self.status_code, self.background = 200, None  # as Starlette's own streams begin, which know no body
+        self.init_headers(_HEADERS)
+        self._first = first
+        self._rest = rest
+        self._done = done
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        comments = asyncio.create_task(_comment(send))
         try:
-            if first is not None:
-                yield _line(first)
-            async for event in events:
-                yield _line(event)
-        except Exception as error:  # the response has begun: this is all that can still be said
-            yield _line((None, failure(error)[2]))
-            return
-    if done:
-        yield b"data: [DONE]\n\n"
+            async with aclosing(self._rest):
+                with suppress(ClientDisconnect):
+                    await unless_gone(Request(scope, receive), self._say(send))
+        finally:
+            comments.cancel()
+
+    async def _say(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        event, last = self._first, b"data: [DONE]\n\n" if self._done else b""
+        while event is not None:
+            await send(_part(_line(event)))
+            try:
+                event = await anext(self._rest, None)
+            except Exception as error:  # the response has begun: this is all that can still be said
+                event, last = None, _line((None, failure(error)[2]))
+        await send(_part(last, more=False))
+
+
+async def respond(events: AsyncGenerator[Event, None], *, done: bool = True) -> EventStream:
+    """Stream events. What fails before the first becomes a plain error response: it is raised here."""
+    return EventStream(await anext(events, None), events, done=done)
+
+
+async def _comment(send: Send) -> None:
+    while True:
+        await asyncio.sleep(QUIET_S)
+        await send(_part(b": ping\n\n"))
+
+
+def _part(content: bytes, *, more: bool = True) -> Message:
+    return {"type": "http.response.body", "body": content, "more_body": more}
 
 
 def _line(event: Event) -> bytes:
     name, data = event
-    head = "" if name is None else f"event: {name}\n"
-    return f"{head}data: {_JSON.encode(data)}\n\n".encode()
+    head = b"data: " if name is None else b"event: %b\ndata: " % name.encode()
+    return head + to_json(data) + b"\n\n"  # which leaves no line break unescaped
