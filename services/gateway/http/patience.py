@@ -31,7 +31,8 @@ class Patience:
             return
         loop = asyncio.get_running_loop()
         latest: float | None = loop.time() + self._read_s
-        begun = False
+        begun, sending, since = False, 0, 0.0
+        looking: asyncio.TimerHandle | None = None  # one for all that is sent, which may be many small pieces
 
         async def receive_in_time() -> Message:
             nonlocal latest
@@ -42,14 +43,25 @@ class Patience:
             return message
 
         async def send_in_time(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, sending, since
+            if not sending:
+                since = loop.time()
+            if not begun and self._stall_s is not None:
+                look(self._stall_s)
             begun = True
-            timer = None if self._stall_s is None else loop.call_later(self._stall_s, give_up)
+            sending += 1
             try:
                 await send(message)
             finally:
-                if timer is not None:
-                    timer.cancel()
+                sending -= 1
+
+        def look(stall_s: float) -> None:
+            nonlocal looking
+            left = since + stall_s - loop.time() if sending else stall_s
+            if left > 0:
+                looking = loop.call_later(left, look, stall_s)
+            else:
+                give_up()
 
         def give_up() -> None:
             self._stalled.inc()
@@ -65,3 +77,6 @@ class Patience:
                 f"the request did not come in {self._read_s:g} s", "timeout_error", None, "timeout"
             )
             await JSONResponse(content, 408, {"connection": "close"})(scope, receive, send)
+        finally:
+            if looking is not None:
+                looking.cancel()
