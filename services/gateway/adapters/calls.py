@@ -62,16 +62,17 @@ class BalancedCaller:
     async def stream(
         self,
         method: str,
-        request: Message,
+        make: Callable[[], Message],
         capability: str,
         convert: Callable[[Any], Event | None],
         last: type[Event],
     ) -> AsyncGenerator[Event, None]:
         """Events of one server stream; those that `convert` turns into None are left out.
 
+        `make` makes the request, and is called when the first event is asked for.
         Raises Unavailable when it ends without an event of the type `last`, and other domain errors.
         """
-        finished = False
+        finished, request = False, make()
         messages = self._balancer.stream(
             work_of(request, capability), lambda lease: self._begin(method, request, lease)
         )

@@ -1,7 +1,6 @@
 """The image port over one or several imagegen servers."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 from google.protobuf.message import Message
 from quadrille.image.v1 import image_pb2, image_pb2_grpc
@@ -45,27 +44,19 @@ class GrpcImageBackend:
         """All models that can be reached."""
         return [convert.model_from_proto(model) for model in await self._router.models()]
 
-    async def generate(self, request: domain.ImageRequest) -> AsyncGenerator[domain.ImageEvent, None]:
+    def generate(self, request: domain.ImageRequest) -> AsyncGenerator[domain.ImageEvent, None]:
         """Make images."""
-        async with aclosing(
-            self._events("Generate", convert.generate_to_proto(request), "generate")
-        ) as events:
-            async for event in events:
-                yield event
+        return self._events("Generate", lambda: convert.generate_to_proto(request), "generate")
 
-    async def edit(self, request: domain.ImageEdit) -> AsyncGenerator[domain.ImageEvent, None]:
+    def edit(self, request: domain.ImageEdit) -> AsyncGenerator[domain.ImageEvent, None]:
         """Make images that start from one."""
         capability = "edit" if request.mask is None else "inpaint"
-        async with aclosing(self._events("Edit", convert.edit_to_proto(request), capability)) as events:
-            async for event in events:
-                yield event
+        return self._events("Edit", lambda: convert.edit_to_proto(request), capability)
 
     def _events(
-        self, method: str, message: Message, capability: str
+        self, method: str, make: Callable[[], Message], capability: str
     ) -> AsyncGenerator[domain.ImageEvent, None]:
-        return self._caller.stream(
-            method, message, capability, convert.event_from_proto, domain.ImageFinished
-        )
+        return self._caller.stream(method, make, capability, convert.event_from_proto, domain.ImageFinished)
 
 
 def _describe(model: image_pb2.Model) -> ModelEntry:

@@ -1,7 +1,6 @@
 """The text port over one or several textgen servers."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 from google.protobuf.message import Message
 from quadrille.text.v1 import text_pb2, text_pb2_grpc
@@ -45,19 +44,14 @@ class GrpcTextBackend:
         """All models that can be reached."""
         return [convert.model_from_proto(model) for model in await self._router.models()]
 
-    async def chat(self, request: domain.ChatRequest) -> AsyncGenerator[domain.GenerationEvent, None]:
+    def chat(self, request: domain.ChatRequest) -> AsyncGenerator[domain.GenerationEvent, None]:
         """Answer a conversation."""
-        message = convert.chat_to_proto(request)
-        async with aclosing(self._events("Chat", message, domain.TextCapability.CHAT)) as events:
-            async for event in events:
-                yield event
+        return self._events("Chat", lambda: convert.chat_to_proto(request), domain.TextCapability.CHAT)
 
-    async def generate(self, request: domain.GenerateRequest) -> AsyncGenerator[domain.GenerationEvent, None]:
+    def generate(self, request: domain.GenerateRequest) -> AsyncGenerator[domain.GenerationEvent, None]:
         """Continue a prompt."""
-        message = convert.generate_to_proto(request)
-        async with aclosing(self._events("Generate", message, domain.TextCapability.GENERATE)) as events:
-            async for event in events:
-                yield event
+        capability = domain.TextCapability.GENERATE
+        return self._events("Generate", lambda: convert.generate_to_proto(request), capability)
 
     async def embed(self, request: domain.EmbedRequest) -> domain.EmbedResult:
         """One unit vector a text."""
@@ -97,10 +91,10 @@ class GrpcTextBackend:
         return [token.end_byte for token in answer.tokens]
 
     def _events(
-        self, method: str, message: Message, capability: str
+        self, method: str, make: Callable[[], Message], capability: str
     ) -> AsyncGenerator[domain.GenerationEvent, None]:
         return self._caller.stream(
-            method, message, capability, convert.event_from_proto, domain.GenerationFinished
+            method, make, capability, convert.event_from_proto, domain.GenerationFinished
         )
 
 

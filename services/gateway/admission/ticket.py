@@ -17,8 +17,9 @@ class Ticket:
     def used(self, cost: Cost) -> None:
         """What has been used until now, all in all."""
         self._used = cost
-        over = cost - self.charged
-        self._settle(Cost(max(0.0, over.units), max(0, over.tokens)))
+        units, tokens = cost.units - self.charged.units, cost.tokens - self.charged.tokens
+        if units > 0 or tokens > 0:  # seldom, and this is asked at each token
+            self._settle(Cost(max(0.0, units), max(0, tokens)))
 
     @property
     def done(self) -> float | None:

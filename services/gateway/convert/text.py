@@ -128,7 +128,7 @@ def event_from_proto(
             )
         case "delta":
             delta = message.delta
-            logprobs = tuple(_logprob(item) for item in delta.logprobs)
+            logprobs = tuple(map(_logprob, delta.logprobs))
             calls = tools.deltas_from_proto(delta.tool_calls)
             return domain.GenerationDelta(delta.index, delta.text, tuple(delta.token_ids), logprobs, calls)
         case "finished":

@@ -28,4 +28,8 @@ def call_to_proto(call: domain.ToolCall) -> tools_pb2.ToolCall:
 
 def deltas_from_proto(pieces: Iterable[tools_pb2.ToolCallDelta]) -> tuple[domain.ToolCallDelta, ...]:
     """Pieces of calls."""
-    return tuple(domain.ToolCallDelta(each.index, each.id, each.name, each.arguments) for each in pieces)
+    return tuple(map(_delta, pieces))
+
+
+def _delta(piece: tools_pb2.ToolCallDelta) -> domain.ToolCallDelta:
+    return domain.ToolCallDelta(piece.index, piece.id, piece.name, piece.arguments)
