@@ -12,7 +12,7 @@ import inspect
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ import grpc
 
 from serving.call import REQUEST_ID_KEY
 from serving.errors import ReaderStalled
+from serving.stall import StallTimer
 
 # Probes and tools must work without a key, while draining and under load.
 EXEMPT = (
@@ -103,20 +104,32 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 if inspect.isawaitable(responses):  # a handler that writes by itself
                     await responses
                     return
-                async with contextlib.aclosing(responses):
-                    async for response in responses:
-                        await self._write(context, response)
+                await self._write(context, responses)
 
             await self._around(method, context, write)
 
         return call
 
-    async def _write(self, context: Any, response: Any) -> None:
+    async def _write(self, context: Any, responses: AsyncGenerator[Any, None]) -> None:
+        writing, stalled = asyncio.current_task(), False
+
+        def give_up() -> None:
+            nonlocal stalled
+            if writing is not None:
+                stalled = writing.cancel()
+
+        timer = StallTimer(self._stall_s, give_up)
         try:
-            async with asyncio.timeout(self._stall_s):
-                await context.write(response)
-        except TimeoutError:
-            raise ReaderStalled(f"no message was taken for {self._stall_s:g} s") from None
+            async with contextlib.aclosing(responses):
+                async for response in responses:
+                    with timer:
+                        await context.write(response)
+        except asyncio.CancelledError:
+            if stalled and writing is not None and not writing.uncancel():  # by nobody else
+                raise ReaderStalled(f"no message was taken for {self._stall_s:g} s") from None
+            raise
+        finally:
+            timer.close()
 
     async def _around(self, method: str, context: Any, proceed: Proceed[T]) -> T:
         incoming = _incoming(method, context)

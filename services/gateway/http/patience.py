@@ -5,6 +5,7 @@ import contextlib
 
 from fastapi.responses import JSONResponse
 from prometheus_client import Counter
+from serving.stall import StallTimer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.connection import ABORT
@@ -31,8 +32,7 @@ class Patience:
             return
         loop = asyncio.get_running_loop()
         latest: float | None = loop.time() + self._read_s
-        begun, sending, since = False, 0, 0.0
-        looking: asyncio.TimerHandle | None = None  # one for all that is sent, which may be many small pieces
+        begun = False
 
         async def receive_in_time() -> Message:
             nonlocal latest
@@ -42,31 +42,18 @@ class Patience:
                 latest = None  # from now on it is waited for the end
             return message
 
-        async def send_in_time(message: Message) -> None:
-            nonlocal begun, sending, since
-            if not sending:
-                since = loop.time()
-            if not begun and self._stall_s is not None:
-                look(self._stall_s)
-            begun = True
-            sending += 1
-            try:
-                await send(message)
-            finally:
-                sending -= 1
-
-        def look(stall_s: float) -> None:
-            nonlocal looking
-            left = since + stall_s - loop.time() if sending else stall_s
-            if left > 0:
-                looking = loop.call_later(left, look, stall_s)
-            else:
-                give_up()
-
         def give_up() -> None:
             self._stalled.inc()
             with contextlib.suppress(KeyError):  # another server than ours has no such thing
                 scope["state"][ABORT]()
+
+        timer = StallTimer(self._stall_s, give_up)
+
+        async def send_in_time(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            with timer:
+                await send(message)
 
         try:
             await self._app(scope, receive_in_time, send_in_time)
@@ -78,5 +65,4 @@ class Patience:
             )
             await JSONResponse(content, 408, {"connection": "close"})(scope, receive, send)
         finally:
-            if looking is not None:
-                looking.cancel()
+            timer.close()
