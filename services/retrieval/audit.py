@@ -8,14 +8,15 @@ import queue as queues
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import faiss
 import numpy as np
 import structlog
 from serving.errors import NotFound, QuadrilleError, Unavailable
 
-from retrieval.domain import EVERYTHING, Collection, Effort, Ids, IndexKind, Scores, Vector
+from retrieval.domain import EVERYTHING, Collection, Effort, Ids, IndexKind, Metric, Scores, Vector
 from retrieval.index import exact
 from retrieval.index.set import IndexSet
 from retrieval.index.threads import compute_alone, stand_back
@@ -28,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 # An audit reads every vector. So much longer than it took, the next one waits.
 _REST = 49
+# Queries that are compared with the vectors as these are read, for little more than one costs.
+_MOST = 16
+_SLACK = 8  # float32 may order near neighbours differently than float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,17 @@ class Sample:
     allowed: Ids | None
     effort: Effort
 
+    def is_like(self, other: "Sample") -> bool:
+        """Tell whether they differ in the query alone."""
+        return (
+            (self.collection.id, self.k, self.effort) == (other.collection.id, other.k, other.effort)
+            and self.collection.created_at == other.collection.created_at
+            and self.allowed is other.allowed
+        )
+
 
 class RecallAudit:
-    """Audits on a thread of its own, one query at a time, for at most a fiftieth of that thread's time.
+    """Audits on a thread of its own, a few queries at a time, for at most a fiftieth of that thread's time.
 
     Args:
         share: of the queries that approximate indexes answer, which are offered; 0 audits none.
@@ -63,7 +75,7 @@ class RecallAudit:
         self._metrics = metrics
         self._share = share
         self._chance = chance
-        self._waiting: queues.Queue[Sample | None] = queues.Queue(maxsize=1)
+        self._waiting: queues.Queue[Sample | None] = queues.Queue(maxsize=_MOST)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="retrieval-audit", daemon=True)
         self._thread.start()
@@ -79,23 +91,28 @@ class RecallAudit:
                 with contextlib.suppress(queues.Full):
                     self._waiting.put_nowait(Sample(collection, query, k, allowed, effort))
 
-    def recall(self, sample: Sample) -> float | None:
-        """Search again and return the share of the true k nearest that is found; None when there are none.
+    def recalls(self, samples: Sequence[Sample]) -> list[float]:
+        """Search again for what differs in the query alone, and return the share of the true k nearest found by each.
 
-        Raises what a search does. Results count as found when they score as well as the k-th nearest.
+        Nothing when there are no vectors that may be found. Raises what a search does. Results count as found when they
+        score as well as the k-th nearest.
         """
-        spec = sample.collection.spec
+        first = samples[0]
+        queries, spec = np.stack([sample.query for sample in samples]), first.collection.spec
         with contextlib.ExitStack() as view:
             with self._indexes.lock.shared():
                 reader = view.enter_context(self._store.reading(EVERYTHING))
-                self._check_same(reader, sample.collection)
-                index = self._indexes.get(sample.collection.id)
+                self._check_same(reader, first.collection)
+                index = self._indexes.get(first.collection.id)
                 fetch = fetch_from(reader, spec.dimension)
-                ((_, found),) = index.search(
-                    sample.query[None, :], sample.k, sample.allowed, sample.effort, fetch
-                )
-            true = self._true_scores(reader, sample)  # in the same view, while writes go on
-        return np.count_nonzero(found[: len(true)] >= true[-1]) / len(true) if len(true) else None
+                found = index.search(queries, first.k, first.allowed, first.effort, fetch)
+            true = self._true_scores(reader, first, queries)  # in the same view, while writes go on
+        if not true.shape[1]:
+            return []
+        return [
+            np.count_nonzero(scores[: len(line)] >= line[-1]) / len(line)
+            for (_, scores), line in zip(found, true, strict=True)
+        ]
 
     def stop(self) -> None:
         """Break off the audit that is under way, and end."""
@@ -107,38 +124,59 @@ class RecallAudit:
     def _run(self) -> None:
         stand_back()
         compute_alone()
-        while (sample := self._waiting.get()) is not None and not self._stopping.is_set():
+        waiting: list[Sample] = []
+        while not self._stopping.is_set():
+            if not waiting and (sample := self._waiting.get()) is not None:
+                waiting = [sample, *self._also_waiting()]
+            if not waiting:
+                return
+            alike = [sample for sample in waiting if sample.is_like(waiting[0])]
+            waiting = [sample for sample in waiting if not sample.is_like(waiting[0])]
             started = time.perf_counter()
-            try:
-                recall = self.recall(sample)
-                if recall is not None:
-                    self._note(sample, recall)
-            except QuadrilleError as error:  # deleted or replaced; or damaged, which Verify tells of
-                log.info("audit_abandoned", collection=sample.collection.id, reason=error.message)
-            except Exception:  # the next query may fare better
-                log.exception("audit_failed", collection=sample.collection.id)
+            self._audit(alike)
             self._stopping.wait(_REST * (time.perf_counter() - started))
 
-    def _note(self, sample: Sample, recall: float) -> None:
+    def _also_waiting(self) -> Iterator[Sample]:
+        with contextlib.suppress(queues.Empty):
+            while (sample := self._waiting.get_nowait()) is not None:
+                yield sample
+
+    def _audit(self, samples: Sequence[Sample]) -> None:
+        number = samples[0].collection.id
+        try:
+            self._note(samples[0], self.recalls(samples))
+        except QuadrilleError as error:  # deleted or replaced; or damaged, which Verify tells of
+            log.info("audit_abandoned", collection=number, reason=error.message)
+        except Exception:  # the next queries may fare better
+            log.exception("audit_failed", collection=number)
+
+    def _note(self, sample: Sample, recalls: Sequence[float]) -> None:
         collection, effort = sample.collection, sample.effort
-        self._metrics.recall.labels(collection.spec.index.value, effort.value).observe(recall)
-        if sample.allowed is None:
-            self._indexes.learn(collection.id, sample.k, effort, recall)
+        metric = self._metrics.recall.labels(collection.spec.index.value, effort.value)
+        learning = sample.allowed is None
+        for recall in recalls:
+            metric.observe(recall)
+            # Once walks have changed, the others tell of walks that are no more.
+            if learning and self._indexes.learn(collection.id, sample.k, effort, recall):
+                learning = False
 
     def _check_same(self, reader: Reader, collection: Collection) -> None:
         found = reader.collection(collection.tenant, collection.spec.name, alias=False)
         if (found.id, found.created_at) != (collection.id, collection.created_at):
             raise NotFound("collection", collection.spec.name)
 
-    def _true_scores(self, reader: Reader, sample: Sample) -> Scores:
-        """Return the scores of the k nearest of all stored vectors, best first."""
-        metric, best = sample.collection.spec.metric, np.empty(0, dtype=np.float64)
+    def _true_scores(self, reader: Reader, sample: Sample, queries: Vector) -> Scores:
+        """Return for each query the scores of the k nearest of all stored vectors, (n, at most k), best first."""
+        metric, best = sample.collection.spec.metric, np.empty((len(queries), 0), dtype=np.float64)
+        kind = faiss.METRIC_L2 if metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT
         for ids, vectors in reader.vectors(sample.collection.id):
             if self._stopping.is_set():
                 raise Unavailable("the service stops")
-            allowed = slice(None) if sample.allowed is None else np.isin(ids, sample.allowed)
-            vectors = vectors[allowed]
-            places = np.arange(len(vectors))[None, :]
-            (scores,) = exact.score(metric, sample.query[None, :], places, vectors.__getitem__)
-            best = np.sort(np.concatenate([best, scores]))[::-1][: sample.k]
+            if sample.allowed is not None:
+                vectors = vectors[np.isin(ids, sample.allowed)]
+            if not len(vectors):
+                continue
+            _, places = faiss.knn(queries, vectors, min(sample.k + _SLACK, len(vectors)), kind)
+            scores = exact.score(metric, queries, places, vectors.__getitem__)
+            best = -np.sort(-np.concatenate([best, scores], axis=1), axis=1)[:, : sample.k]
         return best

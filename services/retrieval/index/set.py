@@ -63,10 +63,15 @@ class IndexSet:
             )
         return index
 
-    def learn(self, collection: int, k: int, effort: Effort, recall: float) -> None:
-        """Have an index learn from what share of its k nearest a query without a filter found; raises as `get` does."""
-        if self.get(collection).learn(k, effort, recall):
+    def learn(self, collection: int, k: int, effort: Effort, recall: float) -> bool:
+        """Have an index learn from what share of its k nearest a query without a filter found; raises as `get` does.
+
+        Tells whether that changes how it is searched.
+        """
+        changed = self.get(collection).learn(k, effort, recall)
+        if changed:
             self.relearned()
+        return changed
 
     def publish(self, commit: Callable[[], None], changes: Sequence[Change]) -> None:
         """Commit and take the changes in while nobody searches; what changes no vector disturbs nobody."""

@@ -12,7 +12,7 @@ _MOST_ACCURATE = 1024
 _ACCURATE_TARGET = 0.99
 # Recalls are judged when there are so many, by standard errors of their mean.
 _ROUNDS = (16, 32, 64, 128, 256)
-_SURE = 2.0
+_SURE = 1.5
 # So much a width grows at once, and shrinks.
 _LEAST_RISE, _MOST_RISE = 1.25, 4.0
 _FALL = 0.9

@@ -36,7 +36,7 @@ class ForgetfulIndex(FlatIndex):
 
     def learn(self, k: int, effort: Effort, recall: float) -> bool:
         self.learned.append((k, effort, recall))
-        return False
+        return k == 1
 
     def search(self, *args, **kwargs) -> list[tuple[Ids, Scores]]:
         if self.errors:
@@ -94,7 +94,7 @@ def test_recall_is_the_share_of_the_true_nearest(
     open_audit: Callable[..., RecallAudit], books: Collection, allowed: Ids | None
 ) -> None:
     nearest = true_ids(10, np.arange(1, COUNT + 1) if allowed is None else allowed)
-    found = open_audit().recall(Sample(books, QUERY, 10, allowed, Effort.DEFAULT))
+    found = open_audit().recalls([Sample(books, QUERY, 10, allowed, Effort.DEFAULT)])[0]
     assert found == np.count_nonzero(nearest % 2 == 0) / 10
     assert 0 < found < 1
 
@@ -103,9 +103,9 @@ def test_more_than_there_are_may_be_asked_for(
     open_audit: Callable[..., RecallAudit], books: Collection
 ) -> None:
     audit = open_audit()
-    assert audit.recall(Sample(books, QUERY, 1000, None, Effort.DEFAULT)) == 0.5
+    assert audit.recalls([Sample(books, QUERY, 1000, None, Effort.DEFAULT)]) == [0.5]
     nothing = np.empty(0, dtype=np.int64)
-    assert audit.recall(Sample(books, QUERY, 5, nothing, Effort.DEFAULT)) is None
+    assert audit.recalls([Sample(books, QUERY, 5, nothing, Effort.DEFAULT)]) == []
 
 
 def test_equal_scores_are_as_good_as_each_other(
@@ -114,7 +114,7 @@ def test_equal_scores_are_as_good_as_each_other(
     best = VECTORS[0] * 0 + 9
     documents = [Document(f"e{n}", chunks=(Chunk("x", vector=best),)) for n in range(8)]
     store.upsert(books, documents, None).result(10)
-    assert open_audit().recall(Sample(books, QUERY, 4, None, Effort.DEFAULT)) == 1.0
+    assert open_audit().recalls([Sample(books, QUERY, 4, None, Effort.DEFAULT)]) == [1.0]
 
 
 def test_a_collection_made_anew_is_another(
@@ -123,10 +123,10 @@ def test_a_collection_made_anew_is_another(
     sample = Sample(books, QUERY, 4, None, Effort.DEFAULT)
     store.delete_collection("t", "books").result(10)
     with pytest.raises(NotFound):
-        open_audit().recall(sample)
+        open_audit().recalls([sample])
     store.create_collection("t", CollectionSpec("books", 2)).result(10)
     with pytest.raises(NotFound):
-        open_audit().recall(sample)
+        open_audit().recalls([sample])
 
 
 def test_what_is_offered_is_observed_until_the_audit_stops(
@@ -137,10 +137,10 @@ def test_what_is_offered_is_observed_until_the_audit_stops(
     while not (seen := registry.get_sample_value("quadrille_retrieval_recall_count", labels)):
         audit._thread.join(0.01)
         assert audit._thread.is_alive()
-    recall = audit.recall(Sample(books, QUERY, 10, None, Effort.ACCURATE))
+    (recall,) = audit.recalls([Sample(books, QUERY, 10, None, Effort.ACCURATE)])
     audit.stop()
     with pytest.raises(Unavailable):
-        audit.recall(Sample(books, QUERY, 10, None, Effort.ACCURATE))
+        audit.recalls([Sample(books, QUERY, 10, None, Effort.ACCURATE)])
     assert (seen, registry.get_sample_value("quadrille_retrieval_recall_sum", labels)) == (1, recall)
 
 
@@ -152,16 +152,49 @@ def test_indexes_learn_from_queries_that_all_may_be_found_by(
 ) -> None:
     monkeypatch.setattr(ForgetfulIndex, "learned", [])
     audit, some = open_audit(), np.arange(10, 60, dtype=np.int64)
-    for effort, allowed in ((Effort.ACCURATE, some), (Effort.DEFAULT, None)):
-        labels = {"index": "hnsw", "effort": effort.value}
-        while not registry.get_sample_value("quadrille_retrieval_recall_count", labels):
+    labels = [{"index": "hnsw", "effort": effort} for effort in ("accurate", "default")]
+    while not all(registry.get_sample_value("quadrille_retrieval_recall_count", each) for each in labels):
+        for effort, allowed in ((Effort.ACCURATE, some), (Effort.DEFAULT, None)):
             audit.offer(books, QUERY[None, :], 10, allowed, effort)
-            audit._thread.join(0.01)
-            assert audit._thread.is_alive()
+        audit._thread.join(0.01)
+        assert audit._thread.is_alive()
     audit.stop()
     recall = np.count_nonzero(true_ids(10, np.arange(1, COUNT + 1)) % 2 == 0) / 10
     assert ForgetfulIndex.learned[0] == (10, Effort.DEFAULT, recall)
     assert {effort for _, effort, _ in ForgetfulIndex.learned} == {Effort.DEFAULT}
+
+
+def test_what_was_found_before_walks_changed_is_not_learned_from(
+    open_audit: Callable[..., RecallAudit], books: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ForgetfulIndex, "learned", [])
+    audit = open_audit()
+    for k, learned in ((1, 1), (2, 3)):
+        audit._audit([Sample(books, QUERY, k, None, Effort.DEFAULT)] * 3)
+        assert len([each for each in ForgetfulIndex.learned if each[0] == k]) == learned
+
+
+def test_queries_that_wait_together_are_compared_together(
+    open_audit: Callable[..., RecallAudit], books: Collection
+) -> None:
+    audit = open_audit()
+    some = np.arange(10, 60, dtype=np.int64)
+    queries = np.random.default_rng(5).standard_normal((9, DIMENSION)).astype(np.float32)
+    for allowed in (None, some):
+        samples = [Sample(books, query, 10, allowed, Effort.DEFAULT) for query in queries]
+        alone = [audit.recalls([sample])[0] for sample in samples]
+        assert audit.recalls(samples) == alone
+        assert len(set(alone)) > 1
+    alike = Sample(books, QUERY, 10, some, Effort.DEFAULT)
+    assert alike.is_like(replace(alike, query=queries[0]))
+    for change in (
+        {"k": 9},
+        {"effort": Effort.ACCURATE},
+        {"allowed": None},
+        {"allowed": some.copy()},
+        {"collection": replace(books, id=77)},
+    ):
+        assert not alike.is_like(replace(alike, **change))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("error", [DataLoss("damaged"), MemoryError()])
@@ -196,4 +229,6 @@ def test_only_the_share_of_what_may_be_inexact_is_taken(
         auditor.offer(collection, QUERY[None, :], 10, None, effort)
         assert auditor._waiting.empty()
     audit.offer(books, np.stack([QUERY, QUERY]), 10, None, Effort.DEFAULT)
-    assert audit._waiting.qsize() == 1
+    assert audit._waiting.qsize() == 2
+    audit.offer(books, np.tile(QUERY, (40, 1)), 10, None, Effort.DEFAULT)
+    assert audit._waiting.full() and audit._waiting.qsize() < 40
