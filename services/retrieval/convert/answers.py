@@ -20,14 +20,15 @@ _MODES = {
 }
 _VARINT, _FIXED, _SIZED = 0, 1, 2  # wire types: a whole number, eight bytes, a size and so many bytes
 _ranking = struct.Struct("<BdB").pack
+_alone = struct.Struct("<BdBdBB").pack
 
 
 def _tag(message: type[Message], field: str, wire_type: int) -> int:
     return int(message.DESCRIPTOR.fields_by_name[field].number) << 3 | wire_type
 
 
-_RESPONSES = bytes((_tag(search_pb2.BatchSearchResponse, "responses", _SIZED),))
-_HITS = bytes((_tag(search_pb2.SearchResponse, "hits", _SIZED),))
+_RESPONSES = _tag(search_pb2.BatchSearchResponse, "responses", _SIZED)
+_HITS = _tag(search_pb2.SearchResponse, "hits", _SIZED)
 _SCORE = _tag(search_pb2.Hit, "score", _FIXED)
 _DENSE = _tag(search_pb2.Hit, "dense_score", _FIXED), _tag(search_pb2.Hit, "dense_rank", _VARINT)
 _LEXICAL = _tag(search_pb2.Hit, "lexical_score", _FIXED), _tag(search_pb2.Hit, "lexical_rank", _VARINT)
@@ -43,7 +44,7 @@ def batch_to_bytes(answers: Sequence[Answer], *, explain: bool) -> bytes:
     parts: list[bytes] = []
     for answer in answers:
         response = _parts(answer, explain=explain)
-        parts += (_RESPONSES, _varint(sum(map(len, response))), *response)
+        parts += (_begun(_RESPONSES, sum(map(len, response))), *response)
     return b"".join(parts)
 
 
@@ -71,7 +72,7 @@ def _parts(answer: Answer, *, explain: bool) -> list[bytes]:
     for hit in answer.hits:
         passage = hit.encoded or passage_to_bytes(hit.passage)
         numbers = _numbers(hit)
-        parts += (_HITS, _varint(len(passage) + len(numbers)), passage, numbers)
+        parts += (_begun(_HITS, len(passage) + len(numbers)), passage, numbers)
     rest = search_pb2.SearchResponse(lsn=answer.lsn, search_ms=answer.seconds * 1000)
     if explain:
         rest.plan.CopyFrom(_plan(answer.plan))
@@ -81,6 +82,9 @@ def _parts(answer: Answer, *, explain: bool) -> list[bytes]:
 
 def _numbers(hit: Hit) -> bytes:
     """Write what a hit says of its ranks."""
+    if hit.lexical is None and hit.dense is not None and hit.dense.rank < 128:  # nearly all: by one step
+        score, rank = _DENSE
+        return _alone(_SCORE, hit.score, score, hit.dense.score, rank, hit.dense.rank)
     numbers = struct.pack("<Bd", _SCORE, hit.score)
     for ranked, (score, rank) in ((hit.dense, _DENSE), (hit.lexical, _LEXICAL)):
         if ranked is not None:
@@ -89,6 +93,11 @@ def _numbers(hit: Hit) -> bytes:
 
 
 @functools.lru_cache(maxsize=4096)
+def _begun(tag: int, size: int) -> bytes:
+    """Begin a field that holds a message of so many bytes."""
+    return _varint(tag) + _varint(size)
+
+
 def _varint(value: int) -> bytes:
     """Write a whole number from 0 up: seven bits a byte, the lowest first."""
     written = bytearray()

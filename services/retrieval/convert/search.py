@@ -34,6 +34,7 @@ _EFFORTS = {
     search_pb2.SEARCH_EFFORT_ACCURATE: Effort.ACCURATE,
     search_pb2.SEARCH_EFFORT_EXACT: Effort.EXACT,
 }
+_DEFAULT_FUSION = ReciprocalRank(limits.DEFAULT_RRF_K)
 
 AnyRequest = search_pb2.SearchRequest | search_pb2.BatchSearchRequest
 
@@ -125,7 +126,7 @@ def _group_size(message: search_pb2.Query, top_k: int, path: str) -> int | None:
 
 def _fusion(message: search_pb2.Query, path: str) -> Fusion:
     if not message.HasField("fusion"):
-        return ReciprocalRank(limits.DEFAULT_RRF_K)
+        return _DEFAULT_FUSION
     match message.fusion.WhichOneof("method"):
         case "rrf":
             rrf = message.fusion.rrf

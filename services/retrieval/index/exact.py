@@ -42,13 +42,13 @@ def score(metric: Metric, queries: Vector, places: Ids, read: Callable[[Ids], Ve
     """
     (count, each), dimension = places.shape, queries.shape[1]
     step = max(1, _BLOCK // dimension)
-    if 0 < each <= step and places.min() >= 0:
-        scores = np.empty((count, each))
-        for start in range(0, count, step // each):
-            some = slice(start, start + step // each)
-            rows = read(places[some].ravel()).reshape(-1, each, dimension)
-            scores[some] = _score(metric, queries[some, None, :], rows)
-        return scores
+    if 0 < each <= step and np.minimum.reduce(places, axis=None) >= 0:
+        queries, together = queries[:, None, :], step // each
+        parts = [
+            _score(metric, queries[some], read(places[some].ravel()).reshape(-1, each, dimension))
+            for some in (slice(start, start + together) for start in range(0, count, together))
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
     flat = places.ravel()
     owners = np.repeat(np.arange(count), each)
     flat_scores = np.full(len(flat), -np.inf)
@@ -63,8 +63,11 @@ def best(ids: Ids, scores: Scores, k: int) -> tuple[Ids, Scores]:
     if not len(ids):
         return ids, scores
     order = np.lexsort((ids, -scores))
-    order = order[scores[order] >= scores[order[min(k, len(order)) - 1]]]
-    return ids[order], scores[order]
+    ids, scores = ids[order], scores[order]
+    count = min(k, len(ids))
+    while count < len(ids) and scores[count] == scores[count - 1]:
+        count += 1
+    return ids[:count], scores[:count]
 
 
 def best_of_each(ids: Ids, scores: Scores, k: int) -> list[tuple[Ids, Scores]]:
@@ -85,7 +88,7 @@ def _score(metric: Metric, queries: Vector, rows: Vector) -> Scores:
     if metric is Metric.L2:
         return np.asarray(-np.square(wide - queries).sum(axis=-1), dtype=np.float64)
     wide *= queries
-    scores = wide.sum(axis=-1)
+    scores = np.add.reduce(wide, axis=-1)
     if metric is Metric.COSINE:
         np.minimum(np.maximum(scores, -1.0, out=scores), 1.0, out=scores)
     return np.asarray(scores, dtype=np.float64)

@@ -27,16 +27,18 @@ class FaissSegment(ABC):
     def __init__(self, index: faiss.Index, costs: Costs) -> None:
         self._index = index
         self._costs = costs
+        # Known once for all: asking FAISS takes longer than all else that a search asks.
+        self._ntotal, self._dimension = int(index.ntotal), int(index.d)
 
     @property
     def ntotal(self) -> int:
         """Number of vectors."""
-        return int(self._index.ntotal)
+        return self._ntotal
 
     @property
     def dimension(self) -> int:
         """Their dimension."""
-        return int(self._index.d)
+        return self._dimension
 
     @property
     @abstractmethod
@@ -69,8 +71,8 @@ class FaissSegment(ABC):
         if not isinstance(step, Walk):
             return self._scan(queries, fetch, allowed)
         distances, slots = self._walk(queries, fetch, step.width, allowed)
-        short = np.flatnonzero(slots[:, wanted - 1] < 0)  # what was not found stands last
-        if len(short):
+        if np.minimum.reduce(slots[:, wanted - 1]) < 0:  # what was not found stands last
+            short = np.flatnonzero(slots[:, wanted - 1] < 0)
             distances[short], slots[short] = self._scan(queries[short], fetch, allowed)
         return distances, slots
 

@@ -19,10 +19,11 @@ class FlatIndex:
         self._metric = spec.metric
         kind = faiss.IndexFlatL2 if spec.metric is Metric.L2 else faiss.IndexFlatIP
         self._flat = kind(spec.dimension)
+        self._count = 0  # of what it holds; asking FAISS takes longer than all else that a search asks
         self._ids: Ids = np.empty(0, dtype=np.int64)
 
     def __len__(self) -> int:
-        return int(self._flat.ntotal)
+        return self._count
 
     @property
     def nbytes(self) -> int:
@@ -49,6 +50,7 @@ class FlatIndex:
             self._ids = grown
         self._flat.add(np.ascontiguousarray(vectors, dtype=np.float32))
         self._ids[count : count + len(ids)] = ids
+        self._count = int(self._flat.ntotal)
 
     def remove(self, ids: Ids) -> None:
         """Remove ids; those it does not hold are passed over."""
@@ -62,6 +64,7 @@ class FlatIndex:
         self._flat.remove_ids(faiss.IDSelectorBitmap(bitmap))  # type: ignore[call-arg, arg-type]
         del bitmap  # FAISS pointed into it, moved the rest up and kept their order
         self._ids = self._ids[:count][keep]
+        self._count = int(self._flat.ntotal)
 
     def search(
         self,
@@ -89,7 +92,7 @@ class FlatIndex:
         )
         del bitmap
         scores = exact.score(self._metric, queries, found, self._view().__getitem__)
-        if found.min() >= 0:
+        if np.minimum.reduce(found, axis=None) >= 0:
             return exact.best_of_each(self._ids[found], scores, k)
         return [
             exact.best(self._ids[row[row >= 0]], scored[row >= 0], k)

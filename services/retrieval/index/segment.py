@@ -56,7 +56,7 @@ class Segment:
             found = self.sealed.search(queries, k, bitmap, effort)[1]
         scores = exact.score(self._metric, queries, found, lambda slots: self._vectors(slots, fetch))
         ids = self.ids[found]
-        if found.shape[1] >= k and found.min() >= 0:
+        if found.shape[1] >= k and np.minimum.reduce(found, axis=None) >= 0:
             return exact.best_of_each(ids, scores, k)
         results = [
             exact.best(row[some], line[some], k)
