@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from serving.call import Call, Principal, current_call
@@ -20,6 +20,8 @@ from gateway.admission.metrics import AdmissionMetrics
 from gateway.admission.pool import Pool, PoolLimits
 from gateway.admission.ticket import Ticket
 from gateway.audit.spending import spend
+
+_DAY_S = 86_400.0
 
 
 class Gate:
@@ -188,8 +190,8 @@ class Gate:
 
     def _moment(self) -> Moment:
         today = self._today()
-        tomorrow = datetime.combine(today.date() + timedelta(days=1), datetime.min.time(), today.tzinfo)
-        return Moment(self._clock(), today.toordinal(), (tomorrow - today).total_seconds())
+        passed_s = (today.hour * 60 + today.minute) * 60 + today.second + today.microsecond / 1e6
+        return Moment(self._clock(), today.toordinal(), _DAY_S - passed_s)
 
 
 def _request(call: Call, expected: Cost, priority: int, now: float) -> Request:

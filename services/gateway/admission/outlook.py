@@ -89,7 +89,7 @@ class Outlook:
         time, most = self.service_time, self.most
         each_s = time.seconds(time.mean_units(), most)
         free = most - len(self.places)
-        ends = [*self.places.left_s(time.seconds(1.0, most), now)]
+        ends = self.places.left_s(time.seconds(1.0, most), now)
         ends += [each_s * (place + 1) / free for place in range(free)]
         ends.sort()
         rounds, place = divmod(units / time.mean_units(), most)

@@ -24,6 +24,7 @@ class ServiceTime:
         self._seconds = self._units = self._requests = 0.0
         self._beside = 0.0  # units times how many ran
         self._shape = _Shape()
+        self._scale = 0.0  # from what the shape says to seconds
         self._logs = self._squares = self._ratios = 0.0  # of log(taken / expected)
 
     def saw(self, seconds: float, units: float, running: float = 1.0, done: float | None = None) -> None:
@@ -42,6 +43,8 @@ class ServiceTime:
         self._beside = self._beside * _KEPT + units * running
         self._requests = self._requests * _KEPT + 1
         self._shape.saw(seconds, units if done is None else done, running)
+        if self._units:
+            self._scale = self._seconds / self._units / self._shape.at(self._beside / self._units)
 
     def broke_off(self, seconds: float, units: float, running: float = 1.0, done: float = 0.0) -> None:
         """A request ended before it was done, by its deadline most likely.
@@ -63,10 +66,7 @@ class ServiceTime:
 
     def seconds(self, units: float, running: float = 1.0) -> float:
         """How long so much holds its place among so many; 0 while nothing is known."""
-        if not (self._units and self._seconds):
-            return 0.0
-        level = self._seconds / self._units
-        return units * level * self._shape.at(running) / self._shape.at(self._beside / self._units)
+        return units * self._scale * self._shape.at(running)
 
     def chance(self, left_s: float, units: float, running: float) -> float:
         """How likely so much is done in the time that is left, among so many; 1 while nothing is known."""
@@ -110,6 +110,8 @@ class _Shape:
 
     def __init__(self) -> None:
         self._weight = self._running = self._squares = self._seconds = self._products = 0.0
+        self._mean = self._slope = 0.0
+        self._level = 1.0  # at the mean
 
     def saw(self, seconds: float, units: float, running: float) -> None:
         self._weight = self._weight * _SHAPE_KEPT + units
@@ -117,13 +119,15 @@ class _Shape:
         self._squares = self._squares * _SHAPE_KEPT + units * running**2
         self._seconds = self._seconds * _SHAPE_KEPT + seconds
         self._products = self._products * _SHAPE_KEPT + seconds * running
+        if self._weight:
+            self._fit()
 
     def at(self, running: float) -> float:
         """Above zero; only its ratio to what it is elsewhere means anything."""
-        if not (self._weight and self._seconds):
-            return 1.0
-        mean, level = self._running / self._weight, self._seconds / self._weight
-        variance = self._squares / self._weight - mean**2 + _SURE * mean**2
-        slope = (self._products / self._weight - mean * level) / variance
-        slope = min(max(slope, 0.0), level / mean)
-        return max(level + slope * (running - mean), level * 1e-3)
+        return max(self._level + self._slope * (running - self._mean), self._level * 1e-3)
+
+    def _fit(self) -> None:
+        self._mean, self._level = self._running / self._weight, self._seconds / self._weight
+        variance = self._squares / self._weight - self._mean**2 + _SURE * self._mean**2
+        slope = (self._products / self._weight - self._mean * self._level) / variance
+        self._slope = min(max(slope, 0.0), self._level / self._mean)

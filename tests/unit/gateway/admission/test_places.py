@@ -31,4 +31,4 @@ def test_what_is_left_follows_cost_and_is_never_less_than_nothing():
     places = Places()
     for units, at in ((10.0, 0.0), (1.0, 0.0), (4.0, 2.0)):
         places.take(request(units=units), at)
-    assert list(places.left_s(0.5, 3.0)) == [2.0, 0.0, 1.0]
+    assert places.left_s(0.5, 3.0) == [2.0, 0.0, 1.0]
