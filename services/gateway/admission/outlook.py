@@ -9,10 +9,11 @@ from gateway.admission.places import Places
 from gateway.admission.service_time import ServiceTime
 
 _LIKELY = 0.5  # chance to be done in time, below which nothing is begun
+_SURE = 0.9  # chance above which one more does no harm that matters
+_WORTH = 0.2  # part that one more must add of what each does that runs, where it is less sure
 _KEPT = 0.8  # part of its chance that a request must have after its wait
 _BURST = 0.1  # of the time that work takes: a queue that has been there for longer is no burst
 _RESERVE = 2.0  # times the predicted wait, for which there must be time then
-_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +33,17 @@ class Outlook:
     def may_start(self, request: Request, now: float) -> bool:
         """Whether it is likely done in time, and does the others no more harm than it does good.
 
-        One more lets a batch do more, and all in it take longer: what is done in time must not become less.
+        One more lets a batch do more, and all in it take longer: what is done in time must become more by it.
         """
         if request.deadline is None:
             return True
         time, running = self.service_time, len(self.places)
         left_s, units = request.deadline - now, request.cost.units
-        if time.chance(left_s, units, running + 1) < _LIKELY:
-            return False
+        chance = time.chance(left_s, units, running + 1)
+        if chance < _LIKELY or chance >= _SURE:
+            return chance >= _SURE
         without = time.goodput(left_s, units, running)
-        return time.goodput(left_s, units, running + 1) >= (1 - _ROUNDING) * without
+        return time.goodput(left_s, units, running + 1) >= without * (1 + _WORTH / max(1, running))
 
     def may_wait(self, request: Request, wait_s: float, now: float, *, standing_s: float) -> bool:
         """Whether it is likely done in time after that wait, in a queue that has not been empty for `standing_s`.

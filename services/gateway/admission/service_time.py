@@ -49,13 +49,14 @@ class ServiceTime:
     def broke_off(self, seconds: float, units: float, running: float = 1.0, done: float = 0.0) -> None:
         """A request ended before it was done, by its deadline most likely.
 
-        Left out, only what is quick would be learned. Where it is known how much was done, in half of the time expected
-        or more, the rest is taken to go as that did. Otherwise what took longer already than expected is taken to need
-        as long again as expected, as if times were exponential, and what ended sooner says nothing.
+        Left out, only what is quick would be learned. Where it is known how much was done, in half the time expected
+        or more, the rest is taken to go as that did. What is beyond what was expected, in units or else in seconds, is
+        taken to need as much again, as if it were exponential. What ended sooner says nothing.
         """
         expected = self.seconds(units, running)
-        if 0 < done < units and seconds > expected / 2:
-            self.saw(seconds * units / done, units, running)
+        if done and seconds > expected / 2:
+            whole = units if done < units else done + units
+            self.saw(seconds * whole / done, units, running)
         elif 0 < expected < seconds:
             self.saw(seconds + expected, units, running)
 

@@ -16,14 +16,17 @@ READ = 30  # tokens of each prompt
 
 @dataclass(frozen=True)
 class Service:
-    """A pass takes `pass_s`, and `row_s` for each row; `refusal_s` is what each refusal takes from it, by sharing its
-    processor; a pass in `stalls_every` takes `stall_s` more. An answer has `tokens`, spread by `spread` (of its log).
+    """A pass takes `pass_s`, and `row_s` for each row; a pass in `stalls_every` takes `stall_s` more.
+
+    It differs from that by `noise`, and by `drift` for a second or so (of its log). `refusal_s` is what each refusal
+    takes from it, by sharing its processor. An answer has `tokens`, spread by `spread` (of its log).
     """
 
     pass_s: float = 4e-3
     row_s: float = 0.36e-3
     refusal_s: float = 0.0
     noise: float = 0.1
+    drift: float = 0.0
     stall_s: float = 0.0
     stalls_every: int = 300
     tokens: int = 32
@@ -91,7 +94,7 @@ class _Run:
         self.events, self.warm_s = events, warm_s
         self.rows, self.lengths, self.waiting = {}, {}, {}
         self.ends = None  # of the pass that is computed
-        self.delay = 0.0
+        self.drifted = 0.0
 
     def run(self):
         while self.events or self.rows or self.waiting:
@@ -146,7 +149,8 @@ class _Run:
 
     def pass_s(self):
         took = self.service.pass_s + self.service.row_s * len(self.rows)
-        took *= self.chance.lognormvariate(0.0, self.service.noise)
+        self.drifted += self.chance.gauss(0.0, 0.2 * self.service.drift) - 0.02 * self.drifted
+        took *= self.chance.lognormvariate(self.drifted, self.service.noise)
         return took + (self.service.stall_s if self.chance.random() < 1 / self.service.stalls_every else 0.0)
 
     def passed(self, now):

@@ -53,6 +53,14 @@ def test_what_was_broken_off_tells_how_far_it_came_where_that_is_known():
     assert time.seconds(8.0) == pytest.approx(16.0, rel=0.01)
 
 
+def test_what_had_done_more_than_was_expected_needs_as_much_again():
+    time = ServiceTime()
+    time.saw(4.0, units=8.0)
+    for _ in range(200):
+        time.broke_off(4.0, units=8.0, done=8.0)  # no longer than expected, and yet not done
+    assert time.seconds(8.0) == pytest.approx(8.0, rel=0.01)
+
+
 def test_what_requests_came_to_tells_how_fast_a_batch_is():
     time = ServiceTime()
     for place in range(400):
