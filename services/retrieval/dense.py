@@ -250,9 +250,11 @@ class DensePass:
         vectors = [vector for vector in checked if not isinstance(vector, QuadrilleError)]
         found, how = [], ""
         if vectors:
-            asked = VectorQuery(np.array(vectors), first.top_k, allowed, first.effort)
-            with self._metrics.stages["vectors"].time():
-                found = self._vectors.search(reader, collection, asked)
+            stacked = vectors[0][None, :] if len(vectors) == 1 else np.array(vectors)
+            asked = VectorQuery(stacked, first.top_k, allowed, first.effort)
+            begun = time.perf_counter()
+            found = self._vectors.search(reader, collection, asked)
+            self._metrics.stages["vectors"].observe(time.perf_counter() - begun)
             explained = any(item.target.explain for item in queries)
             how = self._vectors.explain(collection, asked) if explained else ""
         chunks = {chunk for ids, _ in found for chunk in ids.tolist()}

@@ -40,9 +40,10 @@ class KeptPassages:
         with self._lock:
             if epoch != self._epoch:
                 return found
+            look_up, use = self._kept.get, self._kept.move_to_end
             for chunk in chunks:
-                if (kept := self._kept.get(chunk)) is not None:
-                    self._kept.move_to_end(chunk)
+                if (kept := look_up(chunk)) is not None:
+                    use(chunk)
                     found[chunk] = kept
         return found
 

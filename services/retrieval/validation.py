@@ -54,7 +54,7 @@ def check_vector(vector: Vector, spec: CollectionSpec, field: str) -> Vector:
     if vector.shape != (spec.dimension,):
         raise InvalidInput(field, f"has {vector.size} components where the collection has {spec.dimension}")
     wide = vector.astype(np.float64)
-    norm = math.sqrt((wide * wide).sum())
+    norm = math.sqrt(np.add.reduce(wide * wide))
     if not math.isfinite(norm):  # float32 squared cannot overflow here, so some component is not
         raise InvalidInput(field, "components must be finite")
     if spec.metric is not Metric.COSINE:

@@ -23,6 +23,7 @@ _ADMIN_SERVICES = frozenset(
 # Services of protocols that are not ours, and the scope of what they do here.
 _OTHERS = {"inference.GRPCInferenceService": "text"}
 _NO_TENANT = Tenant()
+_ANYBODY = Principal()
 
 
 class KeyStore:
@@ -59,7 +60,7 @@ class KeyStore:
         whom the key may not act for.
         """
         if not self.enabled:
-            return _as(Principal(), acting)
+            return _as(_ANYBODY, acting)
         if self._watch is not None and (content := self._watch.changed()) is not None:
             self._take(content.keys, content.tenants)
         key = self._find(token) if token else None

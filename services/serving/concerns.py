@@ -86,9 +86,9 @@ class Admission:
     """Counts running calls; refuses above the limit and while draining; can wait until all are done."""
 
     def __init__(self, metrics: RpcMetrics, limit: int) -> None:
-        self._metrics = metrics
         self._limit = limit
         self._running = 0
+        metrics.in_flight.set_function(lambda: self._running)  # read when somebody looks
         self._idle = asyncio.Event()
         self._idle.set()
         self.draining = False
@@ -105,12 +105,10 @@ class Admission:
             raise DeadlineUnreachable("the deadline passed before the call began")
         self._running += 1
         self._idle.clear()
-        self._metrics.in_flight.set(self._running)
         try:
             return await proceed()
         finally:
             self._running -= 1
-            self._metrics.in_flight.set(self._running)
             if not self._running:
                 self._idle.set()
 
