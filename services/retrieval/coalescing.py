@@ -16,6 +16,9 @@ Result = TypeVar("Result")
 # A result or an exception for each item.
 Outcomes = Sequence[Result | Exception]
 Begun = Outcomes[Result] | Callable[[], Outcomes[Result]]
+# Turns of the event loop, of a few microseconds each where nothing else is to be done, that a pass lets go by for
+# requests that have arrived and are not read yet; and passes without company after which none does so any more.
+_TURNS, _HOPEFUL = 8, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class _Entry(Generic[Item, Result]):
 class Coalescer(Generic[Item, Result]):
     """Passes of items that share a key, one at a time for each key; for one event loop.
 
-    No pass waits for company, so whoever is alone is served at once. Who left before a pass is not in it.
+    No pass waits for company by the clock, and whoever has been alone for a while is served at once. Who left before a
+    pass is not in it.
 
     Args:
         begin: begins a pass, on the event loop, and so without waiting; gives a result or an exception for each
@@ -42,6 +46,7 @@ class Coalescer(Generic[Item, Result]):
         self._executor = executor
         self._most = most
         self._lanes: dict[Hashable, deque[_Entry[Item, Result]]] = {}
+        self._hope = 0  # passes that will yet look for company
 
     async def submit(
         self, key: Hashable, items: Sequence[Item], deadline: float | None = None
@@ -57,8 +62,16 @@ class Coalescer(Generic[Item, Result]):
             lane.append(entry)
         else:
             self._lanes[key] = deque((entry,))
-            loop.call_soon(self._next, key)  # after all that this turn of the loop has to hand in
+            # After all that this turn of the loop has to hand in, and perhaps some more.
+            loop.call_soon(self._gather, key, _TURNS if self._hope else 0)
         return await entry.answered
+
+    def _gather(self, key: Hashable, turns: int) -> None:
+        """Begin a pass after so many turns of the loop, or once it is full."""
+        if turns and len(self._lanes[key]) < self._most:
+            asyncio.get_running_loop().call_soon(self._gather, key, turns - 1)
+        else:
+            self._next(key)
 
     def _next(self, key: Hashable) -> None:
         taken = self._take(self._lanes[key])
@@ -99,6 +112,7 @@ class Coalescer(Generic[Item, Result]):
                 continue
             taken.append(entry)
             room -= len(entry.items)
+        self._hope = _HOPEFUL if len(taken) > 1 else max(0, self._hope - len(taken))
         return taken
 
     def _finish(

@@ -172,3 +172,36 @@ async def test_nobody_waits_for_threads_that_are_gone(
     for refused in (waiting, coalescer.submit("a", [3]), coalescer.submit("b", [4])):
         with pytest.raises(Unavailable):
             await refused
+
+
+async def turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_where_passes_had_company_the_next_one_looks_for_some_until_it_finds_none_for_long(
+    threads: ThreadPoolExecutor,
+) -> None:
+    passes: list[list[int]] = []
+
+    def begin(items: list[int]) -> list[int | Exception]:
+        passes.append(items)
+        return [*items]
+
+    async def ask(item: int, after: int) -> None:
+        await turns(after)
+        assert await coalescer.submit("a", [item]) == [item]
+
+    coalescer = Coalescer[int, int](begin, threads, most=4)
+    await asyncio.gather(ask(1, 0), ask(2, 4))
+    assert passes == [[1], [2]]  # nobody looked for company yet
+    await asyncio.gather(ask(3, 0), ask(4, 0))
+    await asyncio.gather(ask(5, 0), ask(6, 4))
+    assert passes[2:] == [[3, 4], [5, 6]]
+    await asyncio.gather(*(ask(item, item) for item in range(4)), ask(4, 6))
+    assert passes[4:] == [[0, 1, 2, 3], [4]]  # full at once
+    for item in range(100):
+        await ask(item, 0)
+    del passes[:]
+    await asyncio.gather(ask(1, 0), ask(2, 4))
+    assert passes == [[1], [2]]
