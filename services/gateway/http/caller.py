@@ -22,7 +22,7 @@ def identified(keys: KeyStore, scope: str) -> Callable[[Request], AsyncIterator[
 
     async def identify(request: Request) -> AsyncIterator[None]:
         principal = keys.authenticate(bearer(request.headers.get("authorization")))
-        enter_call(Call(request.url.path, request.state.request_id, principal))
+        enter_call(Call(request.scope["path"], request.state.request_id, principal))
         require(principal, scope)
         gate: Gate = request.app.state.gate
         with gate.entered(principal):
