@@ -69,8 +69,9 @@ class GraphSegment(FaissSegment):
         self.calibrated = self._graph.hnsw.efSearch = least_width(metric, vectors, walk, target)
 
     def walks(self, k: int, effort: Effort) -> bool:
-        """Tell whether a search without a filter walks, and is no wider for its k."""
-        return self.plan(k, None, effort) == Walk(self.width(effort))
+        """Tell whether a search without a filter walks, no wider for its k, or did so before it learned to scan."""
+        widths = self.width(effort), self._widths.begun(effort, self.calibrated)
+        return any(choose(self.ntotal, self.ntotal, k, width, self._costs) == Walk(width) for width in widths)
 
     def vectors(self, slots: Ids) -> Vector | None:
         """Return the very vectors it was built from (n, dimension), None from a kind that keeps none."""

@@ -76,10 +76,11 @@ class Widths:
 
     def width(self, effort: Effort, calibrated: int) -> int:
         """Return how many vectors a walk holds to find the nearest 10; more for more effort."""
-        default = self._fixed or _within(LEAST, calibrated * self._default_control.factor, MOST)
-        if effort is Effort.DEFAULT:
-            return default
-        return max(default, math.ceil(self._accurate * self._accurate_control.factor))
+        return self._width(effort, calibrated, self._default_control.factor, self._accurate_control.factor)
+
+    def begun(self, effort: Effort, calibrated: int) -> int:
+        """Return what `width` is before anything is observed."""
+        return self._width(effort, calibrated, 1.0, 1.0)
 
     def observe(self, effort: Effort, calibrated: int, recall: float) -> bool:
         """Learn from the share of its nearest that a query found in walks that were not widened for it.
@@ -91,6 +92,12 @@ class Widths:
         if effort is Effort.DEFAULT:
             return self._default_control.observe(recall, LEAST / calibrated, MOST / calibrated)
         return self._accurate_control.observe(recall, 1.0, _MOST_ACCURATE / self._accurate)
+
+    def _width(self, effort: Effort, calibrated: int, default_factor: float, accurate_factor: float) -> int:
+        default = self._fixed or _within(LEAST, calibrated * default_factor, MOST)
+        if effort is Effort.DEFAULT:
+            return default
+        return max(default, math.ceil(self._accurate * accurate_factor))
 
 
 def _within(least: int, width: float, most: int) -> int:

@@ -96,3 +96,14 @@ def test_only_walks_of_the_learned_width_are_learned_from() -> None:
         graphs.learn([small], 10, Effort.DEFAULT, 0.5)
         graphs.learn([], 10, Effort.DEFAULT, 0.5)
     assert segment.width(Effort.DEFAULT) == before
+
+
+def test_a_graph_that_learned_to_be_scanned_is_walked_again_when_queries_get_easier() -> None:
+    graphs = kind()
+    segment = build(graphs)
+    for _ in range(200):
+        graphs.learn([segment], 10, Effort.DEFAULT, 0.3)
+    assert segment.plan(10, None, Effort.DEFAULT) == Scan()
+    for _ in range(256 * 25):
+        graphs.learn([segment], 10, Effort.DEFAULT, 1.0)
+    assert isinstance(segment.plan(10, None, Effort.DEFAULT), Walk)
