@@ -4,7 +4,6 @@ import asyncio
 import functools
 import itertools
 import operator
-import os
 from collections.abc import Hashable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
@@ -14,7 +13,7 @@ from retrieval.coalescing import Coalescer
 from retrieval.dense import DensePass, DenseQuery, Found, shared_by
 from retrieval.domain import Answer, Query
 from retrieval.index.set import IndexSet
-from retrieval.index.threads import compute_alone
+from retrieval.index.threads import compute_alone, cores
 from retrieval.kept import KeptPassages
 from retrieval.metrics import StoreMetrics
 from retrieval.searching import Searcher, Target
@@ -44,16 +43,17 @@ class Dispatcher:
         kept: KeptPassages,
         audit: RecallAudit | None = None,
     ) -> None:
-        cores = len(os.sched_getaffinity(0))
         self._readers = readers
-        self._bulk = ThreadPoolExecutor(cores, thread_name_prefix="retrieval-bulk", initializer=compute_alone)
+        self._bulk = ThreadPoolExecutor(
+            cores(), thread_name_prefix="retrieval-bulk", initializer=compute_alone
+        )
         self._searcher = Searcher(store, indexes, metrics, audit)
         self._dense = dense = DensePass(store, indexes, metrics, kept, audit)
         self._few = Coalescer[DenseQuery, Found](dense.begin, readers, _MOST)
         self._many = Coalescer[DenseQuery, Found](
             lambda items: functools.partial(dense.run, items), self._bulk, _MANY
         )
-        self._queues = dict.fromkeys(range(cores), 0)  # parts that wait for, or have, each thread
+        self._queues = dict.fromkeys(range(cores()), 0)  # parts that wait for, or have, each thread
 
     async def answer(
         self, target: Target, queries: Sequence[Query], fields: Sequence[str], deadline: float | None

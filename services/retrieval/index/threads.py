@@ -9,6 +9,11 @@ import faiss
 _NICENESS = 10
 
 
+def cores() -> int:
+    """Cores that this process may use, where the system tells, as Linux does; else all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def compute_alone() -> None:
     """Have FAISS compute in the calling thread alone: several callers' threads would crowd the cores."""
     faiss.omp_set_num_threads(1)
