@@ -43,6 +43,7 @@ class VectorIndex(Protocol):
     ) -> list[tuple[Ids, Scores]]:
         """Return for each query the k best ids and their scores, best first, then those that tie with the k-th.
 
+        Of many equal vectors an approximate index may miss any.
         `queries` is (n, dimension); `allowed` (ascending) restricts the search to these ids. Higher scores are
         better; they are exact. Fewer than k come back only when fewer exist. `fetch` reads the stored vectors,
         in the view that the search belongs to; indexes that keep no exact vectors need it.
