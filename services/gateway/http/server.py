@@ -34,12 +34,13 @@ class HttpServer(uvicorn.Server):
         tls: ServerTls | None = None,
     ) -> None:
         """`stall_s`: how long bytes may wait to be taken by who has the other end of a connection."""
-        connection: Any = functools.partial(Connection, head_timeout_s=head_timeout_s)
+        connection: Any = functools.partial(
+            Connection, head_timeout_s=head_timeout_s, max_head_bytes=max_head_bytes
+        )
         secured = {} if tls is None else _secured(tls)
         config = uvicorn.Config(
             app,
             http=connection,
-            h11_max_incomplete_event_size=max_head_bytes,
             log_config=None,
             access_log=False,
             lifespan="off",

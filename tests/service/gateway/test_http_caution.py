@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import ssl
 
@@ -29,6 +30,28 @@ async def test_a_head_that_is_too_large_is_refused(make_doors):
     reader, writer = await connect(doors)
     writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: " + b"x" * 8192)
     assert (await asyncio.wait_for(reader.read(12), 20)).endswith(b" 400")
+    await ended(writer)
+
+
+async def test_a_head_that_grows_too_large_is_refused(make_doors):
+    doors = await make_doors(max_http_head_bytes=1024)
+    reader, writer = await connect(doors)
+    for piece in (b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ", b"x" * 600, b"x" * 600):
+        writer.write(piece)
+        await asyncio.sleep(0.05)
+    assert (await asyncio.wait_for(reader.read(12), 20)).endswith(b" 400")
+    await ended(writer)
+
+
+async def test_a_body_may_be_larger_than_a_head(make_doors):
+    doors = await make_doors(max_http_head_bytes=1024)
+    reader, writer = await connect(doors)
+    for _ in range(2):
+        writer.write(completion(prompt="x" * 100_000))
+        assert b" 200 " in await reader.readline()
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)[1]
+        await reader.readexactly(int(length))
     await ended(writer)
 
 
