@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 import grpc
+import structlog
 from serving.errors import Overloaded, QuadrilleError
 
 from gateway.adapters.errors import domain_error
@@ -15,6 +16,7 @@ from gateway.balancing.work import Load, Work
 from gateway.metrics import GatewayMetrics
 from gateway.routing import Choice
 
+log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 MAX_ATTEMPTS = 3
 # A server that is gone, or says that it does not serve. Cut connections show as either.
@@ -63,6 +65,8 @@ class Lease:
             code = error.code()
             fine = code not in _LOST and code not in _FAULTS
             if code in _LOST:
+                if replica.serving:  # the first call that finds out tells why
+                    log.warning("server_lost", server=replica.probe.name, code=code.name, why=error.details())
                 replica.lost()
         if replica.ejection.ended(fine, self._trial):
             self._ejected(replica)

@@ -11,6 +11,7 @@ from grpc.aio import AioRpcError, Metadata
 from prometheus_client import CollectorRegistry
 from serving.errors import Overloaded, QuadrilleError, Unavailable
 from serving.status import code_of, trailers_of
+from structlog.testing import capture_logs
 
 CODE = grpc.StatusCode
 
@@ -95,6 +96,26 @@ async def test_another_answers_for_a_lost_one_which_is_then_avoided(balance, reg
     assert send.asked == ["a", "b", "b"]
     assert [(item.calls, item.outstanding) for item in routes.pool.replicas] == [(0, 0)] * 2
     assert registry.get_sample_value("quadrille_gateway_retries_total", {"outcome": "made"}) == 1
+
+
+async def test_why_a_server_is_lost_is_told_once(balance):
+    routes = Routes("a")
+    balancer, (server,) = balance(routes), routes.pool.replicas
+
+    async def send(lease):
+        raise failure(CODE.UNAVAILABLE)
+
+    async def overtaken(lease):
+        server.lost()
+        raise failure(CODE.UNAVAILABLE)
+
+    for calls, told in ((send, 1), (overtaken, 0)):
+        server.looked_at(serving=True)
+        with capture_logs() as lines, pytest.raises(AioRpcError):
+            await balancer.unary(Work(), calls)
+        assert [(line["event"], line["server"], line["why"]) for line in lines] == [
+            ("server_lost", "a", "because")
+        ] * told
 
 
 async def test_the_last_one_s_own_error_is_what_the_caller_gets(balance):
