@@ -39,6 +39,8 @@ def open_channel(
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 5_000),
         ("grpc.lb_policy_name", "round_robin"),
+        # Another channel to this address may be waiting to try again: a new one must not wait with it.
+        ("grpc.use_local_subchannel_pool", 1),
     ]
     if server_name is not None:
         options += [("grpc.default_authority", server_name), ("grpc.ssl_target_name_override", server_name)]
