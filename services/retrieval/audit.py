@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import faiss
 import numpy as np
 import structlog
 from serving.errors import NotFound, QuadrilleError, Unavailable
 
-from retrieval.domain import EVERYTHING, Collection, Effort, Ids, IndexKind, Metric, Scores, Vector
+from retrieval.domain import EVERYTHING, Collection, Effort, Ids, IndexKind, Scores, Vector
 from retrieval.index import exact
 from retrieval.index.set import IndexSet
 from retrieval.index.threads import compute_alone, stand_back
@@ -31,7 +30,6 @@ log = structlog.get_logger(__name__)
 _REST = 49
 # Queries that are compared with the vectors as these are read, for little more than one costs.
 _MOST = 16
-_SLACK = 8  # float32 may order near neighbours differently than float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +166,6 @@ class RecallAudit:
     def _true_scores(self, reader: Reader, sample: Sample, queries: Vector) -> Scores:
         """Return for each query the scores of the k nearest of all stored vectors, (n, at most k), best first."""
         metric, best = sample.collection.spec.metric, np.empty((len(queries), 0), dtype=np.float64)
-        kind = faiss.METRIC_L2 if metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT
         for ids, vectors in reader.vectors(sample.collection.id):
             if self._stopping.is_set():
                 raise Unavailable("the service stops")
@@ -176,7 +173,6 @@ class RecallAudit:
                 vectors = vectors[np.isin(ids, sample.allowed)]
             if not len(vectors):
                 continue
-            _, places = faiss.knn(queries, vectors, min(sample.k + _SLACK, len(vectors)), kind)
-            scores = exact.score(metric, queries, places, vectors.__getitem__)
+            scores = exact.nearest_scores(metric, queries, vectors, sample.k)
             best = -np.sort(-np.concatenate([best, scores], axis=1), axis=1)[:, : sample.k]
         return best

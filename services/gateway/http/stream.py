@@ -15,9 +15,8 @@ from gateway.http.caller import unless_gone
 from gateway.http.errors import failure
 
 GATHERED_MS = 1000  # whoever waits for the whole answer needs no delta for each token
-QUIET_S = (
-    15.0  # from one comment to the next: what stands between may close a connection on which nothing comes
-)
+# From one comment to the next: what stands between may close a connection on which nothing comes.
+QUIET_S = 15.0
 Event = tuple[str | None, dict[str, Any]]  # its name, if it has one, and its data
 _HEADERS = {"cache-control": "no-store", "connection": "keep-alive", "x-accel-buffering": "no"}
 

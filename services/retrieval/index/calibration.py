@@ -5,12 +5,11 @@ from collections.abc import Callable
 import faiss
 import numpy as np
 
-from retrieval.domain import Ids, Metric, Scores, Vector
+from retrieval.domain import Ids, Metric, Vector
 from retrieval.index import exact
 from retrieval.index.widths import LEAST, MOST
 
 K = 10
-_SLACK = 8  # float32 may order near neighbours differently than float64
 _QUERIES = 256
 # Each a fifth to a quarter more than the one before.
 _WIDTHS = (LEAST, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, MOST)
@@ -27,10 +26,10 @@ def least_width(metric: Metric, vectors: Vector, walk: Walk, target: float) -> i
     the half of 1 - `target`. Costs 512 scans.
     """
     queries = moved(metric, vectors)
-    least = _tenth(metric, queries, vectors)
+    tenth = np.sort(exact.nearest_scores(metric, queries, vectors, K))[:, -K, None]
     for width in _WIDTHS:
         scores = exact.score(metric, queries, walk(queries, width), vectors.__getitem__)
-        found = np.minimum((scores >= least[:, None]).sum(axis=1), K) / K
+        found = np.minimum((scores >= tenth).sum(axis=1), K) / K
         if 1 - found.mean() <= (1 - target) / 2:
             return width
     return MOST
@@ -47,10 +46,3 @@ def moved(metric: Metric, vectors: Vector) -> Vector:
     if metric is Metric.COSINE:
         queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     return np.ascontiguousarray(queries, dtype=np.float32)
-
-
-def _tenth(metric: Metric, queries: Vector, vectors: Vector) -> Scores:
-    """Return the score of each query's tenth nearest."""
-    kind = faiss.METRIC_L2 if metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT
-    _, nearest = faiss.knn(queries, vectors, min(K + _SLACK, len(vectors)), kind)
-    return np.asarray(np.sort(exact.score(metric, queries, nearest, vectors.__getitem__))[:, -K])

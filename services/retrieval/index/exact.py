@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import faiss
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,6 +57,17 @@ def score(metric: Metric, queries: Vector, places: Ids, read: Callable[[Ids], Ve
         there = np.flatnonzero(flat[start : start + step] >= 0) + start
         flat_scores[there] = _score(metric, queries[owners[there]], read(flat[there]))
     return flat_scores.reshape(places.shape)
+
+
+def nearest_scores(metric: Metric, queries: Vector, vectors: Vector, k: int) -> Scores:
+    """Return for each query the scores of the k nearest of `vectors` and of a few more, (n, k or more), in no order.
+
+    FAISS finds them in float32, which may order near neighbours differently: hence the few more. Fewer than k come
+    back only when fewer exist.
+    """
+    kind = faiss.METRIC_L2 if metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT
+    _, places = faiss.knn(queries, vectors, min(k + _SLACK, len(vectors)), kind)
+    return score(metric, queries, places, vectors.__getitem__)
 
 
 def best(ids: Ids, scores: Scores, k: int) -> tuple[Ids, Scores]:

@@ -43,9 +43,7 @@ class IndexSet:
         self.swapping = threading.Lock()
         self.segments = segments
         self.changed: Callable[[], None] = lambda: None  # called after every change
-        self.relearned: Callable[[], None] = lambda: (
-            None
-        )  # called when searches take another time from then on
+        self.relearned: Callable[[], None] = lambda: None  # called when searches take another time
         self._make = make
         self._metrics = metrics
         self._indexes: dict[int, VectorIndex] = {}
