@@ -23,7 +23,7 @@ from benchmarks.crashes.traffic import COLLECTION, Writer
 _REACH_S = 20.0  # for a failpoint; then it is killed all the same
 _TOO_MANY = 20  # problems to go on after
 # Small, so that segments are built, merged and built anew all the time.
-_SEAL_AT = 64
+_SEAL_AT, _QUIET_S = 64, 0.05
 _GRAPH = {"m": 8, "ef_construction": 32, "ef_search": 64}
 
 
@@ -40,7 +40,7 @@ class Run:
         self._source = random.Random(seed)
         self._longest_s = longest_s
         self._keys = [[f"w{writer}k{number}" for number in range(keys)] for writer in range(writers)]
-        self._server = Server(folder, seal_at=_SEAL_AT)
+        self._server = Server(folder, seal_at=_SEAL_AT, quiet_s=_QUIET_S)
         self._older: list[Ledger] = []  # what a restore that was killed may have brought back
         self._snapshots = 0
 

@@ -67,7 +67,13 @@ def build_engine(settings: RetrievalSettings, registry: CollectorRegistry) -> En
 
     def open_builder(store: Store) -> Builder:
         return Builder(
-            store, indexes, segments, metrics, seal_at=settings.seal_at, threads=settings.build_threads
+            store,
+            indexes,
+            segments,
+            metrics,
+            seal_at=settings.seal_at,
+            quiet_s=settings.quiet_s,
+            threads=settings.build_threads,
         )
 
     def open_audit(store: Store) -> RecallAudit:

@@ -31,6 +31,13 @@ class RetrievalSettings(ServiceSettings, service="retrieval"):
         le=1_000_000,
         description="Vectors of a collection that are searched flat before they are built into a segment.",
     )
+    quiet_s: float = Field(
+        10.0,
+        ge=0.0,
+        le=86400.0,
+        description="Seconds without a write after which a collection's segments are made into one, or as long as that "
+        "will take if this is more; 0 leaves them.",
+    )
     build_threads: int = Field(1, ge=1, le=256, description="Threads that build a segment, at low priority.")
     milvus_uri: str | None = Field(
         None,

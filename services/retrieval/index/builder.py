@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -33,10 +34,18 @@ _STOP_TIMEOUT_S = 5.0
 # Commits may come faster than their sum needs looking at.
 _PAUSE_S = 0.05
 _RETIRED = 0  # no collection has this number
+# Seconds that building in a vector takes, and how many vectors' builds that is worth.
+_VECTOR_S, _VECTORS = 0.001, 1000
 
 
 class Builder:
-    """Works from construction to `stop`. The store and the indexes it is given are open and in step."""
+    """Works from construction to `stop`. The store and the indexes it is given are open and in step.
+
+    Args:
+        seal_at: vectors of a collection that are searched flat before they are built into a segment.
+        quiet_s: seconds without a write after which a collection's segments are made into one, or as long as that
+            will take if this is more; 0 leaves them.
+    """
 
     def __init__(
         self,
@@ -46,6 +55,7 @@ class Builder:
         metrics: StoreMetrics,
         *,
         seal_at: int,
+        quiet_s: float = 0.0,
         threads: int = 1,
     ) -> None:
         self._store = store
@@ -53,10 +63,13 @@ class Builder:
         self._files = segments.files
         self._metrics = metrics
         self._seal_at = seal_at
+        self._quiet_s = quiet_s or math.inf
+        self._built, self._built_s = _VECTORS, _VECTOR_S * _VECTORS
         self._threads = threads
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._resting: dict[int, float] = {}  # collections whose build failed, and when it is tried again
+        self._quiet_at = math.inf  # when the next collection will be quiet
         self._idle = threading.Condition()
         self._busy = True
         indexes.changed = self._wake.set
@@ -89,21 +102,36 @@ class Builder:
 
     def _step(self) -> bool:
         """Do one piece of work; tells whether there was any."""
+        self._quiet_at = math.inf
         if not self._rests(_RETIRED):
             self._attempt(_RETIRED, self._remove_retired)
         for collection, index in self._indexes.segmented().items():
             if self._rests(collection):
                 continue
-            most = max(self._seal_at, _MAX_SEGMENT_BYTES // (4 * index.spec.dimension))
-            with self._indexes.lock.shared():
-                job = plan(*index.state(), seal_at=self._seal_at, most=most)
-            if job is not None:
+            if (job := self._plan(index)) is not None:
                 self._attempt(collection, functools.partial(self._do, collection, index, job))
                 give_back()  # what was built from, and what is replaced
                 return True
             self._resting.pop(collection, None)
         self._resting = {key: at for key, at in self._resting.items() if self._rests(key)}
         return False
+
+    def _plan(self, index: SegmentedIndex) -> Job | None:
+        most = max(self._seal_at, _MAX_SEGMENT_BYTES // (4 * index.spec.dimension))
+        with self._indexes.lock.shared():
+            state, quiet_at = index.state(), index.changed_at
+        if (job := plan(*state, seal_at=self._seal_at, most=most)) is not None:
+            return job
+        job = plan(*state, seal_at=self._seal_at, most=most, quiet=True)
+        if job is None:
+            return None
+        # Who waits as long as the work takes never spends more than half of the time on it.
+        size = job.delta_count + sum(part.live_count for part in state[1] if part.token in job.tokens)
+        quiet_at += max(self._quiet_s, size * self._built_s / self._built)
+        if quiet_at <= time.monotonic():
+            return job
+        self._quiet_at = min(self._quiet_at, quiet_at)
+        return None
 
     def _rests(self, key: int) -> bool:
         return self._resting.get(key, 0.0) > time.monotonic()
@@ -120,9 +148,8 @@ class Builder:
             self._resting[key] = time.monotonic() + _RETRY_S
 
     def _until_next_try(self) -> float | None:
-        if not self._resting:
-            return None
-        return max(0.0, min(self._resting.values()) - time.monotonic())
+        due = min([self._quiet_at, *self._resting.values()])
+        return None if due == math.inf else max(0.0, due - time.monotonic())
 
     def _remove_retired(self) -> None:
         tokens = self._indexes.take_retired()
@@ -160,7 +187,11 @@ class Builder:
                 if segment and not wanted():  # its collection went after its row was written
                     out.append(segment)
             self._files.remove([old.record.token for old in out])
-        self._metrics.segment_build_seconds.observe(time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        self._metrics.segment_build_seconds.observe(seconds)
+        if segment:
+            self._built += len(segment.ids)
+            self._built_s += seconds
 
     def _read(self, collection: int, index: SegmentedIndex, job: Job) -> tuple[Ids, Vector]:
         """Return the job's vectors from the source of truth."""

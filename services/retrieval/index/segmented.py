@@ -1,5 +1,6 @@
 """An index of sealed segments and a flat delta, which takes what was added since they were built."""
 
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
@@ -21,6 +22,7 @@ class SegmentedIndex:
         self.spec = spec
         self.kind = kind
         self.segments: list[Segment] = []
+        self.changed_at = time.monotonic()  # when a vector came or went
         self._delta = FlatIndex(spec)
         self._last = -1  # the greatest id ever added
         self._removed_since_begin: list[Ids] | None = None
@@ -47,6 +49,7 @@ class SegmentedIndex:
         """Add vectors (n, dimension) under ids that ascend and exceed all that were ever added."""
         if len(ids) and ids[0] <= self._last:
             raise ValueError("ids must ascend")
+        self._touch(len(ids))
         self._delta.add(ids, vectors)
         self._last = int(ids[-1]) if len(ids) else self._last
 
@@ -60,6 +63,7 @@ class SegmentedIndex:
 
     def remove(self, ids: Ids) -> None:
         """Remove ids; those it does not hold are passed over."""
+        self._touch(len(ids))
         self._delta.remove(ids)
         for segment in self.segments:
             segment.bury(ids)
@@ -138,6 +142,10 @@ class SegmentedIndex:
     def abandon(self) -> None:
         """Forget the job that was begun."""
         self._removed_since_begin = None
+
+    def _touch(self, count: int) -> None:
+        if count:
+            self.changed_at = time.monotonic()
 
     def _held(self, ids: Ids) -> Iterator[tuple[Ids, Vector | None]]:
         for segment in self.segments:

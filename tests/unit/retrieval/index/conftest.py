@@ -9,14 +9,14 @@ from .stack import Stack, open_stack
 
 
 @pytest.fixture
-def reopen(tmp_path: Path) -> Iterator[Callable[[], Stack]]:
-    """Open the stack of this test, closing it first when it is open."""
+def reopen(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
+    """Open the stack of this test, closing it first when it is open; arguments are those of `open_stack`."""
     failpoints.arm([])
     with ExitStack() as opened:
 
-        def make() -> Stack:
+        def make(quiet_s: float = 0.0) -> Stack:
             opened.close()
-            stack = open_stack(tmp_path / "retrieval")
+            stack = open_stack(tmp_path / "retrieval", quiet_s)
             opened.callback(stack.close)
             return stack
 

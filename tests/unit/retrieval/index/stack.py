@@ -78,12 +78,12 @@ def document(number: int) -> Document:
     return Document(f"d{number}", chunks=(Chunk(f"word{number}", vector=vector / np.linalg.norm(vector)),))
 
 
-def open_stack(directory: Path) -> Stack:
+def open_stack(directory: Path, quiet_s: float = 0.0) -> Stack:
     """Open the store in `directory`."""
     registry = CollectorRegistry()
     metrics = StoreMetrics(registry)
     segments = Segments(SegmentFiles(directory / "segments"), small_graphs)
     indexes = IndexSet(FlatIndex, metrics, segments)
     store = SqliteStore(directory, indexes, metrics)
-    builder = Builder(store, indexes, segments, metrics, seal_at=SEAL_AT)
+    builder = Builder(store, indexes, segments, metrics, seal_at=SEAL_AT, quiet_s=quiet_s)
     return Stack(store, indexes, builder, metrics, registry, directory / "segments")
