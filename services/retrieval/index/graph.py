@@ -15,6 +15,7 @@ from retrieval.index.calibration import K, least_width
 from retrieval.index.faiss_segment import FaissSegment, Found
 from retrieval.index.planner import Costs, Walk, choose
 from retrieval.index.widths import LEAST, UNLEARNED, Widths
+from retrieval.memory import use_large_pages
 
 # What one more held vector costs a walk, in vectors scanned: from about 20, filtered and beyond the caches, to 150.
 _SCANNED = 64
@@ -40,6 +41,7 @@ class GraphSegment(FaissSegment):
         self._storage: Any = faiss.downcast_index(index.storage)
         noted = int(self._graph.hnsw.efSearch)
         self.calibrated = UNLEARNED if noted == _UNSET else noted
+        self._use_large_pages()
 
     @property
     def nbytes(self) -> int:
@@ -76,6 +78,11 @@ class GraphSegment(FaissSegment):
     def vectors(self, slots: Ids) -> Vector | None:
         """Return the very vectors it was built from (n, dimension), None from a kind that keeps none."""
         return self._rows.take(slots, axis=0)
+
+    def _use_large_pages(self) -> None:
+        codes, links = self._storage.codes, self._graph.hnsw.neighbors
+        use_large_pages(int(codes.data()), codes.size())
+        use_large_pages(int(links.data()), 4 * links.size())
 
     def _walk(self, queries: Vector, fetch: int, width: int, allowed: Bitmap | None) -> Found:
         parameters = _parameters(width)

@@ -19,6 +19,10 @@ def made(size):
 def resident():
     return 1024 * int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 MiB = 1 << 20
+def advised():
+    parts = Path("/proc/self/smaps").read_text().split("VmFlags:")
+    sizes = [1024 * int(re.findall(r"^Size:\\s+(\\d+)", part, re.M)[0]) for part in parts[:-1]]
+    return sum(size for size, flags in zip(sizes, parts[1:]) if " hg" in flags.splitlines()[0])
 """
 
 
@@ -45,4 +49,37 @@ for block in blocks[:-1]:
 before = resident()
 give_back()
 assert before - resident() > 48 * MiB, before - resident()
+""")
+
+
+def test_a_block_is_put_into_large_pages_but_for_its_ends() -> None:
+    run("""
+from retrieval.memory import use_large_pages
+block = made(16 * MiB)
+ctypes.memset(block, 7, 16 * MiB)
+assert advised() == 0
+use_large_pages(block, MiB)
+assert advised() == 0
+use_large_pages(block, 16 * MiB)
+assert 12 * MiB <= advised() <= 16 * MiB, advised()
+assert ctypes.string_at(block, 16 * MiB) == bytes([7]) * (16 * MiB)
+""")
+
+
+def test_graphs_are_in_large_pages_when_built_and_when_read() -> None:
+    run("""
+import tempfile
+import numpy as np
+from retrieval.domain import CollectionSpec, Hnsw, IndexKind
+from retrieval.index.kinds import FaissKind
+kind = FaissKind(CollectionSpec("c", 2048, index=IndexKind.HNSW, options=Hnsw(m=4, ef_construction=8)))
+vectors = np.random.default_rng(0).standard_normal((1024, 2048), dtype=np.float32)
+segment = kind.build(vectors)
+built = advised()
+assert built >= 6 * MiB, built
+with tempfile.TemporaryDirectory() as folder:
+    segment.write(Path(folder, "s"))
+    again = kind.read(Path(folder, "s"))
+assert advised() - built >= 6 * MiB, advised()
+assert np.array_equal(again.vectors(np.arange(1024)), vectors)
 """)
