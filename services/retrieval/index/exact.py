@@ -13,9 +13,16 @@ _MAX_TIES = 4096
 _SLACK = 8
 # Numbers that are scored at once, 8 bytes each: few enough to stay in a core's cache.
 _BLOCK = 1 << 15
+_LEAST = np.finfo(np.float64).min
 
 # What is found where there is nothing.
 NOTHING: tuple[Ids, Scores] = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))
+
+
+def nothing(count: int) -> tuple[Ids, Scores]:
+    """Return what is found for so many queries where there is nothing, both (count, 0)."""
+    return np.empty((count, 0), dtype=np.int64), np.empty((count, 0), dtype=np.float64)
+
 
 # How many candidates of each query → distances (n, wanted) in float32 and places (n, wanted), best first.
 Candidates = Callable[[int], tuple[NDArray[np.float32], Ids]]
@@ -71,13 +78,13 @@ def nearest_scores(metric: Metric, queries: Vector, vectors: Vector, k: int) -> 
 
 
 def best(ids: Ids, scores: Scores, k: int) -> tuple[Ids, Scores]:
-    """Return the k best, best first and ties by id, and after them those that tie with the k-th."""
-    if not len(ids):
-        return ids, scores
+    """Return the k best, best first and ties by id, and after them those that tie with the k-th; no score of -inf."""
     order = np.lexsort((ids, -scores))
     ids, scores = ids[order], scores[order]
     count = min(k, len(ids))
-    while count < len(ids) and scores[count] == scores[count - 1]:
+    while count and scores[count - 1] == -np.inf:
+        count -= 1
+    while 0 < count < len(ids) and scores[count] == scores[count - 1]:
         count += 1
     return ids[:count], scores[:count]
 
@@ -89,18 +96,17 @@ def best_of_each(ids: Ids, scores: Scores, k: int) -> list[tuple[Ids, Scores]]:
     order = np.lexsort((ids, -scores))
     rows = np.arange(len(ids))[:, None]
     ids, scores = ids[rows, order], scores[rows, order]
-    edge = min(k, ids.shape[1]) - 1
-    counts = np.count_nonzero(scores >= scores[:, edge, None], axis=1)
+    edge = np.maximum(scores[:, min(k, ids.shape[1]) - 1], _LEAST)
+    counts = np.count_nonzero(scores >= edge[:, None], axis=1)
     return [(ids[row, :count], scores[row, :count]) for row, count in enumerate(counts.tolist())]
 
 
 def _score(metric: Metric, queries: Vector, rows: Vector) -> Scores:
     """Compare each query with the row beside it, both (…, dimension); (…, 1, dimension) with all rows there."""
-    wide = rows.astype(np.float64)
     if metric is Metric.L2:
+        wide = rows.astype(np.float64)
         return np.asarray(-np.square(wide - queries).sum(axis=-1), dtype=np.float64)
-    wide *= queries
-    scores = np.add.reduce(wide, axis=-1)
+    scores = np.vecdot(rows, queries, dtype=np.float64)
     if metric is Metric.COSINE:
         np.minimum(np.maximum(scores, -1.0, out=scores), 1.0, out=scores)
     return np.asarray(scores, dtype=np.float64)

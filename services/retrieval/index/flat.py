@@ -79,11 +79,15 @@ class FlatIndex:
         FAISS picks the candidates in float32. Their scores are then computed in float64, one by one, so equal
         vectors score equal wherever they lie and a restart changes nothing.
         """
+        return exact.best_of_each(*self.candidates(queries, k, allowed), k)
+
+    def candidates(self, queries: Vector, k: int, allowed: Ids | None) -> tuple[Ids, Scores]:
+        """Return ids and scores, both (n, m), that have among them what `search` returns; -inf in place of none."""
         slots = None if allowed is None else find(self.ids(), allowed)
         available = len(self) if slots is None else len(slots)
         k = min(k, available)
         if k == 0:
-            return [exact.NOTHING] * len(queries)
+            return exact.nothing(len(queries))
         bitmap = None if slots is None else to_bitmap(slots, len(self))
         selector = None if bitmap is None else faiss.IDSelectorBitmap(bitmap)  # type: ignore[call-arg, arg-type]
         parameters = None if selector is None else faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
@@ -92,12 +96,7 @@ class FlatIndex:
         )
         del bitmap
         scores = exact.score(self._metric, queries, found, self._view().__getitem__)
-        if np.minimum.reduce(found, axis=None) >= 0:
-            return exact.best_of_each(self._ids[found], scores, k)
-        return [
-            exact.best(self._ids[row[row >= 0]], scored[row >= 0], k)
-            for row, scored in zip(found, scores, strict=True)
-        ]
+        return self._ids[found], scores
 
     def ids(self) -> Ids:
         """Return all ids, ascending."""

@@ -38,16 +38,19 @@ class Segment:
         """Return the ids without a tombstone, ascending."""
         return self.ids[self._alive]
 
-    def search(
+    def candidates(
         self, queries: Vector, k: int, allowed: Ids | None, effort: Effort, fetch: Fetch | None
-    ) -> list[tuple[Ids, Scores]]:
-        """Return for each query the k best that the segment finds, best first, then those that tie with the k-th."""
+    ) -> tuple[Ids, Scores]:
+        """Return ids and scores, both (n, m), that have among them the k best that the segment finds for each query.
+
+        Those that tie with the k-th are there, too. A score is -inf where there is none.
+        """
         bitmap, available = self._allowed(allowed)
         k = min(k, available)
         if k == 0:
-            return [exact.NOTHING] * len(queries)
+            return exact.nothing(len(queries))
         if effort is Effort.EXACT and self.sealed.vectors(exact.NOTHING[0]) is None:
-            return self._scan(queries, k, bitmap, fetch)
+            return _side_by_side(self._scan(queries, k, bitmap, fetch))
         if effort is Effort.EXACT:
             found = exact.with_ties(
                 lambda wanted: self.sealed.search(queries, wanted, bitmap, effort), k, available
@@ -57,16 +60,13 @@ class Segment:
         scores = exact.score(self._metric, queries, found, lambda slots: self._vectors(slots, fetch))
         ids = self.ids[found]
         if found.shape[1] >= k and np.minimum.reduce(found, axis=None) >= 0:
-            return exact.best_of_each(ids, scores, k)
-        results = [
-            exact.best(row[some], line[some], k)
-            for row, line, some in zip(ids, scores, found >= 0, strict=True)
-        ]
-        short = [place for place, (row, _) in enumerate(results) if len(row) < k]
+            return ids, scores
+        rows = list(zip(ids, scores, strict=True))
+        short = np.flatnonzero(np.count_nonzero(found >= 0, axis=1) < k).tolist()
         if short:
             for place, scanned in zip(short, self._scan(queries[short], k, bitmap, fetch), strict=True):
-                results[place] = scanned
-        return results
+                rows[place] = scanned
+        return _side_by_side(rows)
 
     def plan(self, k: int, allowed: Ids | None, effort: Effort) -> Step:
         """Return how a search would go about it."""
@@ -110,3 +110,12 @@ class Segment:
         if fetch is None:
             raise ValueError("this kind of segment keeps no exact vectors: a search must bring `fetch`")
         return fetch(self.ids[slots])
+
+
+def _side_by_side(rows: list[tuple[Ids, Scores]]) -> tuple[Ids, Scores]:
+    """Make one array each of rows of ids and scores that are not all as long; a score is -inf where there is none."""
+    longest = max(len(row) for row, _ in rows)
+    ids, scores = np.zeros((len(rows), longest), dtype=np.int64), np.full((len(rows), longest), -np.inf)
+    for place, (row, line) in enumerate(rows):
+        ids[place, : len(row)], scores[place, : len(row)] = row, line
+    return ids, scores

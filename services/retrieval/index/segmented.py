@@ -79,17 +79,13 @@ class SegmentedIndex:
         fetch: Fetch | None = None,
     ) -> list[tuple[Ids, Scores]]:
         """Return for each query the k best ids and their scores, best first, then those that tie with the k-th."""
-        parts = [segment.search(queries, k, allowed, effort, fetch) for segment in self.segments]
+        parts = [segment.candidates(queries, k, allowed, effort, fetch) for segment in self.segments]
         if len(self._delta):
-            parts.append(self._delta.search(queries, k, allowed))
+            parts.append(self._delta.candidates(queries, k, allowed))
         if not parts:
             return [exact.NOTHING] * len(queries)
-        if len(parts) == 1:
-            return parts[0]
-        return [
-            exact.best(np.concatenate([ids for ids, _ in found]), np.concatenate([s for _, s in found]), k)
-            for found in zip(*parts, strict=True)
-        ]
+        ids, scores = parts[0] if len(parts) == 1 else map(np.hstack, zip(*parts, strict=True))
+        return exact.best_of_each(ids, scores, k)
 
     def learn(self, k: int, effort: Effort, recall: float) -> bool:
         """Take in what share of its k nearest a query without a filter found; searches go on meanwhile."""

@@ -71,4 +71,14 @@ def test_the_best_of_each_are_the_best_of_all_rows() -> None:
         for row, (best_ids, best_scores) in enumerate(found):
             expected = exact.best(ids[row], scores[row], k)
             assert (best_ids.tolist(), best_scores.tolist()) == tuple(part.tolist() for part in expected)
+    scores[:, ::3] = -np.inf  # none is there
+    for k in (1, 8, 9):
+        found = exact.best_of_each(ids, scores, k)
+        for row, (best_ids, best_scores) in enumerate(found):
+            there = scores[row] > -np.inf
+            for expected in (
+                exact.best(ids[row][there], scores[row][there], k),
+                exact.best(ids[row], scores[row], k),
+            ):
+                assert (best_ids.tolist(), best_scores.tolist()) == tuple(part.tolist() for part in expected)
     assert [row.tolist() for row, _ in exact.best_of_each(ids[:2, :0], scores[:2, :0], 3)] == [[], []]

@@ -3,8 +3,20 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from retrieval.domain import CollectionSpec, Effort, Hnsw, Ids, IndexKind, Metric, SegmentRecord, Vector
+from retrieval.domain import (
+    CollectionSpec,
+    Effort,
+    Hnsw,
+    Ids,
+    IndexKind,
+    Metric,
+    Scores,
+    SegmentRecord,
+    Vector,
+)
+from retrieval.index import exact
 from retrieval.index import segment as segment_module
+from retrieval.index.base import Fetch
 from retrieval.index.kinds import FaissKind
 from retrieval.index.segment import Segment
 
@@ -19,9 +31,15 @@ def segment(kind: IndexKind = IndexKind.HNSW) -> Segment:
     return Segment(record, IDS, FaissKind(spec).build(VECTORS), Metric.L2)
 
 
+def search(
+    made: Segment, queries: Vector, k: int, allowed: Ids | None, effort: Effort, fetch: Fetch | None
+) -> list[tuple[Ids, Scores]]:
+    return exact.best_of_each(*made.candidates(queries, k, allowed, effort, fetch), k)
+
+
 def found(made: Segment, place: int, k: int, allowed: Ids | None = None) -> list[int]:
-    ((ids, scores),) = made.search(VECTORS[[place]], k, allowed, Effort.DEFAULT, fetch)
-    return [int(ids[i]) for i in np.argsort(-scores)][:k]
+    ((ids, _),) = search(made, VECTORS[[place]], k, allowed, Effort.DEFAULT, fetch)
+    return ids.tolist()[:k]
 
 
 def fetch(ids: Ids) -> Vector:
@@ -48,24 +66,24 @@ def test_a_segment_all_of_tombstones_finds_nothing() -> None:
 
 def test_a_kind_without_vectors_has_them_fetched_and_scores_exactly() -> None:
     made = segment(IndexKind.SCALAR_QUANTIZED)
-    ((ids, scores),) = made.search(VECTORS[[3]], 2, None, Effort.DEFAULT, fetch)
+    ((ids, scores),) = search(made, VECTORS[[3]], 2, None, Effort.DEFAULT, fetch)
     assert dict(zip(ids.tolist(), scores.tolist(), strict=True))[109] == 0.0
     assert made.held(IDS[:2])[1] is None
     with pytest.raises(ValueError, match="fetch"):
-        made.search(VECTORS[[3]], 2, None, Effort.DEFAULT, None)
+        search(made, VECTORS[[3]], 2, None, Effort.DEFAULT, None)
 
 
 def test_slots_of_nothing_are_no_chunks() -> None:
     made = segment()
-    search = made.sealed.search
+    whole = made.sealed.search
 
     def padded(*args: Any) -> tuple[NDArray[np.float32], Ids]:
-        distances, slots = search(*args)
+        distances, slots = whole(*args)
         slots[0, 2:] = -1  # as inverted lists do, for one query and not for the other
         return distances, slots
 
     made.sealed.search = padded  # type: ignore[method-assign]
-    one, other = made.search(VECTORS[:2], 3, None, Effort.DEFAULT, fetch)
+    one, other = search(made, VECTORS[:2], 3, None, Effort.DEFAULT, fetch)
     assert len(one[0]) == len(other[0]) == 3
     assert np.isfinite(one[1]).all() and 100 in one[0]
 
@@ -86,7 +104,7 @@ def test_an_exact_search_of_codes_reads_each_vector_once_for_all_queries(
         return fetch(ids)
 
     queries = VECTORS[:5] + np.float32(0.3)
-    found = made.search(queries, 6, allowed, Effort.EXACT, reading)
+    found = search(made, queries, 6, allowed, Effort.EXACT, reading)
     assert read == there.tolist()
     for query, (ids, scores) in zip(queries, found, strict=True):
         distances = np.square(fetch(there).astype(np.float64) - query).sum(axis=1)
