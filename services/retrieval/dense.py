@@ -15,9 +15,11 @@ from retrieval.coalescing import Begun
 from retrieval.domain import (
     EVERYTHING,
     Access,
-    Answer,
+    AnyAnswer,
     Collection,
+    DenseAnswer,
     Ids,
+    KeptPassage,
     Plan,
     Query,
     Scores,
@@ -25,17 +27,17 @@ from retrieval.domain import (
     Vector,
 )
 from retrieval.index.set import IndexSet
-from retrieval.kept import KeptPassage, KeptPassages
+from retrieval.kept import KeptPassages
 from retrieval.known import Known, KnownCollections, Shape
 from retrieval.metrics import StoreMetrics
-from retrieval.ranking import dense_hits
+from retrieval.ranking import rank_kept
 from retrieval.searching import Target, check_target, resolve_mode
 from retrieval.store.base import Store
 from retrieval.store.reader import Reader
 from retrieval.validation import check_vectors
 from retrieval.vector_search import VectorQuery, VectorSearch
 
-Found = tuple[Answer, Collection]
+Found = tuple[AnyAnswer, Collection]
 Outcome = Found | Exception
 
 # A pass that may take longer is a thread's: the event loop has others to serve.
@@ -44,7 +46,7 @@ _AT_ONCE_S = 0.001
 _TIMED = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DenseQuery:
     """A query that `shared_by` names; `field` is its path in its request."""
 
@@ -271,18 +273,18 @@ class DensePass:
                 outcomes.append(verdict)
                 continue
             query = item.query
-            hits = dense_hits(next(candidates), passages, query.top_k)
-            if (plan := plans.get(len(hits))) is None:
-                plan = plans[len(hits)] = Plan(
+            ranking = rank_kept(next(candidates), passages, query.top_k)
+            if (plan := plans.get(len(ranking))) is None:
+                plan = plans[len(ranking)] = Plan(
                     SearchMode.DENSE,
                     dense=searched.how,
                     filtered_chunk_count=searched.allowed_count,
-                    dense_candidate_count=len(hits),
+                    dense_candidate_count=len(ranking),
                 )
-            self._candidates.observe(len(hits))
+            self._candidates.observe(len(ranking))
             if query.min_score is not None:
-                hits = tuple(hit for hit in hits if hit.score >= query.min_score)
-            outcomes.append((Answer(hits, searched.lsn, plan, seconds), searched.collection))
+                ranking = [pair for pair in ranking if pair[0] >= query.min_score]
+            outcomes.append((DenseAnswer(ranking, searched.lsn, plan, seconds), searched.collection))
         for _ in searched.found:
             self._seconds.observe(seconds)
         self._metrics.pass_size.observe(len(searched.queries))

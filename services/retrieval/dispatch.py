@@ -11,7 +11,7 @@ from dataclasses import replace
 from retrieval.audit import RecallAudit
 from retrieval.coalescing import Coalescer
 from retrieval.dense import DensePass, DenseQuery, Found, shared_by
-from retrieval.domain import Answer, Query
+from retrieval.domain import AnyAnswer, Query
 from retrieval.index.set import IndexSet
 from retrieval.index.threads import compute_alone, cores
 from retrieval.kept import KeptPassages
@@ -57,7 +57,7 @@ class Dispatcher:
 
     async def answer(
         self, target: Target, queries: Sequence[Query], fields: Sequence[str], deadline: float | None
-    ) -> list[Answer]:
+    ) -> list[AnyAnswer]:
         """Answer queries over one collection part by part, so that a cancelled batch stops soon.
 
         Raises InvalidInput for a query that lacks what its mode needs, before any is searched for.

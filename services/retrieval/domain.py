@@ -205,7 +205,7 @@ class Mmr:
     candidate_count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Query:
     """One search. `mode` None: hybrid when there is a vector and text, otherwise what there is.
 
@@ -225,9 +225,9 @@ class Query:
     effort: Effort | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Ranked:
-    """A chunk in one ranking, `rank` from 1. Not frozen, as `Hit` is not: they are made by the thousand."""
+    """A chunk in one ranking, `rank` from 1."""
 
     rank: int
     score: float
@@ -249,18 +249,22 @@ class Passage:
     content_sha256: str
 
 
-@dataclass(slots=True)
-class Hit:
-    """A chunk that was found, with its places in the rankings that had it as a candidate.
+@dataclass(frozen=True, slots=True)
+class KeptPassage:
+    """A passage and the form in which it is sent."""
 
-    `encoded` is the passage in the form in which it is sent, where that is at hand.
-    """
+    passage: Passage
+    encoded: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found, with its places in the rankings that had it as a candidate."""
 
     passage: Passage
     score: float
     dense: Ranked | None
     lexical: Ranked | None
-    encoded: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +287,30 @@ class Answer:
     lsn: int
     plan: Plan
     seconds: float
+
+
+@dataclass(slots=True)
+class DenseAnswer:
+    """An answer of a ranking by vectors alone: scores and passages, best first, as they are written.
+
+    Not frozen, as `Query` is not, and without a `Hit` for each: they are made by the thousand.
+    """
+
+    ranking: list[tuple[float, KeptPassage]]
+    lsn: int
+    plan: Plan
+    seconds: float
+
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        """The hits of any other answer."""
+        return tuple(
+            Hit(kept.passage, score, Ranked(place, score), None)
+            for place, (score, kept) in enumerate(self.ranking, 1)
+        )
+
+
+AnyAnswer = Answer | DenseAnswer
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from retrieval.dispatch import Dispatcher
 from retrieval.domain import (
     EVERYTHING,
     Access,
-    Answer,
+    AnyAnswer,
     Collection,
     CollectionSpec,
     Deleted,
@@ -228,7 +228,9 @@ class Engine:
         collection = await self.get_collection(tenant, name, "collection")
         return await asyncio.wrap_future(self.store.delete(collection, which, access))
 
-    async def search(self, target: Target, queries: Sequence[Query], fields: Sequence[str]) -> list[Answer]:
+    async def search(
+        self, target: Target, queries: Sequence[Query], fields: Sequence[str]
+    ) -> list[AnyAnswer]:
         """Answer queries over one collection."""
         validation.check_name(target.name, "collection")
         validation.check_stamp(target.embedding_model, "embedding_model")

@@ -3,20 +3,11 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
-from retrieval.domain import Passage
+from retrieval.domain import KeptPassage, Passage
 
 # What a passage's fields, its place among the others and the numbers take, beside its text.
 _ENTRY_BYTES = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class KeptPassage:
-    """A passage and the form in which it is sent."""
-
-    passage: Passage
-    encoded: bytes
 
 
 class KeptPassages:

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from retrieval.domain import Hit, Ids, Ranked, Scores
-from retrieval.kept import KeptPassage
+from retrieval.domain import Ids, KeptPassage, Ranked, Scores
 
 
 def rank(candidates: tuple[Ids, Scores], names: Mapping[int, str], most: int) -> dict[str, Ranked]:
@@ -17,17 +16,16 @@ def rank(candidates: tuple[Ids, Scores], names: Mapping[int, str], most: int) ->
     return {name: Ranked(place, -score) for place, (score, name) in enumerate(scored[:most], 1)}
 
 
-def dense_hits(
+def rank_kept(
     candidates: tuple[Ids, Scores], passages: Mapping[int, KeptPassage], most: int
-) -> tuple[Hit, ...]:
-    """Return the hits of a ranking by vectors alone, whose candidates come best first; numbered as `rank` does."""
+) -> list[tuple[float, KeptPassage]]:
+    """Order as `rank` does the candidates of a ranking by vectors alone, which come best first; with their scores."""
     numbers, scores = candidates[0].tolist(), candidates[1].tolist()
     found = [
-        (score, passages[number]) for number, score in zip(numbers, scores, strict=True) if number in passages
+        (score, kept)
+        for score, kept in zip(scores, map(passages.get, numbers), strict=True)
+        if kept is not None
     ]
     if len(set(scores)) < len(scores):
         found.sort(key=lambda pair: (-pair[0], pair[1].passage.id))
-    return tuple(
-        Hit(kept.passage, score, Ranked(place, score), None, kept.encoded)
-        for place, (score, kept) in enumerate(found[:most], 1)
-    )
+    return found[:most]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from google.protobuf.message import Message
 from quadrille.retrieval.v1 import search_pb2
 
-from retrieval.domain import Answer, Hit, Passage, Plan, SearchMode
+from retrieval.domain import Answer, AnyAnswer, DenseAnswer, Hit, Passage, Plan, SearchMode
 
 _MODES = {
     SearchMode.DENSE: search_pb2.SEARCH_MODE_DENSE,
@@ -20,7 +20,7 @@ _MODES = {
 }
 _VARINT, _FIXED, _SIZED = 0, 1, 2  # wire types: a whole number, eight bytes, a size and so many bytes
 _ranking = struct.Struct("<BdB").pack
-_alone = struct.Struct("<BdBdBB").pack
+_alone = struct.Struct("<BdBdB").pack
 
 
 def _tag(message: type[Message], field: str, wire_type: int) -> int:
@@ -34,12 +34,12 @@ _DENSE = _tag(search_pb2.Hit, "dense_score", _FIXED), _tag(search_pb2.Hit, "dens
 _LEXICAL = _tag(search_pb2.Hit, "lexical_score", _FIXED), _tag(search_pb2.Hit, "lexical_rank", _VARINT)
 
 
-def answer_to_bytes(answer: Answer, *, explain: bool) -> bytes:
+def answer_to_bytes(answer: AnyAnswer, *, explain: bool) -> bytes:
     """Write a serialised SearchResponse, with its plan when the request asked for it."""
     return b"".join(_parts(answer, explain=explain))
 
 
-def batch_to_bytes(answers: Sequence[Answer], *, explain: bool) -> bytes:
+def batch_to_bytes(answers: Sequence[AnyAnswer], *, explain: bool) -> bytes:
     """Write a serialised BatchSearchResponse."""
     parts: list[bytes] = []
     for answer in answers:
@@ -67,12 +67,8 @@ def passage_to_bytes(passage: Passage) -> bytes:
     return message.SerializeToString()
 
 
-def _parts(answer: Answer, *, explain: bool) -> list[bytes]:
-    parts: list[bytes] = []
-    for hit in answer.hits:
-        passage = hit.encoded or passage_to_bytes(hit.passage)
-        numbers = _numbers(hit)
-        parts += (_begun(_HITS, len(passage) + len(numbers)), passage, numbers)
+def _parts(answer: AnyAnswer, *, explain: bool) -> list[bytes]:
+    parts = _ranking_parts(answer) if isinstance(answer, DenseAnswer) else _hit_parts(answer)
     rest = search_pb2.SearchResponse(lsn=answer.lsn, search_ms=answer.seconds * 1000)
     if explain:
         rest.plan.CopyFrom(_plan(answer.plan))
@@ -80,11 +76,26 @@ def _parts(answer: Answer, *, explain: bool) -> list[bytes]:
     return parts
 
 
+def _ranking_parts(answer: DenseAnswer) -> list[bytes]:
+    parts: list[bytes] = []
+    dense, dense_rank = _DENSE
+    for place, (score, kept) in enumerate(answer.ranking, 1):
+        passage = kept.encoded
+        numbers = _alone(_SCORE, score, dense, score, dense_rank) + _varint(place)
+        parts += (_begun(_HITS, len(passage) + len(numbers)), passage, numbers)
+    return parts
+
+
+def _hit_parts(answer: Answer) -> list[bytes]:
+    parts: list[bytes] = []
+    for hit in answer.hits:
+        passage, numbers = passage_to_bytes(hit.passage), _numbers(hit)
+        parts += (_begun(_HITS, len(passage) + len(numbers)), passage, numbers)
+    return parts
+
+
 def _numbers(hit: Hit) -> bytes:
     """Write what a hit says of its ranks."""
-    if hit.lexical is None and hit.dense is not None and hit.dense.rank < 128:  # nearly all: by one step
-        score, rank = _DENSE
-        return _alone(_SCORE, hit.score, score, hit.dense.score, rank, hit.dense.rank)
     numbers = struct.pack("<Bd", _SCORE, hit.score)
     for ranked, (score, rank) in ((hit.dense, _DENSE), (hit.lexical, _LEXICAL)):
         if ranked is not None:
@@ -98,6 +109,7 @@ def _begun(tag: int, size: int) -> bytes:
     return _varint(tag) + _varint(size)
 
 
+@functools.lru_cache(maxsize=1024)
 def _varint(value: int) -> bytes:
     """Write a whole number from 0 up: seven bits a byte, the lowest first."""
     written = bytearray()

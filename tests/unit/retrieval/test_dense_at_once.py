@@ -83,7 +83,7 @@ def test_the_first_is_a_thread_s_and_its_repetition_is_not(dense: DensePass) -> 
     ((first, collection),) = later(dense, item())
     ((again, same),) = at_once(dense, item())
     assert (again.hits, again.lsn, again.plan, same) == (first.hits, first.lsn, first.plan, collection)
-    assert [hit.encoded for hit in again.hits] == [hit.passage.text.encode() for hit in first.hits]
+    assert [kept.encoded for _, kept in again.ranking] == [hit.passage.text.encode() for hit in first.hits]
 
 
 def test_a_write_is_seen_by_the_next_query(
@@ -170,7 +170,8 @@ def test_a_store_that_is_replaced_is_not_answered_for_from_memory(
     store.upsert(collection, [document("other", 2.25)], None).result()  # takes the number that `gone` had
     for find in (later, at_once):
         ((answer, _),) = find(warm, item())
-        assert (answer.hits[0].passage.text, answer.hits[0].encoded) == ("text of other", b"text of other")
+        (_, kept), *_ = answer.ranking
+        assert (kept.passage.text, kept.encoded) == ("text of other", b"text of other")
 
 
 def test_a_restore_during_the_search_begins_it_anew(

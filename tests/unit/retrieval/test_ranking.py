@@ -1,10 +1,9 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from retrieval.domain import Passage, Ranked
+from retrieval.domain import KeptPassage, Passage, Ranked
 from retrieval.index import exact
-from retrieval.kept import KeptPassage
-from retrieval.ranking import dense_hits, rank
+from retrieval.ranking import rank, rank_kept
 
 
 def test_ties_go_by_name_and_are_cut_by_it() -> None:
@@ -21,7 +20,7 @@ def test_ties_go_by_name_and_are_cut_by_it() -> None:
     st.sets(st.integers(0, 20)),
     st.integers(1, 10),
 )
-def test_hits_of_vectors_alone_are_numbered_as_all_rankings_are(
+def test_kept_passages_are_ordered_as_all_rankings_are(
     found: dict[int, float], order: list[int], gone: set[int], most: int
 ) -> None:
     names = {number: f"{place}#0" for number, place in enumerate(order) if number not in gone}
@@ -31,8 +30,7 @@ def test_hits_of_vectors_alone_are_numbered_as_all_rankings_are(
     }
     numbers = np.array(list(found), dtype=np.int64)
     candidates = exact.best(numbers, np.array([found[number] for number in numbers]), 10)
-    hits = dense_hits(candidates, passages, most)
-    assert {hit.passage.id: hit.dense for hit in hits} == rank(candidates, names, most)
-    assert [hit.dense.rank for hit in hits if hit.dense] == list(range(1, len(hits) + 1))
-    assert all(hit.encoded == hit.passage.id.encode() and hit.lexical is None for hit in hits)
-    assert all(hit.dense and hit.score == hit.dense.score for hit in hits)
+    ranking = rank_kept(candidates, passages, most)
+    ranked = {kept.passage.id: Ranked(place, score) for place, (score, kept) in enumerate(ranking, 1)}
+    assert list(ranked.items()) == list(rank(candidates, names, most).items())
+    assert all(kept.encoded == kept.passage.id.encode() for _, kept in ranking)

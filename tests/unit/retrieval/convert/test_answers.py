@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quadrille.retrieval.v1 import search_pb2
 from retrieval.convert.answers import answer_to_bytes, batch_to_bytes, passage_to_bytes
-from retrieval.domain import Answer, Hit, Metadata, Passage, Plan, Ranked, SearchMode
+from retrieval.domain import (
+    Answer,
+    AnyAnswer,
+    DenseAnswer,
+    Hit,
+    KeptPassage,
+    Metadata,
+    Passage,
+    Plan,
+    Ranked,
+    SearchMode,
+)
 
 texts = st.text(st.characters(codec="utf-8"), max_size=300)
 numbers = st.floats(allow_nan=False)
@@ -54,7 +65,7 @@ def written(hit: Hit) -> search_pb2.Hit:
     )
 
 
-def response(answer: Answer, *, explain: bool) -> search_pb2.SearchResponse:
+def response(answer: AnyAnswer, *, explain: bool) -> search_pb2.SearchResponse:
     plan = answer.plan
     said = search_pb2.SearchPlan(
         mode=MODES[plan.mode],
@@ -84,10 +95,30 @@ def test_a_batch_is_read_in_its_order(found: list[Answer], explain: bool) -> Non
     assert list(read.responses) == [response(answer, explain=explain) for answer in found]
 
 
-@given(hits)
-def test_a_passage_that_is_at_hand_as_it_is_sent_is_not_written_again(hit: Hit) -> None:
-    other = Passage("other#0", "other", 0, "", "", "", 0, 0, {}, "")
-    kept = Hit(other, hit.score, hit.dense, hit.lexical, passage_to_bytes(hit.passage))
-    answer = Answer((kept,), 1, Plan(SearchMode.HYBRID), 0.0)
+@given(st.lists(st.tuples(numbers, passages), max_size=4), st.integers(0, 300), st.booleans())
+def test_a_ranking_of_kept_passages_is_read_as_hits(
+    found: list[tuple[float, Passage]], more: int, explain: bool
+) -> None:
+    short = (
+        0.5,
+        Passage("other#0", "other", 0, "", "", "", 0, 0, {}, ""),
+    )  # ranks take more bytes from 128 on
+    ranking = [
+        (score, KeptPassage(passage, passage_to_bytes(passage)))
+        for score, passage in [*found, *[short] * more]
+    ]
+    answer = DenseAnswer(ranking, 1, Plan(SearchMode.DENSE), 0.25)
+    assert [(hit.score, hit.dense and hit.dense.rank) for hit in answer.hits] == [
+        (score, place) for place, (score, _) in enumerate(ranking, 1)
+    ]
+    read = search_pb2.SearchResponse.FromString(answer_to_bytes(answer, explain=explain))
+    assert read == response(answer, explain=explain)
+    both = search_pb2.BatchSearchResponse.FromString(batch_to_bytes([answer] * 2, explain=explain))
+    assert list(both.responses) == [read] * 2
+
+
+def test_a_passage_that_is_at_hand_as_it_is_sent_is_not_written_again() -> None:
+    kept, other = (Passage(name, name, 0, "", "", "", 0, 0, {}, "") for name in ("kept", "other"))
+    answer = DenseAnswer([(0.5, KeptPassage(other, passage_to_bytes(kept)))], 1, Plan(SearchMode.DENSE), 0.0)
     (read,) = search_pb2.SearchResponse.FromString(answer_to_bytes(answer, explain=False)).hits
-    assert read == written(hit)
+    assert read == written(Hit(kept, 0.5, Ranked(1, 0.5), None))
