@@ -3,6 +3,9 @@
 from benchmarks.text.engines import Peer
 
 OURS, ECHO, RAW = "quadrille", "grpc.aio echo", "FAISS"
+REFERENCES = (
+    "_references"  # ends the operations whose hits are ids and scores alone, as those of other stores are
+)
 VECTORS = ".venv-bench-vectors"
 STORES = (
     Peer(RAW, "faiss_hnsw", None),

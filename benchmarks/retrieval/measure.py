@@ -11,7 +11,7 @@ import numpy as np
 import uvloop
 
 from benchmarks.report import Report
-from benchmarks.retrieval.engines import ECHO, OURS, STORES
+from benchmarks.retrieval.engines import ECHO, OURS, REFERENCES, STORES
 from benchmarks.retrieval.load import closed
 from benchmarks.retrieval.options import options
 from benchmarks.retrieval.ratios import ratios
@@ -51,24 +51,33 @@ async def _own(rows: list[dict[str, Any]], asked: argparse.Namespace, work: Work
         rows.append(await ours.fill())
         _tell("recall")
         rows += await ours.recalls()
-        await _beside_echo(rows, ours, asked.rounds, scratch)
+        for references in (False, True):
+            await _beside_echo(rows, ours, asked.rounds, scratch, references=references)
         _tell("batches and filters")
-        rows += [await ours.batches(size) for size in BATCHES]
+        for references in (False, True):
+            rows += [await ours.batches(size, references=references) for size in BATCHES]
         rows += await ours.filtered()
 
 
-async def _beside_echo(rows: list[dict[str, Any]], ours: Served, rounds: int, scratch: Path) -> None:
-    first = (await ours.search(1, 1)).answers[0]
-    request = ours.requests()[0]
+async def _beside_echo(
+    rows: list[dict[str, Any]], ours: Served, rounds: int, scratch: Path, *, references: bool
+) -> None:
+    first = (await ours.search(1, 1, references=references)).answers[0]
+    request = ours.requests(references=references)[0]
+    kind = REFERENCES if references else ""
     async with echoed(first, scratch) as echo:
         await closed(echo, [request] * 500, 16)
         for clients in CALLS:
             for round_ in range(rounds):
-                _tell(f"{clients} clients, round {round_ + 1}")
+                _tell(f"search{kind}: {clients} clients, round {round_ + 1}")
                 load = await closed(echo, [request] * CALLS[clients], clients)
-                rows.append({"engine": ECHO, "operation": "echo", "clients": clients, **load.figures()})
-                load = await ours.search(clients, CALLS[clients])
-                rows.append({"engine": OURS, "operation": "search", "clients": clients, **load.figures()})
+                rows.append(
+                    {"engine": ECHO, "operation": f"echo{kind}", "clients": clients, **load.figures()}
+                )
+                load = await ours.search(clients, CALLS[clients], references=references)
+                rows.append(
+                    {"engine": OURS, "operation": f"search{kind}", "clients": clients, **load.figures()}
+                )
 
 
 def _stores(work: Workload, scratch: Path, *, peers: bool) -> Iterator[dict[str, Any]]:

@@ -21,7 +21,7 @@ from quadrille.retrieval.v1 import (
 )
 
 from benchmarks.peers.vectors import M, recall, resident_bytes
-from benchmarks.retrieval.engines import OURS
+from benchmarks.retrieval.engines import OURS, REFERENCES
 from benchmarks.retrieval.load import Load, closed
 from benchmarks.retrieval.vectors import SHARES, K, Vectors, Workload
 from benchmarks.service import Running, running
@@ -89,21 +89,22 @@ class Served:
             await asyncio.sleep(0.5)
         return time.perf_counter() - begun
 
-    async def search(self, clients: int, calls: int) -> Load:
+    async def search(self, clients: int, calls: int, *, references: bool = False) -> Load:
         """Single queries, over and over."""
-        requests = [*itertools.islice(itertools.cycle(self.requests()), calls)]
+        requests = [*itertools.islice(itertools.cycle(self.requests(references=references)), calls)]
         return await closed(self._searches.Search, requests, clients)
 
-    async def batches(self, size: int) -> dict[str, Any]:
+    async def batches(self, size: int, *, references: bool = False) -> dict[str, Any]:
         """A row: queries by so many in a call."""
-        queries = [request.query for request in self.requests()]
+        queries = [request.query for request in self.requests(references=references)]
         requests = [
             search_pb2.BatchSearchRequest(collection=NAME, queries=queries[start : start + size])
             for start in range(0, len(queries) - size + 1, size)
         ]
         await closed(self._searches.BatchSearch, requests[:2], 1)
         load = await closed(self._searches.BatchSearch, [*requests] * 3, BATCH_CALLERS)
-        told = {"engine": OURS, "operation": "batch_search", "batch": size, "callers": BATCH_CALLERS}
+        operation = "batch_search" + (REFERENCES if references else "")
+        told = {"engine": OURS, "operation": operation, "batch": size, "callers": BATCH_CALLERS}
         return {**told, **load.figures(size)}
 
     async def recalls(self) -> list[dict[str, Any]]:
@@ -135,7 +136,7 @@ class Served:
         return rows
 
     def requests(
-        self, effort: str | None = None, share: float | None = None
+        self, effort: str | None = None, share: float | None = None, *, references: bool = False
     ) -> Sequence[search_pb2.SearchRequest]:
         """One for each query."""
         asked: dict[str, Any] = {"topK": K}
@@ -143,6 +144,8 @@ class Served:
             asked["effort"] = f"SEARCH_EFFORT_{effort.upper()}"
         if share is not None:
             asked["filter"] = {"condition": {"field": field_of(share), "equals": 0}}
+        if references:
+            asked["parts"] = ["HIT_PART_REFERENCE"]
         query = json_format.ParseDict(asked, search_pb2.Query())
         found = []
         for vector in self._work.queries:

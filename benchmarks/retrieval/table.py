@@ -5,6 +5,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.markdown import origin, table, verdict
+from benchmarks.retrieval.engines import REFERENCES
 
 SEARCH_HEAD = ("", "asked by", "queries/s", "p50, ms", "p99, ms", "recall@10")
 INGEST_HEAD = ("", "vectors/s, indexed", "bytes a vector")
@@ -50,9 +51,10 @@ def _searches(rows: Sequence[Row]) -> list[list[str]]:
 
 
 def _load(row: Row) -> str:
+    kind = ", ids and scores" if row["operation"].endswith(REFERENCES) else ""
     if "clients" in row:
-        return "one client" if row["clients"] == 1 else f"{row['clients']} clients"
-    return "one query a call" if row.get("batch", 1) == 1 else f"{row['batch']} a call"
+        return ("one client" if row["clients"] == 1 else f"{row['clients']} clients") + kind
+    return ("one query a call" if row.get("batch", 1) == 1 else f"{row['batch']} a call") + kind
 
 
 def _median(rows: Sequence[Row], name: str) -> str:

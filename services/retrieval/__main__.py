@@ -10,7 +10,7 @@ from serving.errors import QuadrilleError
 from serving.log import configure_logging
 from serving.server import GrpcServer, run
 
-from retrieval import failpoints
+from retrieval import failpoints, limits
 from retrieval.audit import RecallAudit
 from retrieval.config import RetrievalSettings
 from retrieval.convert.answers import passage_to_bytes
@@ -87,6 +87,7 @@ def build_engine(settings: RetrievalSettings, registry: CollectorRegistry) -> En
         metrics,
         KeptPassages(settings.passage_cache_bytes, passage_to_bytes),
         reader_threads=settings.reader_threads,
+        most_vector_bytes=min(limits.MAX_FOUND_VECTOR_BYTES, settings.max_message_bytes // 2),
     )
 
 

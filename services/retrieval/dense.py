@@ -77,7 +77,7 @@ def shared_by(query: Query, field: str) -> Hashable | None:
     """
     if resolve_mode(query, field) is not SearchMode.DENSE:
         return None
-    if query.mmr is not None or query.group_size is not None:
+    if query.mmr is not None or query.group_size is not None or query.with_vectors:
         return None
     # A filter as text, because Python holds 1, 1.0 and True for equal and filters do not.
     return query.top_k, query.effort, None if query.filter is None else repr(query.filter)
@@ -284,7 +284,8 @@ class DensePass:
             self._candidates.observe(len(ranking))
             if query.min_score is not None:
                 ranking = [pair for pair in ranking if pair[0] >= query.min_score]
-            outcomes.append((DenseAnswer(ranking, searched.lsn, plan, seconds), searched.collection))
+            answer = DenseAnswer(ranking, searched.lsn, plan, seconds, query.with_passages)
+            outcomes.append((answer, searched.collection))
         for _ in searched.found:
             self._seconds.observe(seconds)
         self._metrics.pass_size.observe(len(searched.queries))

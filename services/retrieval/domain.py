@@ -210,7 +210,8 @@ class Query:
     """One search. `mode` None: hybrid when there is a vector and text, otherwise what there is.
 
     `effort` None: accurate when only some chunks may be found, else default.
-    With a `group_size`, `top_k` counts documents and it bounds the chunks of each.
+    With a `group_size`, `top_k` counts documents and it bounds the chunks of each. Hits are references unless they are
+    to carry passages; vectors may come with either.
     """
 
     mode: SearchMode | None = None
@@ -223,6 +224,8 @@ class Query:
     mmr: Mmr | None = None
     group_size: int | None = None
     effort: Effort | None = None
+    with_passages: bool = True
+    with_vectors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +237,18 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """What is stored about a chunk that was found; `id` is "<document id>#<ordinal>"."""
+class Reference:
+    """Which chunk was found; `id` is "<document id>#<ordinal>"."""
 
     id: str
     document_id: str
     ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passage(Reference):
+    """What is stored about a chunk that was found."""
+
     text: str
     title: str
     source_uri: str
@@ -248,23 +257,33 @@ class Passage:
     metadata: Metadata
     content_sha256: str
 
+    def reference(self) -> Reference:
+        """Return no more than which it is."""
+        return Reference(self.id, self.document_id, self.ordinal)
+
 
 @dataclass(frozen=True, slots=True)
 class KeptPassage:
-    """A passage and the form in which it is sent."""
+    """A passage and the forms in which it, and the reference to it, are sent."""
 
     passage: Passage
     encoded: bytes
+    encoded_reference: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A chunk that was found, with its places in the rankings that had it as a candidate."""
+    """A chunk that was found, with its places in the rankings that had it as a candidate.
 
-    passage: Passage
+    `passage` is a mere reference where no more was asked for; `vector` is the chunk's as it is stored, if that was
+    asked for and there is one.
+    """
+
+    passage: Reference
     score: float
     dense: Ranked | None
     lexical: Ranked | None
+    vector: Vector | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +312,7 @@ class Answer:
 class DenseAnswer:
     """An answer of a ranking by vectors alone: scores and passages, best first, as they are written.
 
+    Its hits are references where they are not to carry passages.
     Not frozen, as `Query` is not, and without a `Hit` for each: they are made by the thousand.
     """
 
@@ -300,12 +320,18 @@ class DenseAnswer:
     lsn: int
     plan: Plan
     seconds: float
+    with_passages: bool = True
 
     @property
     def hits(self) -> tuple[Hit, ...]:
         """The hits of any other answer."""
         return tuple(
-            Hit(kept.passage, score, Ranked(place, score), None)
+            Hit(
+                kept.passage if self.with_passages else kept.passage.reference(),
+                score,
+                Ranked(place, score),
+                None,
+            )
             for place, (score, kept) in enumerate(self.ranking, 1)
         )
 

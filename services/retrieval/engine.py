@@ -54,7 +54,9 @@ class Engine:
         kept: KeptPassages,
         *,
         reader_threads: int = 4,
+        most_vector_bytes: int = limits.MAX_FOUND_VECTOR_BYTES,
     ) -> None:
+        self._most_vector_bytes = most_vector_bytes
         self.metrics = metrics
         self.indexes = indexes
         self._kept = kept
@@ -231,7 +233,7 @@ class Engine:
     async def search(
         self, target: Target, queries: Sequence[Query], fields: Sequence[str]
     ) -> list[AnyAnswer]:
-        """Answer queries over one collection."""
+        """Answer queries over one collection; raises InvalidInput for vectors that no message would hold."""
         validation.check_name(target.name, "collection")
         validation.check_stamp(target.embedding_model, "embedding_model")
         for query, field in zip(queries, fields, strict=True):
@@ -239,6 +241,9 @@ class Engine:
                 check_filter(query.filter, f"{field}.filter")
         if self._store is None or self._dispatcher is None:
             raise Unavailable("the store is not open")
+        if any(query.with_vectors for query in queries):
+            collection = await self.get_collection(target.tenant, target.name, "collection")
+            validation.check_vectors_fit(queries, fields, collection.spec.dimension, self._most_vector_bytes)
         return await self._dispatcher.answer(target, queries, fields, current_call().deadline)
 
     def measure(self) -> Stats:

@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 
-from retrieval.domain import KeptPassage, Passage
+from retrieval.domain import KeptPassage, Passage, Reference
 
 # What a passage's fields, its place among the others and the numbers take, beside its text.
 _ENTRY_BYTES = 1024
@@ -17,7 +17,7 @@ class KeptPassages:
     looks at an earlier one keeps nothing. Who may read a passage is for its finder to know.
     """
 
-    def __init__(self, most_bytes: int, encode: Callable[[Passage], bytes]) -> None:
+    def __init__(self, most_bytes: int, encode: Callable[[Reference], bytes]) -> None:
         self._most_bytes = most_bytes
         self._encode = encode
         self._epoch = 0
@@ -40,7 +40,10 @@ class KeptPassages:
 
     def put(self, epoch: int, passages: Mapping[int, Passage]) -> dict[int, KeptPassage]:
         """Keep passages; returns them as they are kept."""
-        made = {chunk: KeptPassage(passage, self._encode(passage)) for chunk, passage in passages.items()}
+        made = {
+            chunk: KeptPassage(passage, self._encode(passage), self._encode(passage.reference()))
+            for chunk, passage in passages.items()
+        }
         with self._lock:
             if epoch > self._epoch:
                 self._epoch, self._bytes = epoch, 0
@@ -57,4 +60,4 @@ class KeptPassages:
 
 def size(kept: KeptPassage) -> int:
     """Return about how many bytes keeping a passage takes: its text is there twice."""
-    return 2 * len(kept.encoded) + _ENTRY_BYTES
+    return 2 * len(kept.encoded) + len(kept.encoded_reference) + _ENTRY_BYTES

@@ -27,6 +27,8 @@ MAX_RRF_K = 1000
 DEFAULT_RRF_K = 60
 MAX_MMR_CANDIDATES = 1000
 MAX_GROUP_SIZE = 100
+# Vectors of an answer, and no more than half of what a message is set to hold.
+MAX_FOUND_VECTOR_BYTES = 16 * 1024 * 1024
 # Candidates of each ranking, where more are needed than are returned.
 MIN_CANDIDATES = 100
 CANDIDATE_FACTOR = 4

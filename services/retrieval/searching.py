@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from retrieval.domain import (
     Query,
     Ranked,
     ReciprocalRank,
+    Reference,
     Scores,
     SearchMode,
 )
@@ -28,7 +30,7 @@ from retrieval.index.set import IndexSet
 from retrieval.lexical import match_expression
 from retrieval.metrics import StoreMetrics
 from retrieval.ranking import rank
-from retrieval.selecting import first_depth, lacks_documents, select
+from retrieval.selecting import first_depth, lacks_documents, reference_of, select
 from retrieval.store.base import Store
 from retrieval.store.reader import Reader
 from retrieval.validation import check_vector
@@ -115,10 +117,22 @@ class Searcher:
             if lacks_documents(query, mode, scores, best) and depth in (len(dense_ranks), len(lexical_ranks)):
                 return None
             with self._metrics.stages["passages"].time():
-                passages = reader.passages(np.array([numbers[name] for name in best], dtype=np.int64))
+                chosen = np.array([numbers[name] for name in best], dtype=np.int64)
+                passages: Mapping[int, Reference] = (
+                    reader.passages(chosen)
+                    if query.with_passages
+                    else {numbers[name]: reference_of(name) for name in best}
+                )
+                vectors = reader.chunk_vectors(chosen) if query.with_vectors else {}
         hits = tuple(
-            Hit(passages[numbers[name]], scores[name], dense_ranks.get(name), lexical_ranks.get(name))
-            for name in best
+            Hit(
+                passages[number],
+                scores[name],
+                dense_ranks.get(name),
+                lexical_ranks.get(name),
+                vector=vectors.get(number),
+            )
+            for name, number in zip(best, chosen.tolist(), strict=True)
         )
         for ranking, ranks in (("dense", dense_ranks), ("lexical", lexical_ranks)):
             if mode.value in (ranking, "hybrid"):

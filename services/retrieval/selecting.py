@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from retrieval import fusion, mmr
-from retrieval.domain import Query, Scores, SearchMode, Vector
+from retrieval.domain import Query, Reference, Scores, SearchMode, Vector
 from retrieval.limits import CANDIDATE_FACTOR, MIN_CANDIDATES
 from retrieval.store.reader import Reader
 
@@ -70,6 +70,12 @@ def lacks_documents(query: Query, mode: SearchMode, scores: Mapping[str, float],
 def document_of(chunk: str) -> str:
     """Return the id of a chunk's document."""
     return chunk.rpartition("#")[0]
+
+
+def reference_of(chunk: str) -> Reference:
+    """Return the reference to a chunk, which its id alone tells."""
+    document, _, ordinal = chunk.rpartition("#")
+    return Reference(chunk, document, int(ordinal))
 
 
 def _relevance(query: Query, mode: SearchMode, scores: Mapping[str, float], units: mmr.Rows) -> Scores:

@@ -11,7 +11,7 @@ import numpy as np
 from serving.errors import InvalidInput
 
 from retrieval import limits
-from retrieval.domain import Chunk, CollectionSpec, Document, Metric, Vector
+from retrieval.domain import Chunk, CollectionSpec, Document, Metric, Query, Vector
 from retrieval.index_options import check_options
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -85,6 +85,20 @@ def check_vectors(
         except InvalidInput as error:
             checked.append(error)
     return checked
+
+
+def check_vectors_fit(
+    queries: Sequence[Query], fields: Sequence[str], dimension: int, most_bytes: int
+) -> None:
+    """Check that the vectors that queries of a call ask for can be sent, should all be found."""
+    size = 0
+    for query, field in zip(queries, fields, strict=True):
+        if query.with_vectors:
+            size += query.top_k * (query.group_size or 1) * dimension * 4
+        if size > most_bytes:
+            raise InvalidInput(
+                f"{field}.parts", f"vectors would take {size} bytes of {most_bytes}: ask for fewer hits"
+            )
 
 
 def check_document(document: Document, spec: CollectionSpec, field: str) -> Document:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from google.protobuf.message import Message
 from quadrille.retrieval.v1 import search_pb2
 
-from retrieval.domain import Answer, AnyAnswer, DenseAnswer, Hit, Passage, Plan, SearchMode
+from retrieval.domain import Answer, AnyAnswer, DenseAnswer, Hit, Passage, Plan, Reference, SearchMode, Vector
 
 _MODES = {
     SearchMode.DENSE: search_pb2.SEARCH_MODE_DENSE,
@@ -31,6 +31,7 @@ _RESPONSES = _tag(search_pb2.BatchSearchResponse, "responses", _SIZED)
 _HITS = _tag(search_pb2.SearchResponse, "hits", _SIZED)
 _SCORE = _tag(search_pb2.Hit, "score", _FIXED)
 _DENSE = _tag(search_pb2.Hit, "dense_score", _FIXED), _tag(search_pb2.Hit, "dense_rank", _VARINT)
+_VECTOR = _tag(search_pb2.Hit, "vector", _SIZED)
 _LEXICAL = _tag(search_pb2.Hit, "lexical_score", _FIXED), _tag(search_pb2.Hit, "lexical_rank", _VARINT)
 
 
@@ -48,22 +49,19 @@ def batch_to_bytes(answers: Sequence[AnyAnswer], *, explain: bool) -> bytes:
     return b"".join(parts)
 
 
-def passage_to_bytes(passage: Passage) -> bytes:
-    """Write what a hit says of its passage, as a serialised Hit."""
-    message = search_pb2.Hit(
-        chunk_id=passage.id,
-        document_id=passage.document_id,
-        ordinal=passage.ordinal,
-        text=passage.text,
-        title=passage.title,
-        source_uri=passage.source_uri,
-        start_byte=passage.start_byte,
-        end_byte=passage.end_byte,
-        content_sha256=passage.content_sha256,
-    )
-    message.metadata.SetInParent()
-    if passage.metadata:
-        message.metadata.update(passage.metadata)
+def passage_to_bytes(passage: Reference) -> bytes:
+    """Write what a hit says of its passage, or which one it is, as a serialised Hit."""
+    message = search_pb2.Hit(chunk_id=passage.id, document_id=passage.document_id, ordinal=passage.ordinal)
+    if isinstance(passage, Passage):
+        message.text = passage.text
+        message.title = passage.title
+        message.source_uri = passage.source_uri
+        message.start_byte = passage.start_byte
+        message.end_byte = passage.end_byte
+        message.content_sha256 = passage.content_sha256
+        message.metadata.SetInParent()
+        if passage.metadata:
+            message.metadata.update(passage.metadata)
     return message.SerializeToString()
 
 
@@ -79,8 +77,9 @@ def _parts(answer: AnyAnswer, *, explain: bool) -> list[bytes]:
 def _ranking_parts(answer: DenseAnswer) -> list[bytes]:
     parts: list[bytes] = []
     dense, dense_rank = _DENSE
+    whole = answer.with_passages
     for place, (score, kept) in enumerate(answer.ranking, 1):
-        passage = kept.encoded
+        passage = kept.encoded if whole else kept.encoded_reference
         numbers = _alone(_SCORE, score, dense, score, dense_rank) + _varint(place)
         parts += (_begun(_HITS, len(passage) + len(numbers)), passage, numbers)
     return parts
@@ -90,6 +89,8 @@ def _hit_parts(answer: Answer) -> list[bytes]:
     parts: list[bytes] = []
     for hit in answer.hits:
         passage, numbers = passage_to_bytes(hit.passage), _numbers(hit)
+        if hit.vector is not None:
+            numbers += _vector(hit.vector)
         parts += (_begun(_HITS, len(passage) + len(numbers)), passage, numbers)
     return parts
 
@@ -101,6 +102,11 @@ def _numbers(hit: Hit) -> bytes:
         if ranked is not None:
             numbers += _ranking(score, ranked.score, rank) + _varint(ranked.rank)
     return numbers
+
+
+def _vector(vector: Vector) -> bytes:
+    """Write a hit's vector: four bytes a component, the lowest first."""
+    return _begun(_VECTOR, 4 * len(vector)) + vector.astype("<f4", copy=False).tobytes()
 
 
 @functools.lru_cache(maxsize=4096)

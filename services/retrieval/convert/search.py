@@ -1,6 +1,7 @@
 """Queries."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from quadrille.retrieval.v1 import search_pb2
@@ -34,6 +35,7 @@ _EFFORTS = {
     search_pb2.SEARCH_EFFORT_ACCURATE: Effort.ACCURATE,
     search_pb2.SEARCH_EFFORT_EXACT: Effort.EXACT,
 }
+_PARTS = {search_pb2.HIT_PART_REFERENCE, search_pb2.HIT_PART_PASSAGE, search_pb2.HIT_PART_VECTOR}
 _DEFAULT_FUSION = ReciprocalRank(limits.DEFAULT_RRF_K)
 
 AnyRequest = search_pb2.SearchRequest | search_pb2.BatchSearchRequest
@@ -73,6 +75,7 @@ def _query(message: search_pb2.Query, path: str) -> Query:
     top_k = message.top_k if message.HasField("top_k") else limits.DEFAULT_TOP_K
     if not 1 <= top_k <= limits.MAX_TOP_K:
         raise InvalidInput(f"{path}.top_k", f"must be 1 to {limits.MAX_TOP_K}")
+    parts = _hit_parts(message, f"{path}.parts")
     return Query(
         mode=_MODES[message.mode],
         vector=np.array(message.vector, dtype=np.float32) if message.vector else None,
@@ -84,7 +87,18 @@ def _query(message: search_pb2.Query, path: str) -> Query:
         mmr=_mmr(message, top_k, f"{path}.mmr"),
         group_size=_group_size(message, top_k, f"{path}.group_by_document"),
         effort=_EFFORTS[message.effort],
+        with_passages=not parts or search_pb2.HIT_PART_PASSAGE in parts,
+        with_vectors=search_pb2.HIT_PART_VECTOR in parts,
     )
+
+
+def _hit_parts(message: search_pb2.Query, path: str) -> Sequence[int]:
+    if len(message.parts) > len(_PARTS):
+        raise InvalidInput(path, f"must be at most {len(_PARTS)}")
+    for place, part in enumerate(message.parts):
+        if part not in _PARTS:
+            raise InvalidInput(f"{path}[{place}]", f"{part} is no part of a hit")
+    return message.parts
 
 
 def _min_score(message: search_pb2.Query, path: str) -> float | None:

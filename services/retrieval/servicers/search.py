@@ -26,6 +26,8 @@ class SearchServicer:
         answers = await self._engine.search(
             target_from_proto(request, tenant(), access()), [query], ["query"]
         )
+        if query.with_vectors:  # up to some megabytes
+            return await asyncio.to_thread(answer_to_bytes, answers[0], explain=request.explain)
         return answer_to_bytes(answers[0], explain=request.explain)
 
     async def batch_search(self, request: search_pb2.BatchSearchRequest, context: Any) -> bytes:

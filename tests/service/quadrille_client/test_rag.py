@@ -187,6 +187,8 @@ def test_a_searchs_options_are_those_of_the_contract(call, search):
     assert (two.query.group_by_document.group_size, two.query.fusion.rrf.k) == (2, 2)
     assert (one.query.effort, two.query.effort) == (0, search_pb2.SEARCH_EFFORT_ACCURATE)
     assert not two.query.HasField("mmr")
+    call(lambda c: c.search("docs", vector=[1.0], parts=["reference"]))
+    assert list(search.requests[-1].query.parts) == [search_pb2.HIT_PART_REFERENCE]
     assert not two.query.HasField("min_score")
     with pytest.raises(ValueError, match="not a fusion"):
         call(lambda c: c.search("docs", vector=[1.0], fusion={"sum": {}}))
@@ -206,6 +208,11 @@ def test_what_was_found_is_ordered_anew_before_it_is_cut(call, search):
     for bad in ({"vector": [1.0]}, {**lexical, "group_size": 1}, {**lexical, "top_k": 0}):
         with pytest.raises(ValueError, match="rerank needs a text"):
             call(lambda c, bad=bad: c.search("docs", rerank="", **bad))
+    count = len(search.requests)
+    with pytest.raises(ValueError, match="rerank reads passages"):
+        call(lambda c: c.search("docs", rerank="", parts=["reference"], **lexical))
+    assert len(search.requests) == count
+    call(lambda c: c.search("docs", rerank="", parts=["passage", "vector"], **lexical))
 
 
 def test_a_function_of_the_callers_may_judge(serve, search):

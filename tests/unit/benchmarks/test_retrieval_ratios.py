@@ -1,11 +1,11 @@
 import pytest
 
-from benchmarks.retrieval.engines import ECHO, OURS, RAW
+from benchmarks.retrieval.engines import ECHO, OURS, RAW, REFERENCES
 from benchmarks.retrieval.ratios import ratios
 
 
-def search(engine, clients, rate, p50):
-    operation = "echo" if engine == ECHO else "search"
+def search(engine, clients, rate, p50, kind=""):
+    operation = ("echo" if engine == ECHO else "search") + kind
     return {
         "engine": engine,
         "operation": operation,
@@ -48,6 +48,32 @@ def test_batches_are_compared_with_raw_faiss_and_with_the_best_store():
     assert value(found, "batch_32_to_raw_faiss") == 0.9
     assert value(found, "batch_32_to_best_store") == 1.5
     assert not [name for name in found if "256" in name]
+
+
+def test_ids_and_scores_are_compared_with_their_own_echo_and_with_what_stores_return():
+    passages = [search(ECHO, 16, 4000.0, 4.0), search(OURS, 16, 1000.0, 5.0), search(OURS, 1, 1.0, 9.0)]
+    batch = {"engine": OURS, "operation": "batch_search", "batch": 256, "queries_per_s": 1000.0}
+    rows = [
+        *passages,
+        search(ECHO, 16, 5000.0, 4.0, REFERENCES),
+        search(OURS, 16, 4000.0, 5.0, REFERENCES),
+        search(ECHO, 1, 1.0, 0.6, REFERENCES),
+        search(OURS, 1, 1.0, 1.0, REFERENCES),
+        store(RAW, 1, 1.0, 0.1),
+        batch,
+        {**batch, "operation": f"batch_search{REFERENCES}", "queries_per_s": 9000.0},
+        store(RAW, 256, 10_000.0),
+        store("a", 256, 4500.0),
+    ]
+    found = ratios(rows)
+    assert (value(found, "calls_16_to_echo"), value(found, "calls_16_references_to_echo")) == (0.25, 0.8)
+    assert value(found, "single_p50_references_excess_to_half_a_ms") == pytest.approx(0.6)
+    assert (value(found, "batch_256_to_raw_faiss"), value(found, "batch_256_to_best_store")) == (0.1, 0.222)
+    assert value(found, "batch_256_references_to_raw_faiss") == 0.9
+    assert value(found, "batch_256_references_to_best_store") == 2.0
+    for name in [name for name in found if "references" in name]:
+        same = ratios([*rows, search(ECHO, 1, 1.0, 0.6)])[name.replace(REFERENCES, "")]
+        assert (found[name].goal, found[name].better) == (same.goal, same.better)
 
 
 def test_ingest_and_memory():

@@ -1,6 +1,6 @@
 from typing import Any
 
-from benchmarks.retrieval.engines import ECHO, OURS
+from benchmarks.retrieval.engines import ECHO, OURS, REFERENCES
 from benchmarks.retrieval.table import markdown
 
 
@@ -32,6 +32,8 @@ def test_a_page_tells_rounds_as_one_and_leaves_out_who_is_absent() -> None:
                 {"engine": OURS, "operation": "ingest", "vectors_per_s": 5000.4, "bytes_per_vector": 1800.0},
                 *(searched(OURS, rate, clients=16) for rate in (1000.0, 1400.0, 1200.0)),
                 searched(ECHO, 3000.0, clients=1),
+                {**searched(OURS, 5000.0, clients=16), "operation": f"search{REFERENCES}"},
+                {**searched(OURS, 7000.0, batch=32), "operation": f"batch_search{REFERENCES}"},
                 searched("raw", 9000.0, batch=32, recall=0.96),
                 {
                     "engine": OURS,
@@ -48,6 +50,8 @@ def test_a_page_tells_rounds_as_one_and_leaves_out_who_is_absent() -> None:
     )
     assert f"| {OURS} | 16 clients | 1,200 | 1.25 | 3 | – |" in page
     assert f"| {ECHO} | one client | 3,000 |" in page
+    assert f"| {OURS} | 16 clients, ids and scores | 5,000 |" in page
+    assert f"| {OURS} | 32 a call, ids and scores | 7,000 |" in page
     assert "| raw | 32 a call | 9,000 | 1.25 | 3 | 0.96 |" in page
     assert "| 1 % | 1.000 | 0.990 | 2 |" in page
     assert f"| {OURS} | 5,000 | 1,800 |" in page

@@ -211,6 +211,11 @@ def test_search_passes_its_options_on(quadrille):
     assert "mmr { relevance_weight: 0.25 }" in varied
     surely = quadrille("search", "grass", "--mode", "lexical", "--explain", "--effort", "exact").stdout
     assert "effort: SEARCH_EFFORT_EXACT" in surely
+    few = quadrille(
+        "search", "grass", "--mode", "lexical", "--explain", "--part", "reference", "--part", "vector"
+    ).stdout
+    assert "parts: HIT_PART_REFERENCE parts: HIT_PART_VECTOR" in few
+    assert quadrille("search", "grass", "--mode", "lexical", "--part", "payload").exit_code == 1
     both = quadrille("search", "grass", "--mode", "lexical", "--rerank", "", "--group-size", "2")
     assert (both.exit_code, "group_size" in both.stderr) == (1, True)
     assert quadrille("search", "grass", "--where", "team").exit_code == 2

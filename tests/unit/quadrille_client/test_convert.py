@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quadrille.image.v1 import image_pb2
+from quadrille.retrieval.v1 import search_pb2
 from quadrille.text.v1 import text_pb2
 from quadrille_client import Chunk, Document, LatentPoint
 from quadrille_client.convert import image, rag, retrieval, text
@@ -76,6 +77,17 @@ def test_filters(condition, expected):
 def test_what_is_no_filter_is_refused(condition):
     with pytest.raises(ValueError, match="not a"):
         retrieval.filter_to_pb(condition)
+
+
+def test_hits_carry_the_parts_that_are_named():
+    asked = retrieval.query([1.0], "", None, {"parts": ["passage", "vector"]})
+    assert list(asked.parts) == [search_pb2.HIT_PART_PASSAGE, search_pb2.HIT_PART_VECTOR]
+    for options in ({}, {"parts": None}, {"parts": ()}):
+        assert not retrieval.query([1.0], "", None, options).parts
+    with pytest.raises(ValueError, match="parts must be one of"):
+        retrieval.query([1.0], "", None, {"parts": ["payload"]})
+    found = retrieval.hit(search_pb2.Hit(chunk_id="a#0", document_id="a", score=0.5, vector=[0.5, 1.0]))
+    assert (found.chunk_id, found.text, found.metadata, found.vector) == ("a#0", "", {}, (0.5, 1.0))
 
 
 JSON = st.recursive(

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
+from retrieval.domain import Passage, Reference
 from retrieval.index.flat import FlatIndex
 from retrieval.index.set import IndexSet
 from retrieval.kept import KeptPassages
@@ -20,9 +21,14 @@ def indexes(metrics: StoreMetrics) -> IndexSet:
     return IndexSet(FlatIndex, metrics)
 
 
+def form(passage: Reference) -> bytes:
+    """What stands for the form in which it is sent."""
+    return (passage.text if isinstance(passage, Passage) else passage.id).encode()
+
+
 @pytest.fixture
 def kept() -> KeptPassages:
-    return KeptPassages(2**20, lambda passage: passage.text.encode())
+    return KeptPassages(2**20, form)
 
 
 @pytest.fixture

@@ -66,8 +66,8 @@ def test_answers_are_those_of_single_searches(
     metrics: StoreMetrics,
 ) -> None:
     queries = [
-        Query(vector=vector(x, 1.0), top_k=6, filter=where, min_score=floor)
-        for x, floor in ((0.1, None), (1.0, 0.99), (5.0, None))
+        Query(vector=vector(x, 1.0), top_k=6, filter=where, min_score=floor, with_passages=whole)
+        for x, floor, whole in ((0.1, None, True), (1.0, 0.99, True), (5.0, None, True), (5.0, None, False))
     ]
     searcher = Searcher(store, indexes, metrics)
     found = run(*(DenseQuery(TARGET, query, "query") for query in queries))
@@ -116,6 +116,7 @@ def test_filters_that_python_holds_for_equal_are_not_shared() -> None:
     assert len(keys) == 4
     query = Query(vector=vector(1.0), filter=AnyOf("field", (1.0,)))
     assert shared_by(query, "query") == shared_by(replace(query, vector=vector(2.0)), "query")
+    assert shared_by(query, "query") == shared_by(replace(query, with_passages=False), "query")
     assert shared_by(query, "query") != shared_by(replace(query, top_k=11), "query")
     assert shared_by(query, "query") != shared_by(replace(query, effort=Effort.EXACT), "query")
 
@@ -127,6 +128,7 @@ def test_only_queries_ranked_by_vectors_alone_are_shared() -> None:
         replace(dense, text="word"),
         replace(dense, mmr=Mmr(0.5, 20)),
         replace(dense, group_size=2),
+        replace(dense, with_vectors=True),
     ):
         assert shared_by(query, "query") is None
     assert shared_by(replace(dense, text="word", mode=SearchMode.DENSE), "query") is not None

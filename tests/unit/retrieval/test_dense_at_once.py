@@ -16,7 +16,9 @@ from retrieval.domain import (
     Effort,
     Hit,
     Metric,
+    Passage,
     Query,
+    Reference,
 )
 from retrieval.filters import AnyOf
 from retrieval.index.set import IndexSet
@@ -84,6 +86,19 @@ def test_the_first_is_a_thread_s_and_its_repetition_is_not(dense: DensePass) -> 
     ((again, same),) = at_once(dense, item())
     assert (again.hits, again.lsn, again.plan, same) == (first.hits, first.lsn, first.plan, collection)
     assert [kept.encoded for _, kept in again.ranking] == [hit.passage.text.encode() for hit in first.hits]
+
+
+def test_passages_and_references_are_told_from_the_same_memory(dense: DensePass) -> None:
+    whole = item()
+    mere = replace(whole, query=replace(whole.query, with_passages=False))
+    ((found, _),) = later(dense, mere)
+    (passages, _), (references, _) = at_once(dense, whole, mere)
+    assert references.hits == found.hits
+    assert references.ranking == passages.ranking
+    assert [kept.encoded_reference.decode() for _, kept in passages.ranking] == [
+        hit.passage.id for hit in references.hits
+    ]
+    assert [type(hit.passage) for hit in (*passages.hits, *found.hits)] == [Passage] * 3 + [Reference] * 3
 
 
 def test_a_write_is_seen_by_the_next_query(

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from retrieval.audit import RecallAudit
 from retrieval.config import RetrievalSettings
 from retrieval.domain import EVERYTHING, CollectionSpec, Query
 from retrieval.searching import Target
-from serving.errors import Unavailable
+from serving.errors import InvalidInput, Unavailable
 
 
 def threads() -> set[threading.Thread]:
@@ -34,6 +35,19 @@ async def test_an_engine_that_stops_leaves_no_thread_and_refuses(tmp_path: Path)
     for refused in (engine.search(target, [query], ["query"]), engine.list_collections("t", "", 10)):
         with pytest.raises(Unavailable):
             await refused
+
+
+async def test_vectors_of_an_answer_take_half_of_a_message(tmp_path: Path) -> None:
+    settings = RetrievalSettings(data_dir=tmp_path, max_message_bytes=1024)
+    engine = build_engine(settings, CollectorRegistry())
+    await engine.start()
+    await engine.create_collection("t", CollectionSpec("books", 2))
+    target, query = Target("t", EVERYTHING, "books"), Query(text="word", top_k=64, with_vectors=True)
+    await engine.search(target, [query], ["query"])
+    with pytest.raises(InvalidInput, match=r"^query\.parts: "):
+        await engine.search(target, [replace(query, top_k=65)], ["query"])
+    await engine.search(target, [replace(query, top_k=65, with_vectors=False)], ["query"])
+    await engine.stop()
 
 
 async def test_what_cannot_be_stopped_keeps_nothing_else_open(

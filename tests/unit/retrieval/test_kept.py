@@ -1,5 +1,5 @@
 import pytest
-from retrieval.domain import Passage
+from retrieval.domain import Passage, Reference
 from retrieval.kept import KeptPassages, size
 
 
@@ -7,8 +7,8 @@ def passage(number: int, text: str = "x") -> Passage:
     return Passage(f"d{number}#0", f"d{number}", 0, text, "", "", 0, 0, {}, "")
 
 
-def encode(passage: Passage) -> bytes:
-    return passage.text.encode()
+def encode(passage: Reference) -> bytes:
+    return (passage.text if isinstance(passage, Passage) else passage.id).encode()
 
 
 @pytest.fixture
@@ -20,6 +20,7 @@ def kept() -> KeptPassages:
 def test_passages_come_back_with_their_form(kept: KeptPassages) -> None:
     made = kept.put(0, {1: passage(1, "one")})
     assert (made[1].passage, made[1].encoded) == (passage(1, "one"), b"one")
+    assert made[1].encoded_reference == b"d1#0"
     assert kept.get(0, [1, 2]) == made
 
 

@@ -25,7 +25,7 @@ def test_kept_passages_are_ordered_as_all_rankings_are(
 ) -> None:
     names = {number: f"{place}#0" for number, place in enumerate(order) if number not in gone}
     passages = {
-        number: KeptPassage(Passage(name, name, 0, "", "", "", 0, 0, {}, ""), name.encode())
+        number: KeptPassage(Passage(name, name, 0, "", "", "", 0, 0, {}, ""), name.encode(), b"")
         for number, name in names.items()
     }
     numbers = np.array(list(found), dtype=np.int64)

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from retrieval.domain import Mmr, Query, SearchMode
-from retrieval.selecting import document_of, first_depth, grouped, lacks_documents
+from retrieval.domain import Mmr, Query, Reference, SearchMode
+from retrieval.selecting import document_of, first_depth, grouped, lacks_documents, reference_of
 
 CHUNKS = st.lists(
     st.tuples(st.sampled_from(["a", "b#", "b#1", "c"]), st.integers(0, 4)).map(lambda p: f"{p[0]}#{p[1]}"),
@@ -35,3 +35,7 @@ def test_more_candidates_are_asked_for_only_when_they_can_help() -> None:
     low = Query(top_k=2, group_size=1, min_score=1.5)
     assert not lacks_documents(low, SearchMode.DENSE, scores, chosen)
     assert lacks_documents(low, SearchMode.HYBRID, scores, chosen)
+
+
+def test_a_chunk_s_id_tells_where_it_is() -> None:
+    assert reference_of("a#b#12") == Reference("a#b#12", "a#b", 12)

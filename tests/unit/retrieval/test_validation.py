@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from retrieval import validation
-from retrieval.domain import Chunk, CollectionSpec, Document, Metric, Vector
+from retrieval.domain import Chunk, CollectionSpec, Document, Metric, Query, Vector
 from serving.errors import InvalidInput
 
 COSINE = CollectionSpec("c", 3)
@@ -145,3 +145,12 @@ def test_metadata_depth() -> None:
 def test_ids_must_be_distinct() -> None:
     with pytest.raises(InvalidInput, match=r"documents\[2\].id"):
         validation.check_distinct([Document("a"), Document("b"), Document("a")], "documents")
+
+
+def test_vectors_that_a_call_asks_for_must_fit() -> None:
+    ten, groups = Query(top_k=10, with_vectors=True), Query(top_k=10, group_size=3, with_vectors=True)
+    queries, fields = [ten, Query(top_k=1000), groups, ten], [f"queries[{i}]" for i in range(4)]
+    validation.check_vectors_fit(queries, fields, 5, 1000)
+    for most, field in ((999, r"queries\[3\]"), (799, r"queries\[2\]"), (199, r"queries\[0\]")):
+        with pytest.raises(InvalidInput, match=rf"^{field}\.parts: "):
+            validation.check_vectors_fit(queries, fields, 5, most)

@@ -37,6 +37,13 @@ def search(
         SearchEffort | None,
         typer.Option(help="How hard an approximate index looks.", show_default=False),
     ] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What hits carry: reference, passage, vector (shown with --json); may be repeated.",
+            show_default="passage",
+        ),
+    ] = None,
     rerank: Annotated[
         str | None,
         typer.Option(help='Model that orders what was found anew; "" for the default.', show_default=False),
@@ -51,7 +58,13 @@ def search(
     connection: Connection = context.obj
     wanted = parse_where(where or [])
     options: dict[str, Any] = given(
-        min_score=min_score, mmr=mmr, group_size=group_size, effort=effort, rerank=rerank, filter=wanted
+        min_score=min_score,
+        mmr=mmr,
+        group_size=group_size,
+        effort=effort,
+        parts=part,
+        rerank=rerank,
+        filter=wanted,
     )
     try:
         with connection.client() as client:

@@ -53,6 +53,8 @@ class SearchCalls(TextCalls):
                 raise ValueError(
                     "rerank needs a text and a top_k of 1 or more, and does not go with group_size"
                 )
+            if (parts := options.get("parts")) and "passage" not in parts:
+                raise ValueError("rerank reads passages: they must be among the parts")
             options["top_k"] = max(top_k, rerank_depth)
         query = convert.query(vector, text, mode, options)
         request = search_pb2.SearchRequest(

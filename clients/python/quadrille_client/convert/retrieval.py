@@ -168,7 +168,8 @@ def query(
 ) -> search_pb2.Query:
     """A query; what the options leave out stays absent.
 
-    Raises ValueError for a fusion that is none, and TypeError for an unknown option: none is dropped silently.
+    Raises ValueError for a fusion or a part of hits that is none, and TypeError for an unknown option: none is dropped
+    silently.
     """
     if unknown := set(options) - set(types.SearchOptions.__annotations__):
         raise TypeError(f"unknown search options: {', '.join(sorted(unknown))}")
@@ -187,6 +188,7 @@ def query(
         except json_format.ParseError as error:
             raise ValueError(f"not a fusion: {error}") from error
     message.effort = value(search_pb2.SearchEffort, options.get("effort"), "effort")
+    message.parts.extend(value(search_pb2.HitPart, part, "parts") for part in options.get("parts") or ())
     if (size := options.get("group_size")) is not None:
         message.group_by_document.group_size = size
     return message
@@ -215,6 +217,7 @@ def hit(message: search_pb2.Hit) -> types.Hit:
         dense_score=message.dense_score if message.HasField("dense_score") else None,
         lexical_score=message.lexical_score if message.HasField("lexical_score") else None,
         content_sha256=message.content_sha256,
+        vector=tuple(message.vector),
     )
 
 

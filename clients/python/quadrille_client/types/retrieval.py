@@ -9,6 +9,7 @@ Metric = Literal["cosine", "inner_product", "l2"]
 IndexKind = Literal["flat", "hnsw", "ivf_pq", "scalar_quantized"]
 SearchMode = Literal["dense", "lexical", "hybrid"]
 SearchEffort = Literal["default", "accurate", "exact"]
+HitPart = Literal["reference", "passage", "vector"]
 # {"field": "lang", "equals": "en"} | {"field": "n", "range": {"gte": 1}} | {"field": "a.b", "any_of": [1, 2]}
 # | {"field": "x", "prefix": "ab"} | {"field": "x", "exists": True}
 # | {"all": [filter, …]} | {"any": [filter, …]} | {"not": filter}
@@ -21,7 +22,8 @@ class SearchOptions(TypedDict, total=False):
     """What a search may be told besides its query; what is left out takes the server's default.
 
     `mmr` is the weight of relevance against variety, 0 to 1. `group_size` makes `top_k` count documents and
-    bounds the chunks of each. `effort` says how hard an approximate index looks.
+    bounds the chunks of each. `effort` says how hard an approximate index looks. `parts` are what hits carry: without
+    it the passage, ["reference"] ids and scores alone, ["passage", "vector"] the stored vector too.
     """
 
     top_k: int | None
@@ -32,6 +34,7 @@ class SearchOptions(TypedDict, total=False):
     mmr_candidates: int | None
     group_size: int | None
     effort: SearchEffort | None
+    parts: Sequence[HitPart] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ class IngestRefusal:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A chunk that was found."""
+    """A chunk that was found. What its search did not ask for, or it lacks, is empty."""
 
     chunk_id: str
     document_id: str
@@ -150,6 +153,7 @@ class Hit:
     lexical_score: float | None
     content_sha256: str
     rerank_score: float | None = None
+    vector: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,43 +26,45 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from quadrille.retrieval.v1 import filter_pb2 as quadrille_dot_retrieval_dot_v1_dot_filter__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#quadrille/retrieval/v1/search.proto\x12\x16quadrille.retrieval.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a#quadrille/retrieval/v1/filter.proto\"\xb4\x03\n\x05Query\x12\x30\n\x04mode\x18\x01 \x01(\x0e\x32\".quadrille.retrieval.v1.SearchMode\x12\x0e\n\x06vector\x18\x02 \x03(\x02\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x12\n\x05top_k\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12.\n\x06\x66ilter\x18\x05 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.Filter\x12.\n\x06\x66usion\x18\x06 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.Fusion\x12\x16\n\tmin_score\x18\n \x01(\x01H\x01\x88\x01\x01\x12=\n\x03mmr\x18\x0b \x01(\x0b\x32\x30.quadrille.retrieval.v1.MaximalMarginalRelevance\x12\x42\n\x11group_by_document\x18\x0c \x01(\x0b\x32\'.quadrille.retrieval.v1.GroupByDocument\x12\x34\n\x06\x65\x66\x66ort\x18\r \x01(\x0e\x32$.quadrille.retrieval.v1.SearchEffortB\x08\n\x06_top_kB\x0c\n\n_min_score\"\x80\x01\n\x18MaximalMarginalRelevance\x12\x1d\n\x10relevance_weight\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x1c\n\x0f\x63\x61ndidate_count\x18\x02 \x01(\x05H\x01\x88\x01\x01\x42\x13\n\x11_relevance_weightB\x12\n\x10_candidate_count\"9\n\x0fGroupByDocument\x12\x17\n\ngroup_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x42\r\n\x0b_group_size\"\xcc\x01\n\x06\x46usion\x12;\n\x03rrf\x18\x01 \x01(\x0b\x32,.quadrille.retrieval.v1.ReciprocalRankFusionH\x00\x12:\n\x08weighted\x18\x02 \x01(\x0b\x32&.quadrille.retrieval.v1.WeightedFusionH\x00\x12?\n\x04\x64\x62sf\x18\x03 \x01(\x0b\x32/.quadrille.retrieval.v1.DistributionBasedFusionH\x00\x42\x08\n\x06method\",\n\x14ReciprocalRankFusion\x12\x0e\n\x01k\x18\x01 \x01(\x05H\x00\x88\x01\x01\x42\x04\n\x02_k\">\n\x0eWeightedFusion\x12\x14\n\x0c\x64\x65nse_weight\x18\x01 \x01(\x01\x12\x16\n\x0elexical_weight\x18\x02 \x01(\x01\"\x19\n\x17\x44istributionBasedFusion\"\xae\x01\n\rSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12,\n\x05query\x18\x02 \x01(\x0b\x32\x1d.quadrille.retrieval.v1.Query\x12\x14\n\x07min_lsn\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\x0f\x65mbedding_model\x18\x04 \x01(\t\x12\x14\n\x07\x65xplain\x18\x05 \x01(\x08H\x01\x88\x01\x01\x42\n\n\x08_min_lsnB\n\n\x08_explain\"\x8d\x01\n\x0eSearchResponse\x12)\n\x04hits\x18\x01 \x03(\x0b\x32\x1b.quadrille.retrieval.v1.Hit\x12\x0b\n\x03lsn\x18\x02 \x01(\x03\x12\x30\n\x04plan\x18\x03 \x01(\x0b\x32\".quadrille.retrieval.v1.SearchPlan\x12\x11\n\tsearch_ms\x18\x04 \x01(\x01\"\x92\x03\n\x03Hit\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x0f\n\x07ordinal\x18\x03 \x01(\x05\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\r\n\x05title\x18\x05 \x01(\t\x12\x12\n\nsource_uri\x18\x06 \x01(\t\x12\x12\n\nstart_byte\x18\x07 \x01(\x05\x12\x10\n\x08\x65nd_byte\x18\x08 \x01(\x05\x12)\n\x08metadata\x18\t \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05score\x18\n \x01(\x01\x12\x18\n\x0b\x64\x65nse_score\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rlexical_score\x18\x0c \x01(\x01H\x01\x88\x01\x01\x12\x17\n\ndense_rank\x18\r \x01(\x05H\x02\x88\x01\x01\x12\x19\n\x0clexical_rank\x18\x0e \x01(\x05H\x03\x88\x01\x01\x12\x16\n\x0e\x63ontent_sha256\x18\x0f \x01(\tB\x0e\n\x0c_dense_scoreB\x10\n\x0e_lexical_scoreB\r\n\x0b_dense_rankB\x0f\n\r_lexical_rank\"\xda\x01\n\nSearchPlan\x12\x30\n\x04mode\x18\x01 \x01(\x0e\x32\".quadrille.retrieval.v1.SearchMode\x12\r\n\x05\x64\x65nse\x18\x02 \x01(\t\x12\x0f\n\x07lexical\x18\x03 \x01(\t\x12!\n\x14\x66iltered_chunk_count\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x1d\n\x15\x64\x65nse_candidate_count\x18\x05 \x01(\x05\x12\x1f\n\x17lexical_candidate_count\x18\x06 \x01(\x05\x42\x17\n\x15_filtered_chunk_count\"\xb5\x01\n\x12\x42\x61tchSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12.\n\x07queries\x18\x02 \x03(\x0b\x32\x1d.quadrille.retrieval.v1.Query\x12\x14\n\x07min_lsn\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\x0f\x65mbedding_model\x18\x04 \x01(\t\x12\x14\n\x07\x65xplain\x18\x05 \x01(\x08H\x01\x88\x01\x01\x42\n\n\x08_min_lsnB\n\n\x08_explain\"P\n\x13\x42\x61tchSearchResponse\x12\x39\n\tresponses\x18\x01 \x03(\x0b\x32&.quadrille.retrieval.v1.SearchResponse*q\n\nSearchMode\x12\x1b\n\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11SEARCH_MODE_DENSE\x10\x01\x12\x17\n\x13SEARCH_MODE_LEXICAL\x10\x02\x12\x16\n\x12SEARCH_MODE_HYBRID\x10\x03*}\n\x0cSearchEffort\x12\x1d\n\x19SEARCH_EFFORT_UNSPECIFIED\x10\x00\x12\x19\n\x15SEARCH_EFFORT_DEFAULT\x10\x01\x12\x1a\n\x16SEARCH_EFFORT_ACCURATE\x10\x02\x12\x17\n\x13SEARCH_EFFORT_EXACT\x10\x03\x32\xd0\x01\n\rSearchService\x12W\n\x06Search\x12%.quadrille.retrieval.v1.SearchRequest\x1a&.quadrille.retrieval.v1.SearchResponse\x12\x66\n\x0b\x42\x61tchSearch\x12*.quadrille.retrieval.v1.BatchSearchRequest\x1a+.quadrille.retrieval.v1.BatchSearchResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#quadrille/retrieval/v1/search.proto\x12\x16quadrille.retrieval.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a#quadrille/retrieval/v1/filter.proto\"\xe4\x03\n\x05Query\x12\x30\n\x04mode\x18\x01 \x01(\x0e\x32\".quadrille.retrieval.v1.SearchMode\x12\x0e\n\x06vector\x18\x02 \x03(\x02\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x12\n\x05top_k\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12.\n\x06\x66ilter\x18\x05 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.Filter\x12.\n\x06\x66usion\x18\x06 \x01(\x0b\x32\x1e.quadrille.retrieval.v1.Fusion\x12\x16\n\tmin_score\x18\n \x01(\x01H\x01\x88\x01\x01\x12=\n\x03mmr\x18\x0b \x01(\x0b\x32\x30.quadrille.retrieval.v1.MaximalMarginalRelevance\x12\x42\n\x11group_by_document\x18\x0c \x01(\x0b\x32\'.quadrille.retrieval.v1.GroupByDocument\x12\x34\n\x06\x65\x66\x66ort\x18\r \x01(\x0e\x32$.quadrille.retrieval.v1.SearchEffort\x12.\n\x05parts\x18\x0e \x03(\x0e\x32\x1f.quadrille.retrieval.v1.HitPartB\x08\n\x06_top_kB\x0c\n\n_min_score\"\x80\x01\n\x18MaximalMarginalRelevance\x12\x1d\n\x10relevance_weight\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x1c\n\x0f\x63\x61ndidate_count\x18\x02 \x01(\x05H\x01\x88\x01\x01\x42\x13\n\x11_relevance_weightB\x12\n\x10_candidate_count\"9\n\x0fGroupByDocument\x12\x17\n\ngroup_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x42\r\n\x0b_group_size\"\xcc\x01\n\x06\x46usion\x12;\n\x03rrf\x18\x01 \x01(\x0b\x32,.quadrille.retrieval.v1.ReciprocalRankFusionH\x00\x12:\n\x08weighted\x18\x02 \x01(\x0b\x32&.quadrille.retrieval.v1.WeightedFusionH\x00\x12?\n\x04\x64\x62sf\x18\x03 \x01(\x0b\x32/.quadrille.retrieval.v1.DistributionBasedFusionH\x00\x42\x08\n\x06method\",\n\x14ReciprocalRankFusion\x12\x0e\n\x01k\x18\x01 \x01(\x05H\x00\x88\x01\x01\x42\x04\n\x02_k\">\n\x0eWeightedFusion\x12\x14\n\x0c\x64\x65nse_weight\x18\x01 \x01(\x01\x12\x16\n\x0elexical_weight\x18\x02 \x01(\x01\"\x19\n\x17\x44istributionBasedFusion\"\xae\x01\n\rSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12,\n\x05query\x18\x02 \x01(\x0b\x32\x1d.quadrille.retrieval.v1.Query\x12\x14\n\x07min_lsn\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\x0f\x65mbedding_model\x18\x04 \x01(\t\x12\x14\n\x07\x65xplain\x18\x05 \x01(\x08H\x01\x88\x01\x01\x42\n\n\x08_min_lsnB\n\n\x08_explain\"\x8d\x01\n\x0eSearchResponse\x12)\n\x04hits\x18\x01 \x03(\x0b\x32\x1b.quadrille.retrieval.v1.Hit\x12\x0b\n\x03lsn\x18\x02 \x01(\x03\x12\x30\n\x04plan\x18\x03 \x01(\x0b\x32\".quadrille.retrieval.v1.SearchPlan\x12\x11\n\tsearch_ms\x18\x04 \x01(\x01\"\xa2\x03\n\x03Hit\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x0f\n\x07ordinal\x18\x03 \x01(\x05\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\r\n\x05title\x18\x05 \x01(\t\x12\x12\n\nsource_uri\x18\x06 \x01(\t\x12\x12\n\nstart_byte\x18\x07 \x01(\x05\x12\x10\n\x08\x65nd_byte\x18\x08 \x01(\x05\x12)\n\x08metadata\x18\t \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05score\x18\n \x01(\x01\x12\x18\n\x0b\x64\x65nse_score\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rlexical_score\x18\x0c \x01(\x01H\x01\x88\x01\x01\x12\x17\n\ndense_rank\x18\r \x01(\x05H\x02\x88\x01\x01\x12\x19\n\x0clexical_rank\x18\x0e \x01(\x05H\x03\x88\x01\x01\x12\x16\n\x0e\x63ontent_sha256\x18\x0f \x01(\t\x12\x0e\n\x06vector\x18\x10 \x03(\x02\x42\x0e\n\x0c_dense_scoreB\x10\n\x0e_lexical_scoreB\r\n\x0b_dense_rankB\x0f\n\r_lexical_rank\"\xda\x01\n\nSearchPlan\x12\x30\n\x04mode\x18\x01 \x01(\x0e\x32\".quadrille.retrieval.v1.SearchMode\x12\r\n\x05\x64\x65nse\x18\x02 \x01(\t\x12\x0f\n\x07lexical\x18\x03 \x01(\t\x12!\n\x14\x66iltered_chunk_count\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x1d\n\x15\x64\x65nse_candidate_count\x18\x05 \x01(\x05\x12\x1f\n\x17lexical_candidate_count\x18\x06 \x01(\x05\x42\x17\n\x15_filtered_chunk_count\"\xb5\x01\n\x12\x42\x61tchSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12.\n\x07queries\x18\x02 \x03(\x0b\x32\x1d.quadrille.retrieval.v1.Query\x12\x14\n\x07min_lsn\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\x0f\x65mbedding_model\x18\x04 \x01(\t\x12\x14\n\x07\x65xplain\x18\x05 \x01(\x08H\x01\x88\x01\x01\x42\n\n\x08_min_lsnB\n\n\x08_explain\"P\n\x13\x42\x61tchSearchResponse\x12\x39\n\tresponses\x18\x01 \x03(\x0b\x32&.quadrille.retrieval.v1.SearchResponse*q\n\nSearchMode\x12\x1b\n\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11SEARCH_MODE_DENSE\x10\x01\x12\x17\n\x13SEARCH_MODE_LEXICAL\x10\x02\x12\x16\n\x12SEARCH_MODE_HYBRID\x10\x03*}\n\x0cSearchEffort\x12\x1d\n\x19SEARCH_EFFORT_UNSPECIFIED\x10\x00\x12\x19\n\x15SEARCH_EFFORT_DEFAULT\x10\x01\x12\x1a\n\x16SEARCH_EFFORT_ACCURATE\x10\x02\x12\x17\n\x13SEARCH_EFFORT_EXACT\x10\x03*f\n\x07HitPart\x12\x18\n\x14HIT_PART_UNSPECIFIED\x10\x00\x12\x16\n\x12HIT_PART_REFERENCE\x10\x01\x12\x14\n\x10HIT_PART_PASSAGE\x10\x02\x12\x13\n\x0fHIT_PART_VECTOR\x10\x03\x32\xd0\x01\n\rSearchService\x12W\n\x06Search\x12%.quadrille.retrieval.v1.SearchRequest\x1a&.quadrille.retrieval.v1.SearchResponse\x12\x66\n\x0b\x42\x61tchSearch\x12*.quadrille.retrieval.v1.BatchSearchRequest\x1a+.quadrille.retrieval.v1.BatchSearchResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quadrille.retrieval.v1.search_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEARCHMODE']._serialized_start=2316
-  _globals['_SEARCHMODE']._serialized_end=2429
-  _globals['_SEARCHEFFORT']._serialized_start=2431
-  _globals['_SEARCHEFFORT']._serialized_end=2556
+  _globals['_SEARCHMODE']._serialized_start=2380
+  _globals['_SEARCHMODE']._serialized_end=2493
+  _globals['_SEARCHEFFORT']._serialized_start=2495
+  _globals['_SEARCHEFFORT']._serialized_end=2620
+  _globals['_HITPART']._serialized_start=2622
+  _globals['_HITPART']._serialized_end=2724
   _globals['_QUERY']._serialized_start=131
-  _globals['_QUERY']._serialized_end=567
-  _globals['_MAXIMALMARGINALRELEVANCE']._serialized_start=570
-  _globals['_MAXIMALMARGINALRELEVANCE']._serialized_end=698
-  _globals['_GROUPBYDOCUMENT']._serialized_start=700
-  _globals['_GROUPBYDOCUMENT']._serialized_end=757
-  _globals['_FUSION']._serialized_start=760
-  _globals['_FUSION']._serialized_end=964
-  _globals['_RECIPROCALRANKFUSION']._serialized_start=966
-  _globals['_RECIPROCALRANKFUSION']._serialized_end=1010
-  _globals['_WEIGHTEDFUSION']._serialized_start=1012
-  _globals['_WEIGHTEDFUSION']._serialized_end=1074
-  _globals['_DISTRIBUTIONBASEDFUSION']._serialized_start=1076
-  _globals['_DISTRIBUTIONBASEDFUSION']._serialized_end=1101
-  _globals['_SEARCHREQUEST']._serialized_start=1104
-  _globals['_SEARCHREQUEST']._serialized_end=1278
-  _globals['_SEARCHRESPONSE']._serialized_start=1281
-  _globals['_SEARCHRESPONSE']._serialized_end=1422
-  _globals['_HIT']._serialized_start=1425
-  _globals['_HIT']._serialized_end=1827
-  _globals['_SEARCHPLAN']._serialized_start=1830
-  _globals['_SEARCHPLAN']._serialized_end=2048
-  _globals['_BATCHSEARCHREQUEST']._serialized_start=2051
-  _globals['_BATCHSEARCHREQUEST']._serialized_end=2232
-  _globals['_BATCHSEARCHRESPONSE']._serialized_start=2234
-  _globals['_BATCHSEARCHRESPONSE']._serialized_end=2314
-  _globals['_SEARCHSERVICE']._serialized_start=2559
-  _globals['_SEARCHSERVICE']._serialized_end=2767
+  _globals['_QUERY']._serialized_end=615
+  _globals['_MAXIMALMARGINALRELEVANCE']._serialized_start=618
+  _globals['_MAXIMALMARGINALRELEVANCE']._serialized_end=746
+  _globals['_GROUPBYDOCUMENT']._serialized_start=748
+  _globals['_GROUPBYDOCUMENT']._serialized_end=805
+  _globals['_FUSION']._serialized_start=808
+  _globals['_FUSION']._serialized_end=1012
+  _globals['_RECIPROCALRANKFUSION']._serialized_start=1014
+  _globals['_RECIPROCALRANKFUSION']._serialized_end=1058
+  _globals['_WEIGHTEDFUSION']._serialized_start=1060
+  _globals['_WEIGHTEDFUSION']._serialized_end=1122
+  _globals['_DISTRIBUTIONBASEDFUSION']._serialized_start=1124
+  _globals['_DISTRIBUTIONBASEDFUSION']._serialized_end=1149
+  _globals['_SEARCHREQUEST']._serialized_start=1152
+  _globals['_SEARCHREQUEST']._serialized_end=1326
+  _globals['_SEARCHRESPONSE']._serialized_start=1329
+  _globals['_SEARCHRESPONSE']._serialized_end=1470
+  _globals['_HIT']._serialized_start=1473
+  _globals['_HIT']._serialized_end=1891
+  _globals['_SEARCHPLAN']._serialized_start=1894
+  _globals['_SEARCHPLAN']._serialized_end=2112
+  _globals['_BATCHSEARCHREQUEST']._serialized_start=2115
+  _globals['_BATCHSEARCHREQUEST']._serialized_end=2296
+  _globals['_BATCHSEARCHRESPONSE']._serialized_start=2298
+  _globals['_BATCHSEARCHRESPONSE']._serialized_end=2378
+  _globals['_SEARCHSERVICE']._serialized_start=2727
+  _globals['_SEARCHSERVICE']._serialized_end=2935
 # @@protoc_insertion_point(module_scope)

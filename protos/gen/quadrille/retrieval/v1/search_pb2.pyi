@@ -79,6 +79,36 @@ SEARCH_EFFORT_EXACT: SearchEffort.ValueType  # 3
 """Compares with every vector: finds all."""
 Global___SearchEffort: _TypeAlias = SearchEffort  # noqa: Y015
 
+class _HitPart:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HitPartEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HitPart.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HIT_PART_UNSPECIFIED: _HitPart.ValueType  # 0
+    """None: refused."""
+    HIT_PART_REFERENCE: _HitPart.ValueType  # 1
+    """No more than what all say. Alone it makes the smallest answers."""
+    HIT_PART_PASSAGE: _HitPart.ValueType  # 2
+    """The passage: text, title, source_uri, the span, metadata and content_sha256."""
+    HIT_PART_VECTOR: _HitPart.ValueType  # 3
+    """The chunk's vector."""
+
+class HitPart(_HitPart, metaclass=_HitPartEnumTypeWrapper):
+    """HitPart is what hits may carry. All say which chunk was found and what ranked it: chunk_id, document_id, ordinal, the
+    scores and the ranks.
+    """
+
+HIT_PART_UNSPECIFIED: HitPart.ValueType  # 0
+"""None: refused."""
+HIT_PART_REFERENCE: HitPart.ValueType  # 1
+"""No more than what all say. Alone it makes the smallest answers."""
+HIT_PART_PASSAGE: HitPart.ValueType  # 2
+"""The passage: text, title, source_uri, the span, metadata and content_sha256."""
+HIT_PART_VECTOR: HitPart.ValueType  # 3
+"""The chunk's vector."""
+Global___HitPart: _TypeAlias = HitPart  # noqa: Y015
+
 @_typing.final
 class Query(_message.Message):
     """Query is one search."""
@@ -95,6 +125,7 @@ class Query(_message.Message):
     MMR_FIELD_NUMBER: _builtins.int
     GROUP_BY_DOCUMENT_FIELD_NUMBER: _builtins.int
     EFFORT_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     mode: Global___SearchMode.ValueType
     """What ranks the chunks."""
     text: _builtins.str
@@ -125,6 +156,12 @@ class Query(_message.Message):
     def group_by_document(self) -> Global___GroupByDocument:
         """Let top_k count documents. Hits then come document by document, documents by their best chunk. Not together with mmr."""
 
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedScalarFieldContainer[Global___HitPart.ValueType]:
+        """What the hits carry, at most 3. Default: the passage. Where queries of a call ask for vectors, the sum of their
+        top_k * group_size * dimension * 4 is at most 16777216, and half of the bytes that a message may have.
+        """
+
     def __init__(
         self,
         *,
@@ -138,10 +175,11 @@ class Query(_message.Message):
         mmr: Global___MaximalMarginalRelevance | None = ...,
         group_by_document: Global___GroupByDocument | None = ...,
         effort: Global___SearchEffort.ValueType = ...,
+        parts: _abc.Iterable[Global___HitPart.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "_top_k", b"_top_k", "filter", b"filter", "fusion", b"fusion", "group_by_document", b"group_by_document", "min_score", b"min_score", "mmr", b"mmr", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "_top_k", b"_top_k", "effort", b"effort", "filter", b"filter", "fusion", b"fusion", "group_by_document", b"group_by_document", "min_score", b"min_score", "mmr", b"mmr", "mode", b"mode", "text", b"text", "top_k", b"top_k", "vector", b"vector"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "_top_k", b"_top_k", "effort", b"effort", "filter", b"filter", "fusion", b"fusion", "group_by_document", b"group_by_document", "min_score", b"min_score", "mmr", b"mmr", "mode", b"mode", "parts", b"parts", "text", b"text", "top_k", b"top_k", "vector", b"vector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__min_score: _TypeAlias = _typing.Literal["min_score"]  # noqa: Y015
     _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
@@ -430,6 +468,7 @@ class Hit(_message.Message):
     DENSE_RANK_FIELD_NUMBER: _builtins.int
     LEXICAL_RANK_FIELD_NUMBER: _builtins.int
     CONTENT_SHA256_FIELD_NUMBER: _builtins.int
+    VECTOR_FIELD_NUMBER: _builtins.int
     chunk_id: _builtins.str
     """The chunk's id."""
     document_id: _builtins.str
@@ -462,6 +501,10 @@ class Hit(_message.Message):
     def metadata(self) -> _struct_pb2.Struct:
         """Its document's metadata."""
 
+    @_builtins.property
+    def vector(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Its vector as it is stored, of length 1 under cosine; empty when it has none or it was not asked for."""
+
     def __init__(
         self,
         *,
@@ -480,10 +523,11 @@ class Hit(_message.Message):
         dense_rank: _builtins.int | None = ...,
         lexical_rank: _builtins.int | None = ...,
         content_sha256: _builtins.str = ...,
+        vector: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_dense_rank", b"_dense_rank", "_dense_score", b"_dense_score", "_lexical_rank", b"_lexical_rank", "_lexical_score", b"_lexical_score", "dense_rank", b"dense_rank", "dense_score", b"dense_score", "lexical_rank", b"lexical_rank", "lexical_score", b"lexical_score", "metadata", b"metadata"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dense_rank", b"_dense_rank", "_dense_score", b"_dense_score", "_lexical_rank", b"_lexical_rank", "_lexical_score", b"_lexical_score", "chunk_id", b"chunk_id", "content_sha256", b"content_sha256", "dense_rank", b"dense_rank", "dense_score", b"dense_score", "document_id", b"document_id", "end_byte", b"end_byte", "lexical_rank", b"lexical_rank", "lexical_score", b"lexical_score", "metadata", b"metadata", "ordinal", b"ordinal", "score", b"score", "source_uri", b"source_uri", "start_byte", b"start_byte", "text", b"text", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dense_rank", b"_dense_rank", "_dense_score", b"_dense_score", "_lexical_rank", b"_lexical_rank", "_lexical_score", b"_lexical_score", "chunk_id", b"chunk_id", "content_sha256", b"content_sha256", "dense_rank", b"dense_rank", "dense_score", b"dense_score", "document_id", b"document_id", "end_byte", b"end_byte", "lexical_rank", b"lexical_rank", "lexical_score", b"lexical_score", "metadata", b"metadata", "ordinal", b"ordinal", "score", b"score", "source_uri", b"source_uri", "start_byte", b"start_byte", "text", b"text", "title", b"title", "vector", b"vector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__dense_rank: _TypeAlias = _typing.Literal["dense_rank"]  # noqa: Y015
     _WhichOneofArgType__dense_rank: _TypeAlias = _typing.Literal["_dense_rank", b"_dense_rank"]  # noqa: Y015
