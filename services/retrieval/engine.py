@@ -22,7 +22,6 @@ from retrieval.domain import (
     Document,
     Page,
     Query,
-    Stats,
     Written,
 )
 from retrieval.filters import Filter, check_filter
@@ -31,6 +30,7 @@ from retrieval.index.set import IndexSet
 from retrieval.index.threads import compute_alone
 from retrieval.kept import KeptPassages
 from retrieval.metrics import StoreMetrics
+from retrieval.reports import Stats
 from retrieval.searching import Target, check_stamp_matches
 from retrieval.store.base import CommitListener, Store
 from retrieval.store.reader import Reader

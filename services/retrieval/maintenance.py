@@ -3,9 +3,10 @@
 import asyncio
 
 from retrieval import validation
-from retrieval.domain import Collection, Compaction, Finding, SnapshotInfo, Stats, Totals, Verification
+from retrieval.domain import Collection
 from retrieval.engine import Engine
 from retrieval.limits import MAX_FINDINGS
+from retrieval.reports import Compaction, Finding, SnapshotInfo, Stats, Totals, Verification
 from retrieval.store.reader import Reader
 
 

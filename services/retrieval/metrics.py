@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 from serving.errors import QuadrilleError
 from serving.metrics import LATENCY_BUCKETS, SIZE_BUCKETS
 
-from retrieval.domain import Stats
+from retrieval.reports import Stats
 
 _PREFIX = "quadrille_retrieval_"
 _RECALL_BUCKETS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 1.0)

@@ -2,7 +2,7 @@
 
 from quadrille.retrieval.v1 import admin_pb2
 
-from retrieval.domain import SnapshotInfo, Stats, Verification
+from retrieval.reports import SnapshotInfo, Stats, Verification
 
 
 def verification_to_proto(verification: Verification) -> admin_pb2.VerifyResponse:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from serving.errors import DataLoss, Unavailable
 
-from retrieval.domain import Collection, CollectionSpec, Effort, Finding, IndexKind, IndexTotals
+from retrieval.domain import Collection, CollectionSpec, Effort, IndexKind
 from retrieval.index.base import IndexFactory, VectorIndex
 from retrieval.index.files import SegmentFiles
 from retrieval.index.loading import KindOf, load
@@ -17,6 +17,7 @@ from retrieval.index.segmented import SegmentedIndex
 from retrieval.index.verifying import file_findings, index_findings
 from retrieval.locks import SharedLock
 from retrieval.metrics import StoreMetrics
+from retrieval.reports import Finding, IndexTotals
 from retrieval.store.base import Change, CollectionChange
 from retrieval.store.reader import Reader
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from retrieval.domain import Collection, Finding
+from retrieval.domain import Collection
 from retrieval.index.base import VectorIndex
 from retrieval.index.files import DamagedSegmentError, SegmentFiles
 from retrieval.index.segmented import SegmentedIndex
+from retrieval.reports import Finding
 from retrieval.store.reader import Reader
 
 

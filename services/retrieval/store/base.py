@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from retrieval import domain
+from retrieval import domain, reports
 from retrieval.domain import EVERYTHING, Access, Collection, CollectionSpec, Document, Ids, Vector
 from retrieval.filters import Filter
 from retrieval.store.reader import Reader
@@ -107,19 +107,19 @@ class Store(Protocol):
     def between_writes(self, work: Callable[[Reader], T]) -> Future[T]:
         """Run work while no commit happens."""
 
-    def verify(self, checked: Sequence[Collection]) -> Future[list[domain.Finding]]:
+    def verify(self, checked: Sequence[Collection]) -> Future[list[reports.Finding]]:
         """Check the whole file, and what the store derives from these collections' documents."""
 
     def rebuild(self, broken: Sequence[Collection]) -> Future[None]:
         """Derive that anew."""
 
-    def snapshot(self, name: str) -> domain.SnapshotInfo:
+    def snapshot(self, name: str) -> reports.SnapshotInfo:
         """Write a copy while serving (this call blocks); raises AlreadyExists."""
 
-    def restore(self, name: str) -> Future[domain.Totals]:
+    def restore(self, name: str) -> Future[reports.Totals]:
         """Replace everything by a copy; fails with NotFound, or DataLoss when the copy is damaged."""
 
-    def compact(self) -> Future[domain.Compaction]:
+    def compact(self) -> Future[reports.Compaction]:
         """Give the space of deleted content back to the file system."""
 
     def close(self) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from retrieval.domain import Collection, Document, Ids, Page, Passage, Scores, SegmentRecord, Totals, Vector
+from retrieval.domain import Collection, Document, Ids, Page, Passage, Scores, SegmentRecord, Vector
 from retrieval.filters import Filter
+from retrieval.reports import Totals
 
 MAX_ID = 2**63 - 1
 

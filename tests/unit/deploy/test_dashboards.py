@@ -11,8 +11,9 @@ from gateway.metrics import GatewayMetrics
 from imagegen.metrics import ImagegenMetrics
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
-from retrieval.domain import Effort, IndexKind, IndexTotals, Stats, Totals
+from retrieval.domain import Effort, IndexKind
 from retrieval.metrics import StoreMetrics
+from retrieval.reports import IndexTotals, Stats, Totals
 from serving.metrics import RpcMetrics
 from textgen.metrics import TextMetrics
 

@@ -3,10 +3,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from retrieval.domain import Chunk, Collection, CollectionSpec, Document, IndexTotals
+from retrieval.domain import Chunk, Collection, CollectionSpec, Document
 from retrieval.index.flat import FlatIndex
 from retrieval.index.set import IndexSet
 from retrieval.metrics import StoreMetrics
+from retrieval.reports import IndexTotals
 from retrieval.store.sqlite.store import SqliteStore
 from serving.errors import DataLoss, Unavailable
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from serving.errors import DataLoss
 
 from retrieval import failpoints
-from retrieval.domain import Collection, Finding
+from retrieval.domain import Collection
 from retrieval.limits import MAX_FINDINGS
+from retrieval.reports import Finding
 from retrieval.store.sqlite import metadata, rows, words
 from retrieval.store.sqlite.collections import is_alive
 from retrieval.store.sqlite.errors import translated

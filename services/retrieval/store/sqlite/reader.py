@@ -20,11 +20,11 @@ from retrieval.domain import (
     Passage,
     Scores,
     SegmentRecord,
-    Totals,
     Vector,
 )
 from retrieval.filters import Filter
 from retrieval.limits import PAGE_CONTENT_BYTES
+from retrieval.reports import Totals
 from retrieval.store.reader import MAX_ID
 from retrieval.store.sqlite import readers, rows, schema, segments
 from retrieval.store.sqlite.chunk_sets import ChunkSets

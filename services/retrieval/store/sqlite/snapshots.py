@@ -8,8 +8,8 @@ from pathlib import Path
 from serving.errors import AlreadyExists, DataLoss, NotFound
 
 from retrieval import failpoints
-from retrieval.domain import SnapshotInfo
 from retrieval.durable import make_private_directory, make_private_file, sync_directory, sync_file
+from retrieval.reports import SnapshotInfo
 from retrieval.store.sqlite import schema
 from retrieval.store.sqlite.connection import open_copy
 from retrieval.store.sqlite.documents import last_lsn

@@ -14,19 +14,16 @@ from retrieval.domain import (
     Access,
     Collection,
     CollectionSpec,
-    Compaction,
     Deleted,
     Document,
-    Finding,
     SegmentRecord,
-    SnapshotInfo,
-    Totals,
     Written,
 )
 from retrieval.durable import make_private_directory, make_private_file
 from retrieval.filters import Filter
 from retrieval.locks import SharedLock
 from retrieval.metrics import StoreMetrics
+from retrieval.reports import Compaction, Finding, SnapshotInfo, Totals
 from retrieval.store.base import CommitListener
 from retrieval.store.reader import Reader
 from retrieval.store.sqlite import collections, derived, documents, schema, segments, words
