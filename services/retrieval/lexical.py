@@ -6,9 +6,15 @@ MAX_TERMS = 256
 
 
 def terms(text: str) -> list[str]:
-    """Split text into distinct words: runs of letters, digits and marks, as FTS5's unicode61 sees them."""
+    """Split text into distinct words: runs of letters, digits and marks, as FTS5's unicode61 sees them.
+
+    They stay as they are written: FTS5 folds letters by tables of its own, which have other pairs than Python's.
+    """
     spaced = "".join(char if _is_word(char) else " " for char in text)
-    return list(dict.fromkeys(word.lower() for word in spaced.split()))[:MAX_TERMS]
+    words: dict[str, str] = {}
+    for word in spaced.split():
+        words.setdefault(word.lower(), word)
+    return list(words.values())[:MAX_TERMS]
 
 
 def match_expression(text: str) -> str:
