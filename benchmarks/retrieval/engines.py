@@ -1,4 +1,4 @@
-"""The stores that are measured beside ours, each over its own API."""
+"""Whom ours is measured beside, each over its own API."""
 
 from benchmarks.text.engines import Peer
 
@@ -6,6 +6,8 @@ OURS, ECHO, RAW = "quadrille", "grpc.aio echo", "FAISS"
 REFERENCES = (
     "_references"  # ends the operations whose hits are ids and scores alone, as those of other stores are
 )
+# Indexes within a process: vectors in memory and nothing else. The others are stores.
+LIBRARIES = (RAW, "hnswlib", "usearch")
 VECTORS = ".venv-bench-vectors"
 STORES = (
     Peer(RAW, "faiss_hnsw", None),

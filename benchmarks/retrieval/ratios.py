@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.peers.vectors import M
 from benchmarks.report import Better, Ratio
-from benchmarks.retrieval.engines import ECHO, OURS, RAW, REFERENCES
+from benchmarks.retrieval.engines import ECHO, LIBRARIES, OURS, RAW, REFERENCES
 
 Row = dict[str, Any]
 Found = dict[str, tuple[float | None, float | None, Better]]  # value, goal, which is better
@@ -48,7 +48,8 @@ def _batches(rows: Sequence[Row], kind: str) -> Found:
         ours = _one(rows, "queries_per_s", engine=OURS, operation=f"batch_search{kind}", batch=size)
         raw = _one(rows, "queries_per_s", engine=RAW, batch=size)
         found[f"batch_{size}{kind}_to_raw_faiss"] = (_over(ours, raw), 0.8, "higher")
-        best = max((row["queries_per_s"] for row in _stores(rows) if row.get("batch") == size), default=None)
+        asked = [row for row in rows if row.get("batch") == size]
+        best = max((row["queries_per_s"] for row in _stores(asked)), default=None)
         found[f"batch_{size}{kind}_to_best_store"] = (_over(ours, best), 1.0, "higher")
     return found
 
@@ -76,8 +77,8 @@ def _rates(rows: Sequence[Row], engine: str, operation: str, clients: int) -> li
 
 
 def _stores(rows: Sequence[Row]) -> list[Row]:
-    """Rows of the other stores; raw FAISS is none."""
-    return [row for row in rows if row["engine"] not in (OURS, ECHO, RAW)]
+    """Rows of the other stores; libraries are none."""
+    return [row for row in rows if row["engine"] not in (OURS, ECHO, *LIBRARIES)]
 
 
 def _over(value: float | None, other: float | None) -> float | None:

@@ -51,6 +51,8 @@ def _searches(rows: Sequence[Row]) -> list[list[str]]:
 
 
 def _load(row: Row) -> str:
+    if row["operation"] == "recall":
+        return f"16 clients, effort {row['effort']}"
     kind = ", ids and scores" if row["operation"].endswith(REFERENCES) else ""
     if "clients" in row:
         return ("one client" if row["clients"] == 1 else f"{row['clients']} clients") + kind
@@ -61,7 +63,8 @@ def _median(rows: Sequence[Row], name: str) -> str:
     values = [row[name] for row in rows if row.get(name) is not None]
     if not values:
         return "–"
-    return f"{median(values):,.0f}" if name == "queries_per_s" else f"{median(values):.3g}"
+    value = median(values)
+    return f"{value:,.0f}" if name == "queries_per_s" or value >= 100 else f"{value:.3g}"
 
 
 def _filters(rows: Sequence[Row]) -> list[list[str]]:

@@ -32,7 +32,13 @@ class Rag(rag_pb2_grpc.RagServiceServicer):
 class Search(search_pb2_grpc.SearchServiceServicer):
     def __init__(self):
         self.requests = []
+        self.batches = []
         self.hits = [HIT]
+
+    def BatchSearch(self, request, context):
+        self.batches.append(request)
+        answers = [search_pb2.SearchResponse(hits=self.hits, lsn=i) for i in range(len(request.queries))]
+        return search_pb2.BatchSearchResponse(responses=answers)
 
     def Search(self, request, context):
         self.requests.append(request)
@@ -192,6 +198,37 @@ def test_a_searchs_options_are_those_of_the_contract(call, search):
     assert not two.query.HasField("min_score")
     with pytest.raises(ValueError, match="not a fusion"):
         call(lambda c: c.search("docs", vector=[1.0], fusion={"sum": {}}))
+
+
+def test_many_queries_go_in_few_calls(call, search, calls):
+    texts = [f"q{number}" for number in range(300)]
+    found = call(lambda c: c.search_many("docs", texts, top_k=2, min_lsn=3, explain=True))
+    assert [method for method, _ in calls] == ["Embed", "BatchSearch"] * 2
+    assert [len(request.queries) for request in search.batches] == [256, 44]
+    assert [query.text for request in search.batches for query in request.queries] == texts
+    for request in search.batches:
+        assert (request.collection, request.min_lsn, request.explain) == ("docs", 3, True)
+        assert request.embedding_model == "m@sha256:0"
+    last = search.batches[1].queries[43]
+    assert (list(last.vector), last.top_k) == ([1.0, 2.0], 2)
+    assert [result.lsn for result in found] == [*range(256), *range(44)]
+    assert found[0].hits[0].chunk_id == "d#0"
+
+
+def test_many_queries_are_texts_or_vectors_or_both(call, search, calls):
+    call(lambda c: c.search_many("docs", vectors=[[1.0], [2.0]], stamp="m@1", parts=["reference"]))
+    call(lambda c: c.search_many("docs", ["a", "b"], vectors=[[1.0], [2.0]]))
+    call(lambda c: c.search_many("docs", ["a", "b"], mode="lexical"))
+    assert [method for method, _ in calls] == ["BatchSearch"] * 3
+    sent = [[(list(q.vector), q.text) for q in request.queries] for request in search.batches]
+    assert sent == [[([1.0], ""), ([2.0], "")], [([1.0], "a"), ([2.0], "b")], [([], "a"), ([], "b")]]
+    assert search.batches[0].embedding_model == "m@1"
+    assert list(search.batches[0].queries[1].parts) == [search_pb2.HIT_PART_REFERENCE]
+    assert search.batches[2].queries[0].mode == search_pb2.SEARCH_MODE_LEXICAL
+    assert call(lambda c: c.search_many("docs")) == ()
+    with pytest.raises(ValueError, match="2 texts do not go with 1 vectors"):
+        call(lambda c: c.search_many("docs", ["a", "b"], vectors=[[1.0]]))
+    assert len(search.batches) == 3
 
 
 def test_what_was_found_is_ordered_anew_before_it_is_cut(call, search):

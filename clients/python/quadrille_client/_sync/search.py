@@ -14,6 +14,7 @@ Scores = Sequence[float]
 Rerank = Callable[[str, Sequence[str]], Scores]
 
 _DEFAULT_TOP_K = 10
+_MOST_QUERIES = 256  # of a call
 
 
 class SearchCalls(TextCalls):
@@ -76,3 +77,45 @@ class SearchCalls(TextCalls):
         order = sorted(scores, key=lambda place: -scores[place])  # stable: ties stay as they were found
         hits = tuple(replace(found.hits[place], rerank_score=scores[place]) for place in order[:top_k])
         return replace(found, hits=hits)
+
+    def search_many(
+        self,
+        collection: str,
+        texts: Sequence[str] = (),
+        *,
+        vectors: Sequence[Sequence[float]] = (),
+        mode: types.SearchMode | None = None,
+        min_lsn: int | None = None,
+        explain: bool = False,
+        embedding_model: str = "",
+        stamp: str = "",
+        **options: Unpack[types.SearchOptions],
+    ) -> tuple[types.SearchResult, ...]:
+        """Answers to many queries, in their order, each as `search` would give it; 256 a call.
+
+        Queries are of texts, of vectors, or of both, text by vector; raises ValueError when there are more of one. What
+        is told besides goes for all of them.
+        """
+        count = len(texts) or len(vectors)
+        if len(texts) and len(vectors) and len(texts) != len(vectors):
+            raise ValueError(f"{len(texts)} texts do not go with {len(vectors)} vectors")
+        found: list[types.SearchResult] = []
+        for start in range(0, count, _MOST_QUERIES):
+            some = slice(start, min(start + _MOST_QUERIES, count))
+            words = texts[some] or [""] * (some.stop - start)
+            points = vectors[some] if len(vectors) else [()] * len(words)
+            if texts and not len(vectors) and mode != "lexical":
+                embedded = self.embed(words, model=embedding_model)
+                points, stamp = embedded.vectors, embedded.model_stamp
+            pairs = zip(points, words, strict=True)
+            request = search_pb2.BatchSearchRequest(
+                collection=collection,
+                queries=[convert.query(vector, text, mode, options) for vector, text in pairs],
+                min_lsn=min_lsn,
+                explain=explain,
+                embedding_model=stamp,
+            )
+            stub: Any = search_pb2_grpc.SearchServiceStub(self._transport.channel)
+            response = self._transport.unary(stub.BatchSearch, request)
+            found += [convert.result(answer) for answer in response.responses]
+        return tuple(found)
