@@ -6,6 +6,7 @@ OURS, ECHO, RAW = "quadrille", "grpc.aio echo", "FAISS"
 REFERENCES = (
     "_references"  # ends the operations whose hits are ids and scores alone, as those of other stores are
 )
+RECALL_CLIENTS = 16  # that ask for what recall is told of
 # Indexes within a process: vectors in memory and nothing else. The others are stores.
 LIBRARIES = (RAW, "hnswlib", "usearch")
 VECTORS = ".venv-bench-vectors"

@@ -21,7 +21,7 @@ from quadrille.retrieval.v1 import (
 )
 
 from benchmarks.peers.vectors import M, recall, resident_bytes
-from benchmarks.retrieval.engines import OURS, REFERENCES
+from benchmarks.retrieval.engines import OURS, RECALL_CLIENTS, REFERENCES
 from benchmarks.retrieval.load import Load, closed
 from benchmarks.retrieval.vectors import SHARES, K, Vectors, Workload
 from benchmarks.service import Running, running
@@ -111,7 +111,7 @@ class Served:
         """Rows: recall by effort."""
         rows, nearest = [], self._work.nearest()
         for effort in ("default", "accurate"):
-            load = await closed(self._searches.Search, self.requests(effort=effort), 16)
+            load = await closed(self._searches.Search, self.requests(effort=effort), RECALL_CLIENTS)
             found = recall([places(answer) for answer in load.answers], nearest)
             row = {"engine": OURS, "operation": "recall", "effort": effort, "recall": round(found, 4)}
             rows.append({**row, **load.figures()})

@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.markdown import origin, table, verdict
-from benchmarks.retrieval.engines import REFERENCES
+from benchmarks.retrieval.engines import RECALL_CLIENTS, REFERENCES
 
 SEARCH_HEAD = ("", "asked by", "queries/s", "p50, ms", "p99, ms", "recall@10")
 INGEST_HEAD = ("", "vectors/s, indexed", "bytes a vector")
@@ -52,7 +52,7 @@ def _searches(rows: Sequence[Row]) -> list[list[str]]:
 
 def _load(row: Row) -> str:
     if row["operation"] == "recall":
-        return f"16 clients, effort {row['effort']}"
+        return f"{RECALL_CLIENTS} clients, effort {row['effort']}"
     kind = ", ids and scores" if row["operation"].endswith(REFERENCES) else ""
     if "clients" in row:
         return ("one client" if row["clients"] == 1 else f"{row['clients']} clients") + kind

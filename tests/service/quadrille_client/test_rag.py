@@ -228,6 +228,8 @@ def test_many_queries_are_texts_or_vectors_or_both(call, search, calls):
     assert call(lambda c: c.search_many("docs")) == ()
     with pytest.raises(ValueError, match="2 texts do not go with 1 vectors"):
         call(lambda c: c.search_many("docs", ["a", "b"], vectors=[[1.0]]))
+    with pytest.raises(TypeError, match="a sequence of texts"):
+        call(lambda c: c.search_many("docs", "ab", mode="lexical"))
     assert len(search.batches) == 3
 
 

@@ -93,9 +93,12 @@ class SearchCalls(TextCalls):
     ) -> tuple[types.SearchResult, ...]:
         """Answers to many queries, in their order, each as `search` would give it; 256 a call.
 
-        Queries are of texts, of vectors, or of both, text by vector; raises ValueError when there are more of one. What
-        is told besides goes for all of them.
+        Queries are of texts, of vectors, or of both, text by vector; raises ValueError when there are more of one, and
+        TypeError for a single text. What is told besides goes for all of them.
         """
+        if isinstance(texts, str):
+            raise TypeError("texts are a sequence of texts: one alone is what search is for")
+        stub: Any = search_pb2_grpc.SearchServiceStub(self._transport.channel)
         count = len(texts) or len(vectors)
         if len(texts) and len(vectors) and len(texts) != len(vectors):
             raise ValueError(f"{len(texts)} texts do not go with {len(vectors)} vectors")
@@ -115,7 +118,6 @@ class SearchCalls(TextCalls):
                 explain=explain,
                 embedding_model=stamp,
             )
-            stub: Any = search_pb2_grpc.SearchServiceStub(self._transport.channel)
             response = self._transport.unary(stub.BatchSearch, request)
             found += [convert.result(answer) for answer in response.responses]
         return tuple(found)

@@ -1,3 +1,4 @@
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -126,7 +127,7 @@ def test_segments_are_made_one_once_nothing_is_written(reopen: Callable[..., Sta
     stack.put(books, 201, 2)
     stack.settle()
     assert [len(segment.ids) for segment in stack.index(books).segments] == [3 * SEAL_AT, SEAL_AT + 2]
-    stack = reopen(quiet_s=0.05)
+    stack = reopen(quiet_s=0.3)  # longer than the builder takes to look again: it wakes up by itself
     while len(stack.index(books).segments) > 1:
         time.sleep(0.01)
     stack.settle()
@@ -155,11 +156,16 @@ def test_writes_put_off_what_waits_for_quiet(
     stack.put(stack.make(CollectionSpec("more", SPEC.dimension, index=SPEC.index)), 1, 1)  # wakes the builder
     stack.settle()
     assert stack.index(books).delta_count == 3
+    stack.delete(books, range(3, 4))
+    now += 29
+    stack.indexes.changed()
+    stack.settle()
+    assert stack.index(books).delta_count == 2
     now += 2
     stack.indexes.changed()
     while stack.index(books).delta_count:
         time.sleep(0.01)
-    assert [len(segment.ids) for segment in stack.index(books).segments] == [3]
+    assert [len(segment.ids) for segment in stack.index(books).segments] == [2]
 
 
 def test_quiet_lasts_as_long_as_the_work_will_take(
@@ -169,6 +175,23 @@ def test_quiet_lasts_as_long_as_the_work_will_take(
     stack = reopen(quiet_s=0.01)
     books = stack.make()
     stack.put(books, 1, 2)
+    time.sleep(0.1)
+    stack.indexes.changed()
+    stack.settle()
+    assert stack.index(books).delta_count == 2
+
+
+def test_how_long_work_takes_is_learned_from_builds(
+    reopen: Callable[..., Stack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count(step=100_000)  # for each build
+    clock = SimpleNamespace(monotonic=time.monotonic, perf_counter=lambda: next(seconds))
+    monkeypatch.setattr(builder, "time", clock)
+    stack = reopen(quiet_s=0.01)
+    books = stack.make()
+    stack.put(books, 1, SEAL_AT)
+    stack.settle()
+    stack.put(books, 101, 2)
     time.sleep(0.1)
     stack.indexes.changed()
     stack.settle()
