@@ -212,6 +212,15 @@ def test_a_build_that_fails_leaves_nothing(stack: Stack, monkeypatch: pytest.Mon
     assert stack.collections == []
 
 
+def test_a_build_that_is_given_up_leaves_nothing(stack: Stack) -> None:
+    def stop() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        MilvusKind(stack.milvus, SPEC).build(VECTORS[:50], stop)
+    assert stack.collections == []
+
+
 def test_a_milvus_that_is_slow_to_answer_is_not_waited_for(
     stack: Stack, books: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,8 +127,11 @@ class SegmentKind(Protocol):
         Tells whether that changes how they are searched.
         """
 
-    def build(self, vectors: Vector) -> Sealed:
-        """Build a segment of vectors (n, dimension), n ≥ 1. Runs off the serving path, for minutes maybe."""
+    def build(self, vectors: Vector, checkpoint: Callable[[], None] = lambda: None) -> Sealed:
+        """Build a segment of vectors (n, dimension), n ≥ 1. Runs off the serving path, for minutes maybe.
+
+        `checkpoint` is called again and again meanwhile; what it raises ends the build, which then leaves nothing.
+        """
 
     def read(self, path: Path) -> Sealed:
         """Read a file whose checksum was verified.

@@ -78,7 +78,7 @@ class Builder:
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin nothing more. A build that runs is given up: what it makes is never published."""
+        """Begin nothing more. A build that runs is given up at its next checkpoint, and never published."""
         self._stopping.set()
         self._wake.set()
         self._thread.join(_STOP_TIMEOUT_S)
@@ -204,6 +204,7 @@ class Builder:
             vectors = np.empty((len(ids), index.spec.dimension), dtype=np.float32)
             count = 0
             for held, rows in stored_vectors(reader, collection, ids):
+                self._check_wanted(collection, index)
                 vectors[count : count + len(held)] = rows
                 count += len(held)
         if count != len(ids):
@@ -217,9 +218,16 @@ class Builder:
         ids, vectors = self._read(collection, index, job)
         if not len(ids):
             return None
-        sealed = index.kind.build(vectors)
+        sealed = index.kind.build(vectors, functools.partial(self._check_wanted, collection, index))
         record = self._files.write(collection, index.spec, ids, sealed)
         return Segment(record, ids, sealed, index.spec.metric)
+
+    def _check_wanted(self, collection: int, index: SegmentedIndex) -> None:
+        """Raise Unavailable when nobody waits any more for what is built."""
+        if self._stopping.is_set():
+            raise Unavailable("the store is closing")
+        if not self._indexes.has(collection, index):
+            raise Unavailable("the index was replaced")
 
     def _give_up(self, index: SegmentedIndex, segment: Segment | None) -> None:
         with self._indexes.lock.exclusive():

@@ -1,7 +1,7 @@
 """The kinds of sealed segments: how each is built, and how a file is known to hold one."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from retrieval.index.widths import Widths
 # k-means wants 39 vectors a centroid, and gains nothing from more than 64. Codes of 8 bits have 256 centroids.
 _LEAST, _MOST = 39, 64
 _LEAST_FOR_PQ = 256 * _LEAST
+# Vectors that are added by one call of FAISS, which nothing interrupts: a second or two for a large graph.
+_BLOCK = 1024
 
 
 class FaissKind:
@@ -37,12 +39,15 @@ class FaissKind:
         """Graphs over whole vectors are; codes need the stored vectors beside them."""
         return self._spec.index is IndexKind.HNSW
 
-    def build(self, vectors: Vector) -> FaissSegment:
-        """Build a segment of vectors (n, dimension), n ≥ 1."""
+    def build(self, vectors: Vector, checkpoint: Callable[[], None] = lambda: None) -> FaissSegment:
+        """Build a segment of vectors (n, dimension), n ≥ 1; what `checkpoint` raises ends that."""
         index = _empty(self._spec, len(vectors))
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         index.train(vectors)
-        index.add(vectors)
+        _reserve(index, len(vectors))
+        for start in range(0, len(vectors), _BLOCK):
+            checkpoint()
+            index.add(vectors[start : start + _BLOCK])
         segment = self._segment(index)
         if isinstance(segment, GraphSegment) and self._widths.target:
             segment.calibrate(vectors, self._spec.metric, self._widths.target)
@@ -85,6 +90,14 @@ class FaissKind:
 def faiss_kinds(target: float = 0.0) -> KindOf:
     """Return what says what a collection's segments are: None for FLAT, which has none."""
     return lambda spec: None if spec.index is IndexKind.FLAT else FaissKind(spec, target)
+
+
+def _reserve(index: Any, count: int) -> None:
+    """Have a graph's vectors lie where they will stay: what grows by and by is copied, and is there twice meanwhile."""
+    if isinstance(index, faiss.IndexHNSW):
+        storage: Any = faiss.downcast_index(index.storage)
+        storage.codes.resize(count * storage.code_size)
+        storage.codes.clear()
 
 
 def _empty(spec: CollectionSpec, count: int) -> Any:

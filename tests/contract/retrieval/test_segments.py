@@ -112,6 +112,14 @@ def test_small_segments_give_all_they_have(
         assert all(slot in row for slot, row in enumerate(nearest.tolist()))
 
 
+def test_what_a_checkpoint_raises_ends_a_build(make: MakeKind, kind: IndexKind) -> None:
+    def stop() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        make(spec(kind)).build(VECTORS[:700], stop)
+
+
 def test_nothing_allowed_finds_nothing(segment: Sealed) -> None:
     for effort in Effort:
         _, slots = segment.search(QUERIES, 10, packed(np.zeros(COUNT, dtype=bool)), effort)

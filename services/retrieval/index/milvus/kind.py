@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,15 @@ class MilvusKind:
         self._spec = spec
         self._metric = "L2" if spec.metric is Metric.L2 else "IP"  # under cosine, all are of length 1
 
-    def build(self, vectors: Vector) -> MilvusSegment:
-        """Build a segment of vectors (n, dimension), n ≥ 1; raises Unavailable, and leaves nothing then."""
+    def build(self, vectors: Vector, checkpoint: Callable[[], None] = lambda: None) -> MilvusSegment:
+        """Build a segment of vectors (n, dimension), n ≥ 1; raises Unavailable, or what `checkpoint` does.
+
+        It leaves nothing then.
+        """
         name = self._milvus.new_name()
         try:
             with asked():
-                self._fill(name, vectors)
+                self._fill(name, vectors, checkpoint)
         except BaseException:
             self._milvus.drop_named(name)
             raise
@@ -59,7 +62,7 @@ class MilvusKind:
         """Learn nothing."""
         return False
 
-    def _fill(self, name: str, vectors: Vector) -> None:
+    def _fill(self, name: str, vectors: Vector, checkpoint: Callable[[], None]) -> None:
         client = self._milvus.client
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field(SLOT, DataType.INT64, is_primary=True)
@@ -67,6 +70,7 @@ class MilvusKind:
         client.create_collection(name, schema=schema)
         step = max(1, _BLOCK_BYTES // (4 * self._spec.dimension))
         for start in range(0, len(vectors), step):
+            checkpoint()
             rows = zip(range(start, len(vectors)), vectors[start : start + step], strict=False)
             client.insert(name, [{SLOT: slot, VECTOR: np.asarray(row, np.float32)} for slot, row in rows])
         client.flush(name)

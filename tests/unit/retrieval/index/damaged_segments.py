@@ -45,7 +45,8 @@ def check(stack: Stack, books: Collection) -> None:
     for probe in (0, 7, 31):
         query = document(1000 + probe).chunks[0].vector
         assert query is not None
-        [(ids, _)] = stack.index(books).search(query[None, :], 5, None, Effort.EXACT)
+        with stack.indexes.lock.shared():  # a segment that was put aside is being built anew
+            [(ids, _)] = stack.index(books).search(query[None, :], 5, None, Effort.EXACT)
         with stack.store.reading() as reader:
             found = [reader.chunk_names(ids)[int(number)] for number in ids]
         nearest = (-(vectors @ query)).argsort()[:5]

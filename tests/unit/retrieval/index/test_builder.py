@@ -22,19 +22,33 @@ class PausingKind:
         self.kind = kind
         self.reached, self.may = threading.Event(), threading.Event()
 
-    def build(self, vectors: Vector) -> Sealed:
+    def build(self, vectors: Vector, checkpoint: Callable[[], None]) -> Sealed:
         self.reached.set()
         assert self.may.wait(30)
-        return self.kind.build(vectors)
+        return self.kind.build(vectors, checkpoint)
+
+
+class EndlessKind(PausingKind):
+    """Builds until it may not any more."""
+
+    def build(self, vectors: Vector, checkpoint: Callable[[], None]) -> Sealed:
+        self.reached.set()
+        while True:
+            checkpoint()
+            time.sleep(0.001)
+
+
+def give(stack: Stack, make: type[PausingKind]) -> PausingKind:
+    kind = small_graphs(SPEC)
+    assert kind and stack.indexes.segments
+    made = make(kind)
+    object.__setattr__(stack.indexes.segments, "kind_of", lambda spec: made)
+    return made
 
 
 @pytest.fixture
 def pausing(stack: Stack) -> PausingKind:
-    kind = small_graphs(SPEC)
-    assert kind and stack.indexes.segments
-    made = PausingKind(kind)
-    object.__setattr__(stack.indexes.segments, "kind_of", lambda spec: made)
-    return made
+    return give(stack, PausingKind)
 
 
 def found(stack: Stack, collection: int, number: int, k: int = 1) -> list[int]:
@@ -337,10 +351,10 @@ def test_a_collection_that_cannot_be_built_keeps_no_other_waiting(
 ) -> None:
     built = FaissKind.build
 
-    def build(kind: FaissKind, vectors: Vector) -> Sealed:
+    def build(kind: FaissKind, vectors: Vector, checkpoint: Callable[[], None]) -> Sealed:
         if len(vectors) == SEAL_AT:
             raise MemoryError
-        return built(kind, vectors)
+        return built(kind, vectors, checkpoint)
 
     monkeypatch.setattr(FaissKind, "build", build)
     books, more = stack.make(), stack.make(CollectionSpec("more", SPEC.dimension, index=SPEC.index))
@@ -360,10 +374,7 @@ def test_a_build_that_runs_does_not_keep_the_service_from_stopping(
 ) -> None:
     monkeypatch.setattr(builder, "_STOP_TIMEOUT_S", 0.01)
     stack = reopen()
-    kind = small_graphs(SPEC)
-    assert kind and stack.indexes.segments
-    pausing = PausingKind(kind)
-    object.__setattr__(stack.indexes.segments, "kind_of", lambda spec: pausing)
+    pausing = give(stack, PausingKind)
     books = stack.make()
     stack.put(books, 1, SEAL_AT)
     assert pausing.reached.wait(30)
@@ -374,6 +385,25 @@ def test_a_build_that_runs_does_not_keep_the_service_from_stopping(
     assert not thread.is_alive()
     assert stack.files == []
     assert reopen().indexes.get(books.id).mismatch([]) == f"holds {SEAL_AT} vectors, the database 0"
+
+
+def test_a_build_ends_at_its_next_checkpoint_when_the_service_stops(reopen: Callable[[], Stack]) -> None:
+    stack = reopen()
+    endless = give(stack, EndlessKind)
+    stack.put(stack.make(), 1, SEAL_AT)
+    assert endless.reached.wait(30)
+    stack.close()
+    assert not stack.builder._thread.is_alive()
+    assert (stack.files, stack.value("segment_build_failures_total")) == ([], 0)
+
+
+def test_a_build_ends_at_its_next_checkpoint_when_its_collection_is_deleted(stack: Stack) -> None:
+    endless = give(stack, EndlessKind)
+    stack.put(stack.make(), 1, SEAL_AT)
+    assert endless.reached.wait(30)
+    stack.store.delete_collection("t", "books").result(10)
+    stack.settle()
+    assert (stack.files, stack.value("segment_build_failures_total")) == ([], 0)
 
 
 def test_every_search_sees_index_and_store_agree_while_both_change(stack: Stack) -> None:
