@@ -79,8 +79,7 @@ def shared_by(query: Query, field: str) -> Hashable | None:
         return None
     if query.mmr is not None or query.group_size is not None or query.with_vectors:
         return None
-    # A filter as text, because Python holds 1, 1.0 and True for equal and filters do not.
-    return query.top_k, query.effort, None if query.filter is None else repr(query.filter)
+    return query.top_k, query.effort, _filter_text(query)
 
 
 class DensePass:
@@ -126,11 +125,11 @@ class DensePass:
 
         It never waits. What it raises concerns all queries, as with `run`.
         """
-        known = self._recalled(queries)
+        known, allowed = self._recalled(queries)
         if known is None or known.seconds(_shape(queries)) * len(queries) > self._at_once_s:
             return functools.partial(self.run, queries)
         with self._indexes.lock.shared_at_once() as held:
-            searched = self._search_known(queries, known) if held else None
+            searched = self._search_known(queries, known, allowed) if held else None
         if searched is None or self._store.version != known.version:
             return functools.partial(self.run, queries)
         passages = self._kept.get(known.epoch, searched.ids)
@@ -143,14 +142,15 @@ class DensePass:
 
         Raises what concerns all of them. Blocks.
         """
-        if (known := self._recalled(queries)) is not None:
+        known, allowed = self._recalled(queries)
+        if known is not None:
             begun = time.thread_time()
             with self._indexes.lock.shared():
-                searched = self._search_known(queries, known)
+                searched = self._search_known(queries, known, allowed)
             if searched is not None and self._store.version == known.version:
                 query_s = _time_of_one(begun, len(searched.found))
                 if query_s < known.seconds(_shape(queries)):
-                    self._note(queries, known, query_s)
+                    self._note(queries, known, query_s, allowed)
                 return self._fetch(searched, known, self._kept.get(known.epoch, searched.ids))
         return self._from_store(queries)
 
@@ -175,47 +175,56 @@ class DensePass:
             with self._indexes.lock.shared():  # no commit between opening the view and searching the index
                 reader = view.enter_context(self._store.reading(access))
                 collection = reader.collection(target.tenant, target.name)
-                if not alike and reader.matching_chunks(collection.id, None) is not None:
+                shows_all = reader.shows_all(collection.id)
+                if not (alike or shows_all):
                     return None
                 with self._metrics.stages["filter"].time():
                     allowed = reader.matching_chunks(collection.id, first.filter)
                 begun = time.thread_time()
                 searched = self._search(queries, collection, reader.lsn, allowed, reader, started)
                 query_s = _time_of_one(begun, len(searched.found))
-            if first.filter is None and allowed is None and searched.found:
+            if shows_all and searched.found:
                 is_open = access is not EVERYTHING  # and yet all is seen
-                known = Known(reader.version, reader.epoch, collection, reader.lsn, is_open, {})
-                self._note(queries, known, query_s)
+                known = Known(reader.version, reader.epoch, collection, reader.lsn, is_open)
+                self._note(queries, known, query_s, allowed)
             ids = searched.ids
             # What a view hides is not for the memory to show.
-            passages = self._kept.get(reader.epoch, ids) if allowed is None else {}
+            passages = self._kept.get(reader.epoch, ids) if shows_all else {}
             return self._answers(searched, passages | self._read(reader, ids, passages))
 
-    def _note(self, queries: Sequence[DenseQuery], seen: Known, query_s: float) -> None:
+    def _note(self, queries: Sequence[DenseQuery], seen: Known, query_s: float, allowed: Ids | None) -> None:
         """Keep what was seen and how long it took, beside what is known already at this version."""
-        target = queries[0].target
+        target, where = queries[0].target, _filter_text(queries[0].query)
         if (before := self._known.get(target.tenant, target.name, seen.version)) is not None:
-            seen = replace(seen, open=seen.open or before.open, query_s=before.query_s)
+            is_open = seen.open or before.open
+            seen = replace(seen, open=is_open, query_s=before.query_s, allowed=before.allowed)
+        if where is not None and allowed is not None:
+            seen = seen.filtered(where, allowed)
         self._known.put(target.tenant, target.name, seen.timed(_shape(queries), query_s))
 
-    def _recalled(self, queries: Sequence[DenseQuery]) -> Known | None:
-        """Return what is known of the collection, where that is enough to search it for these queries."""
-        target, first = queries[0].target, queries[0].query
+    def _recalled(self, queries: Sequence[DenseQuery]) -> tuple[Known, Ids | None] | tuple[None, None]:
+        """Return what is known of the collection, and what of it may be found, where that is all a search needs."""
+        target, where = queries[0].target, _filter_text(queries[0].query)
         known = self._known.get(target.tenant, target.name, self._store.version)
-        if known is None or first.filter is not None or not self._indexes.get(known.collection.id).in_memory:
-            return None
+        if known is None or not self._indexes.get(known.collection.id).in_memory:
+            return None, None
         if any(item.target.explain or not known.shows_all(item.target.access) for item in queries):
-            return None
-        return known
+            return None, None
+        if where is None:
+            return known, None
+        allowed = known.let_through(where)
+        return (None, None) if allowed is None else (known, allowed)
 
-    def _search_known(self, queries: Sequence[DenseQuery], known: Known) -> _Searched | None:
+    def _search_known(
+        self, queries: Sequence[DenseQuery], known: Known, allowed: Ids | None
+    ) -> _Searched | None:
         """Search while no commit happens; None when one has happened since.
 
         What is found counts if the version is the same afterwards: the index may have been another's already.
         """
         if self._store.version != known.version:
             return None
-        return self._search(queries, known.collection, known.lsn, None, None, time.perf_counter())
+        return self._search(queries, known.collection, known.lsn, allowed, None, time.perf_counter())
 
     def _fetch(
         self, searched: _Searched, known: Known, passages: dict[int, KeptPassage]
@@ -294,7 +303,12 @@ class DensePass:
 
 def _shape(queries: Sequence[DenseQuery]) -> Shape:
     query = queries[0].query
-    return query.effort, query.top_k
+    return query.effort, query.top_k, _filter_text(query)
+
+
+def _filter_text(query: Query) -> str | None:
+    """A filter as text, because Python holds 1, 1.0 and True for equal and filters do not."""
+    return None if query.filter is None else repr(query.filter)
 
 
 def _time_of_one(begun: float, count: int) -> float:

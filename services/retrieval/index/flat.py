@@ -8,7 +8,7 @@ import numpy as np
 from retrieval.domain import CollectionSpec, Effort, Ids, Metric, Scores, Vector
 from retrieval.index import exact
 from retrieval.index.base import Fetch
-from retrieval.index.places import find, to_bitmap
+from retrieval.index.places import common, find, to_bitmap
 
 
 class FlatIndex:
@@ -83,7 +83,7 @@ class FlatIndex:
 
     def candidates(self, queries: Vector, k: int, allowed: Ids | None) -> tuple[Ids, Scores]:
         """Return ids and scores, both (n, m), that have among them what `search` returns; -inf in place of none."""
-        slots = None if allowed is None else find(self.ids(), allowed)
+        slots = None if allowed is None else common(self.ids(), allowed)
         available = len(self) if slots is None else len(slots)
         k = min(k, available)
         if k == 0:

@@ -14,6 +14,13 @@ def find(held: Ids, ids: Ids) -> Ids:
     return np.asarray(places[held[places] == ids], dtype=np.int64)
 
 
+def common(held: Ids, ids: Ids) -> Ids:
+    """Return the places in `held` of those `ids` that it has; both ascend."""
+    if len(ids) <= len(held):
+        return find(held, ids)
+    return np.flatnonzero(~lacking(ids, held))  # the fewer are looked up among the more
+
+
 def lacking(held: Ids, ids: Ids) -> NDArray[np.bool_]:
     """Return for each of `ids` whether `held` (ascending) lacks it."""
     if not len(held):

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from retrieval.domain import Bitmap, Effort, Ids, Metric, Scores, SegmentRecord, Vector
 from retrieval.index import exact
 from retrieval.index.base import Fetch, Sealed
-from retrieval.index.places import find, to_places
+from retrieval.index.known_sets import KnownSets, Places
+from retrieval.index.places import common, find, to_places
 from retrieval.index.planner import Step
 
 # Vectors that a scan reads at once.
@@ -23,6 +24,7 @@ class Segment:
         self._metric = metric
         self._alive: NDArray[np.bool_] = np.ones(len(ids), dtype=bool)
         self._bitmap: Bitmap | None = None  # of the living; None while all are
+        self._known_sets = KnownSets()
         self.live_count = len(ids)
 
     def bury(self, ids: Ids) -> None:
@@ -31,6 +33,7 @@ class Segment:
         if not len(slots):
             return
         self._alive[slots] = False
+        self._known_sets.clear()
         self._bitmap = np.packbits(self._alive, bitorder="little")
         self.live_count = int(np.count_nonzero(self._alive))
 
@@ -79,9 +82,12 @@ class Segment:
         return self.ids[slots], self.sealed.vectors(slots)
 
     def _allowed(self, allowed: Ids | None) -> tuple[Bitmap | None, int]:
-        if allowed is None:
-            return self._bitmap, self.live_count
-        slots = find(self.ids, allowed)
+        return (
+            (self._bitmap, self.live_count) if allowed is None else self._known_sets.get(allowed, self._find)
+        )
+
+    def _find(self, allowed: Ids) -> Places:
+        slots = common(self.ids, allowed)
         bits = np.zeros(len(self.ids), dtype=bool)
         bits[slots] = self._alive[slots]
         return np.packbits(bits, bitorder="little"), int(np.count_nonzero(bits))

@@ -39,6 +39,9 @@ class Reader(Protocol):
     def matching_chunks(self, collection: int, where: Filter | None) -> Ids | None:
         """Return the chunks of documents that match and that the caller may read, ascending; None for all."""
 
+    def shows_all(self, collection: int) -> bool:
+        """Tell whether the caller may read all of the collection."""
+
     def lexical(
         self, collection: int, expression: str, where: Filter | None, limit: int
     ) -> tuple[Ids, Scores]:

@@ -33,7 +33,8 @@ BOB, EVE = frozenset({"principal:bob"}), frozenset({"principal:eve"})
 
 
 def document(name: str, x: float, *readers: str) -> Document:
-    return Document(name, chunks=(Chunk(f"text of {name}", vector=vector(x, 1.0)),), readers=readers)
+    chunk = Chunk(f"text of {name}", vector=vector(x, 1.0))
+    return Document(name, metadata={"x": x}, chunks=(chunk,), readers=readers)
 
 
 def vector(*components: float) -> np.ndarray:
@@ -204,10 +205,54 @@ def test_a_restore_during_the_search_begins_it_anew(
     assert len(later(warm, item())[0][0].hits) == 3
 
 
-@pytest.mark.parametrize("changes", [{"filter": AnyOf("x", (1.0,))}, {}])
-def test_filters_and_explanations_are_a_thread_s(warm: DensePass, changes: dict) -> None:
-    asked = item(explain=not changes)
-    assert callable(warm.begin([replace(asked, query=replace(asked.query, **changes))]))
+def test_explanations_are_a_thread_s(warm: DensePass) -> None:
+    assert callable(warm.begin([item(explain=True)]))
+
+
+def filtered(*values: float, access: Access = EVERYTHING) -> DenseQuery:
+    asked = item(access)
+    return replace(asked, query=replace(asked.query, filter=AnyOf("x", values)))
+
+
+def test_what_a_filter_lets_through_is_remembered(warm: DensePass) -> None:
+    ((first, _),) = later(warm, filtered(1.0, 7.0))
+    ((again, _),) = at_once(warm, filtered(1.0, 7.0))
+    assert named(first.hits) == ["d1", "d7"]
+    assert (again.hits, again.plan) == (first.hits, first.plan)
+    assert again.plan.filtered_chunk_count == 2
+    assert named(later(warm, filtered(7.0))[0][0].hits) == ["d7"]
+    assert named(later(warm, filtered(99.0))[0][0].hits) == []
+    assert len(at_once(warm, item())[0][0].hits) == 3
+
+
+def test_a_write_changes_what_a_filter_lets_through(
+    warm: DensePass, store: SqliteStore, collection: Collection
+) -> None:
+    later(warm, filtered(1.0))
+    store.upsert(collection, [replace(document("d5", 5.0), metadata={"x": 1.0})], None).result()
+    for find in (later, at_once):
+        assert named(find(warm, filtered(1.0))[0][0].hits) == ["d1", "d5"]
+
+
+def test_what_a_filter_lets_through_is_told_at_once_to_who_may_read_it_alone(
+    dense: DensePass, store: SqliteStore, collection: Collection
+) -> None:
+    later(dense, filtered(1.0, access=BOB))
+    assert named(at_once(dense, filtered(1.0, access=EVE))[0][0].hits) == ["d1"]
+    store.upsert(collection, [document("bob", 1.0, "principal:bob")], None).result()
+    for _ in range(2):
+        assert named(later(dense, filtered(1.0, access=BOB))[0][0].hits) == ["bob", "d1"]
+        assert named(later(dense, filtered(1.0, access=EVE))[0][0].hits) == ["d1"]
+    later(dense, filtered(1.0))
+    assert named(at_once(dense, filtered(1.0))[0][0].hits) == ["bob", "d1"]
+    assert named(later(dense, filtered(1.0, access=EVE))[0][0].hits) == ["d1"]
+
+
+def test_what_the_store_keeps_no_longer_is_looked_up_again(warm: DensePass, store: SqliteStore) -> None:
+    later(warm, filtered(1.0))
+    store._chunk_sets._kept.clear()
+    assert named(later(warm, filtered(1.0))[0][0].hits) == ["d1"]
+    at_once(warm, filtered(1.0))
 
 
 def test_what_was_timed_is_not_believed_once_searches_have_learned(

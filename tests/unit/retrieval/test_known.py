@@ -1,6 +1,8 @@
+import gc
 import math
 from datetime import UTC, datetime
 
+import numpy as np
 from retrieval.domain import EVERYTHING, Collection, CollectionSpec, Effort
 from retrieval.known import Known, KnownCollections
 
@@ -9,7 +11,7 @@ BOB = frozenset({"principal:bob"})
 
 
 def known(version: int, *, is_open: bool = True) -> Known:
-    return Known(version, 0, COLLECTION, 7, is_open, {})
+    return Known(version, 0, COLLECTION, 7, is_open)
 
 
 def test_what_is_known_holds_for_one_version_name_and_tenant() -> None:
@@ -36,10 +38,28 @@ def test_what_is_seen_again_drives_out_nothing() -> None:
 
 
 def test_the_least_time_of_a_shape_counts() -> None:
-    timed = known(1).timed((None, 10), 0.5).timed((None, 10), 0.2).timed((None, 10), 0.4)
-    assert timed.seconds((None, 10)) == 0.2
-    for untimed in ((None, 11), (Effort.EXACT, 10)):
+    timed = known(1).timed((None, 10, None), 0.5).timed((None, 10, None), 0.2).timed((None, 10, None), 0.4)
+    assert timed.seconds((None, 10, None)) == 0.2
+    for untimed in ((None, 11, None), (Effort.EXACT, 10, None), (None, 10, "a filter")):
         assert timed.seconds(untimed) == math.inf
+
+
+def test_what_a_filter_lets_through_is_known_while_somebody_keeps_it() -> None:
+    allowed = np.arange(3)
+    seen = known(1).filtered("a filter", allowed)
+    assert seen.let_through("a filter") is allowed
+    assert seen.let_through("another") is None
+    del allowed
+    gc.collect()
+    assert seen.let_through("a filter") is None
+
+
+def test_filters_that_come_and_go_take_no_memory_for_ever() -> None:
+    seen, sets = known(1), [np.arange(number) for number in range(200)]
+    for number, allowed in enumerate(sets):
+        seen = seen.filtered(str(number), allowed).timed((None, 10, str(number)), 0.1)
+    assert seen.let_through("199") is sets[199]
+    assert (seen.let_through("0"), len(seen.allowed), len(seen.query_s)) == (None, 64, 64)
 
 
 def test_who_may_read_all_of_it() -> None:

@@ -125,6 +125,10 @@ class SqliteReader:
         key = repr((self.epoch, collection, self._last_lsn(collection), restriction))
         return self._chunk_sets.get(key, lambda: self._matching(collection, restriction))
 
+    def shows_all(self, collection: int) -> bool:
+        """Tell whether the caller may read all of the collection."""
+        return readers.visible(self._connection, collection, self._access) is None
+
     def lexical(
         self, collection: int, expression: str, where: Filter | None, limit: int
     ) -> tuple[Ids, Scores]:

@@ -1,7 +1,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from retrieval.index.places import find, lacking, to_bitmap, to_places
+from retrieval.index.places import common, find, lacking, to_bitmap, to_places
 
 IDS = st.sets(st.integers(0, 30)).map(sorted)
 
@@ -10,6 +10,7 @@ IDS = st.sets(st.integers(0, 30)).map(sorted)
 def test_found_and_lacking_are_all(held: list[int], ids: list[int]) -> None:
     there, asked = np.array(held, dtype=np.int64), np.array(ids, dtype=np.int64)
     assert there[find(there, asked)].tolist() == [number for number in ids if number in held]
+    assert there[common(there, asked)].tolist() == sorted({*held} & {*ids})
     assert asked[lacking(there, asked)].tolist() == [number for number in ids if number not in held]
 
 

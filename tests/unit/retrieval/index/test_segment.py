@@ -58,6 +58,14 @@ def test_what_has_a_tombstone_is_not_found_even_where_it_is_allowed() -> None:
     assert made.held(np.array([118, 121], dtype=np.int64))[0].tolist() == [118]
 
 
+def test_a_set_that_was_asked_for_before_is_found_without_what_is_gone_since() -> None:
+    made, allowed = segment(), np.array([118, 121, 122], dtype=np.int64)
+    allowed.flags.writeable = False  # as the store keeps its sets
+    assert sorted(found(made, 7, 5, allowed)) == [118, 121]
+    made.bury(np.array([121], dtype=np.int64))
+    assert found(made, 7, 5, allowed) == [118]
+
+
 def test_a_segment_all_of_tombstones_finds_nothing() -> None:
     made = segment()
     made.bury(IDS)
