@@ -8,7 +8,7 @@ from retrieval.domain import Effort, Hnsw
 UNLEARNED = 80
 # Learned widths of searches of default effort, and what an accurate one may at most become by learning.
 LEAST, MOST = 20, 512
-_MOST_ACCURATE = 1024
+_MOST_ACCURATE = 2048
 _ACCURATE_TARGET = 0.99
 # Recalls are judged when there are so many, by standard errors of their mean.
 _ROUNDS = (16, 32, 64, 128, 256)
@@ -73,6 +73,8 @@ class Widths:
         self._default_control = RecallControl(target)
         self._accurate_control = RecallControl(max(target, _ACCURATE_TARGET))
         self.target = 0.0 if self._fixed else target
+        # What a walk misses falls at most as its width grows, so this much wider ones miss as little as they may.
+        self._accurate_rise = (1 - target) / (1 - max(target, _ACCURATE_TARGET)) if self.target else 0.0
 
     def width(self, effort: Effort, calibrated: int) -> int:
         """Return how many vectors a walk holds to find the nearest 10; more for more effort."""
@@ -91,13 +93,17 @@ class Widths:
             return False
         if effort is Effort.DEFAULT:
             return self._default_control.observe(recall, LEAST / calibrated, MOST / calibrated)
-        return self._accurate_control.observe(recall, 1.0, _MOST_ACCURATE / self._accurate)
+        return self._accurate_control.observe(recall, 1.0, _MOST_ACCURATE / self._accurate_base(calibrated))
 
     def _width(self, effort: Effort, calibrated: int, default_factor: float, accurate_factor: float) -> int:
         default = self._fixed or _within(LEAST, calibrated * default_factor, MOST)
         if effort is Effort.DEFAULT:
             return default
-        return max(default, math.ceil(self._accurate * accurate_factor))
+        base = self._accurate_base(calibrated)
+        return max(default, _within(base, base * accurate_factor, max(base, _MOST_ACCURATE)))
+
+    def _accurate_base(self, calibrated: int) -> int:
+        return max(self._accurate, math.ceil(calibrated * self._accurate_rise))
 
 
 def _within(least: int, width: float, most: int) -> int:
