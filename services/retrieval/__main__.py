@@ -63,6 +63,7 @@ def build_engine(settings: RetrievalSettings, registry: CollectorRegistry) -> En
             metrics,
             max_batch=settings.max_batch,
             max_queued=settings.max_queued_writes,
+            postings_bytes=settings.word_cache_bytes,
         )
 
     def open_builder(store: Store) -> Builder:

@@ -52,6 +52,12 @@ class RetrievalSettings(ServiceSettings, service="retrieval"):
         ge=0,
         description="Memory for passages that were found before, in bytes: vector queries then need not read them.",
     )
+    word_cache_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=0,
+        description="Memory for where words are that were asked for again since the last write, in bytes: 16 for each "
+        "chunk that a word is in.",
+    )
     audit_share: float = Field(
         0.01,
         ge=0.0,

@@ -1,6 +1,7 @@
 """From a user's words to an FTS5 expression that can hold no operator. Pure."""
 
 import unicodedata
+from collections.abc import Sequence
 
 MAX_TERMS = 256
 
@@ -17,9 +18,9 @@ def terms(text: str) -> list[str]:
     return list(words.values())[:MAX_TERMS]
 
 
-def match_expression(text: str) -> str:
-    """Return an FTS5 query that matches any of the words, each as a quoted string; "" when there is none."""
-    return " OR ".join(f'"{term}"' for term in terms(text))
+def any_of(words: Sequence[str]) -> str:
+    """Return an FTS5 query that matches any of `terms`, each as a quoted string; "" when there is none."""
+    return " OR ".join(f'"{word}"' for word in words)
 
 
 def _is_word(char: str) -> bool:

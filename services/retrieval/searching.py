@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,7 @@ from retrieval.domain import (
 )
 from retrieval.index import exact
 from retrieval.index.set import IndexSet
-from retrieval.lexical import match_expression
+from retrieval.lexical import any_of, terms
 from retrieval.metrics import StoreMetrics
 from retrieval.ranking import rank
 from retrieval.selecting import first_depth, lacks_documents, reference_of, select
@@ -105,9 +105,9 @@ class Searcher:
                     with self._metrics.stages["vectors"].time():
                         (dense,) = self._vectors.search(reader, collection, asked)
                     how = self._vectors.explain(collection, asked) if target.explain else ""
-            expression = match_expression(query.text) if mode is not SearchMode.DENSE else ""
-            with self._metrics.stages["words"].time() if expression else contextlib.nullcontext():
-                lexical = _lexical(reader, collection.id, expression, query, depth)
+            words = terms(query.text) if mode is not SearchMode.DENSE else []
+            with self._metrics.stages["words"].time() if words else contextlib.nullcontext():
+                lexical = _lexical(reader, collection.id, words, query, depth)
             names = reader.chunk_names(np.union1d(dense[0], lexical[0]))
             numbers = {name: number for number, name in names.items()}
             dense_ranks = rank(dense, names, depth)
@@ -140,7 +140,7 @@ class Searcher:
         plan = Plan(
             mode=mode,
             dense=how,
-            lexical=expression,
+            lexical=any_of(words),
             filtered_chunk_count=None if allowed is None else len(allowed),
             dense_candidate_count=len(dense_ranks),
             lexical_candidate_count=len(lexical_ranks),
@@ -186,12 +186,12 @@ def check_target(collection: Collection, target: Target, lsn: int) -> None:
         )
 
 
-def _lexical(reader: Reader, collection: int, expression: str, query: Query, depth: int) -> _Candidates:
-    if not expression:
+def _lexical(reader: Reader, collection: int, words: Sequence[str], query: Query, depth: int) -> _Candidates:
+    if not words:
         return exact.NOTHING
     wanted = depth + _SLACK
     while True:
-        ids, scores = reader.lexical(collection, expression, query.filter, wanted)
+        ids, scores = reader.lexical(collection, words, query.filter, wanted)
         if len(ids) < wanted or scores[-1] < scores[depth - 1] or wanted >= depth + _MAX_TIES:
             return ids, scores
         wanted = min(2 * wanted, depth + _MAX_TIES)

@@ -1,6 +1,6 @@
 """The port of reads: a view of the store at one point in time. Its methods block."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from retrieval.domain import Collection, Document, Ids, Page, Passage, Scores, SegmentRecord, Vector
@@ -43,9 +43,9 @@ class Reader(Protocol):
         """Tell whether the caller may read all of the collection."""
 
     def lexical(
-        self, collection: int, expression: str, where: Filter | None, limit: int
+        self, collection: int, words: Sequence[str], where: Filter | None, limit: int
     ) -> tuple[Ids, Scores]:
-        """Return chunks that match an expression of `lexical.match_expression` and their BM25, best first."""
+        """Return the best chunks that have any of these `lexical.terms` and match, and their BM25, best first."""
 
     def chunk_names(self, chunks: Ids) -> dict[int, str]:
         """Return the public ids of chunks, "<document id>#<ordinal>"; unknown ones are absent."""

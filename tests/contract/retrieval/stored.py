@@ -2,7 +2,7 @@
 
 import numpy as np
 from retrieval.domain import Chunk, Collection, CollectionSpec, Document, Metric
-from retrieval.lexical import match_expression
+from retrieval.lexical import terms
 from retrieval.store.base import Store
 
 SPEC = CollectionSpec("books", 2, Metric.L2, embedding_model="m")
@@ -17,7 +17,7 @@ def document(name: str, *texts: str, **metadata: object) -> Document:
 
 def found(store: Store, collection: Collection, words: str) -> list[str]:
     with store.reading() as reader:
-        ids, _ = reader.lexical(collection.id, match_expression(words), None, 100)
+        ids, _ = reader.lexical(collection.id, terms(words), None, 100)
         return sorted(reader.chunk_names(ids).values())
 
 

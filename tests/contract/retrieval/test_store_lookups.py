@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from retrieval.domain import Chunk, Collection, Document
 from retrieval.filters import AnyOf, Exists, Filter
-from retrieval.lexical import match_expression
+from retrieval.lexical import terms
 from retrieval.store.base import Store
 
 from .stored import SPEC, document
@@ -15,9 +16,9 @@ def test_words_under_filters_that_let_much_through(store: Store, books: Collecti
     docs = [document(f"d{i:03}", "common", "common " * (i % 5), even=i % 2 == 0) for i in range(300)]
     store.upsert(books, docs, None).result(10)
     with store.reading() as reader:
-        every, scores = reader.lexical(books.id, match_expression("common"), None, 1000)
+        every, scores = reader.lexical(books.id, terms("common"), None, 1000)
         by_id = dict(zip(every.tolist(), scores.tolist(), strict=True))
-        ids, found = reader.lexical(books.id, match_expression("common"), AnyOf("even", (True,)), 1000)
+        ids, found = reader.lexical(books.id, terms("common"), AnyOf("even", (True,)), 1000)
         allowed = reader.matching_chunks(books.id, AnyOf("even", (True,)))
     assert allowed is not None
     assert ids.tolist() == [number for number in every.tolist() if number in set(allowed.tolist())]
@@ -28,20 +29,54 @@ def test_bm25_counts_over_one_collection_alone(store: Store, books: Collection) 
     docs = [document("a", "common rare"), *(document(f"b{i}", "common words") for i in range(5))]
     store.upsert(books, docs, None).result(10)
     with store.reading() as reader:
-        before = reader.lexical(books.id, match_expression("rare"), None, 10)
+        before = reader.lexical(books.id, terms("rare"), None, 10)
     other = store.create_collection("other", SPEC).result(10)
     store.upsert(other, [document(f"c{i}", "rare rare") for i in range(50)], None).result(10)
     with store.reading() as reader:
-        after = reader.lexical(books.id, match_expression("rare"), None, 10)
-        assert len(reader.lexical(books.id, match_expression("rare"), Exists("x", True), 10)[0]) == 0
+        after = reader.lexical(books.id, terms("rare"), None, 10)
+        assert len(reader.lexical(books.id, terms("rare"), Exists("x", True), 10)[0]) == 0
     assert before[1].tolist() == after[1].tolist()
     assert before[1][0] > 0
+
+
+@pytest.mark.parametrize(
+    "words", ["often rare", "often", "rare once", "often rare often1 once", "none", "the often"]
+)
+@pytest.mark.parametrize("where", [None, AnyOf("even", (True,)), AnyOf("even", ("never",))])
+def test_what_is_asked_for_again_is_found_again(
+    store: Store, books: Collection, words: str, where: Filter | None
+) -> None:
+    docs = [
+        document(
+            f"d{i:04}",
+            "the " + "often " * (i % 3 + 1) + "x " * (i % 7) * (i % 5) if i % 9 < 4 else f"the often{i % 2}",
+            *(["rare once the"] if i % 400 == 7 else []),
+            even=i % 2 == 0,
+        )
+        for i in range(5000)
+    ]
+    for start in range(0, len(docs), 1000):
+        store.upsert(books, docs[start : start + 1000], None).result(30)
+
+    def found() -> list[tuple[str, float]]:
+        with store.reading() as reader:
+            ids, scores = reader.lexical(books.id, terms(words), where, 20)
+            names = reader.chunk_names(ids)
+        return [(names[number], score) for number, score in zip(ids.tolist(), scores.tolist(), strict=True)]
+
+    first = found()
+    assert [found(), found()] == [first, first]
+    gone = [name.removesuffix("#0") for name, _ in first[:3]]
+    store.delete(books, gone).result(10)
+    changed = found()
+    assert [found(), found()] == [changed, changed]
+    assert not {f"{name}#0" for name in gone} & {name for name, _ in changed}
 
 
 def test_vectors_of_chunks(store: Store, books: Collection) -> None:
     store.upsert(books, [document("a", "one", "three"), Document("b", chunks=(Chunk("x"),))], None).result(10)
     with store.reading() as reader:
-        ids, _ = reader.lexical(books.id, match_expression("one three x"), None, 10)
+        ids, _ = reader.lexical(books.id, terms("one three x"), None, 10)
         vectors = reader.chunk_vectors(np.append(ids, 999))
         names = reader.chunk_names(ids)
     assert {names[number]: vector.tolist() for number, vector in vectors.items()} == {

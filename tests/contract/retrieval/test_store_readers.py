@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from retrieval.domain import Collection
 from retrieval.filters import Exists, Not
-from retrieval.lexical import match_expression
+from retrieval.lexical import terms
 from retrieval.store.base import Store
 from serving.errors import (
     NotFound,
@@ -29,14 +29,14 @@ def shelves(store: Store, books: Collection) -> Collection:
 
 def test_what_one_may_not_read_is_not_there(store: Store, shelves: Collection) -> None:
     with store.reading() as everything:
-        every, _ = everything.lexical(shelves.id, match_expression("word"), None, 10)
+        every, _ = everything.lexical(shelves.id, terms("word"), None, 10)
         by_name = {name: number for number, name in everything.chunk_names(every).items()}
     for access, seen in ((ALICE, ["all", "staff"]), (BOB, ["all", "bob"]), (frozenset[str](), ["all"])):
         with store.reading(access) as reader:
             page = reader.documents(shelves.id, None, "", 10, content=True)
             assert [d.id for d in page.documents] == seen
             chunks = sorted(by_name[f"{name}#0"] for name in seen)
-            assert sorted(reader.lexical(shelves.id, match_expression("word"), None, 10)[0]) == chunks
+            assert sorted(reader.lexical(shelves.id, terms("word"), None, 10)[0]) == chunks
             allowed = reader.matching_chunks(shelves.id, None)
             assert allowed is not None
             assert allowed.tolist() == chunks

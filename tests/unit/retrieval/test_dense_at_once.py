@@ -250,7 +250,7 @@ def test_what_a_filter_lets_through_is_told_at_once_to_who_may_read_it_alone(
 
 def test_what_the_store_keeps_no_longer_is_looked_up_again(warm: DensePass, store: SqliteStore) -> None:
     later(warm, filtered(1.0))
-    store._chunk_sets._kept.clear()
+    store._remembered.chunk_sets._kept.clear()
     assert named(later(warm, filtered(1.0))[0][0].hits) == ["d1"]
     at_once(warm, filtered(1.0))
 

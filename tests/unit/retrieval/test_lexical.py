@@ -2,13 +2,13 @@ import sqlite3
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from retrieval.lexical import MAX_TERMS, match_expression, terms
+from retrieval.lexical import MAX_TERMS, any_of, terms
 from retrieval.store.sqlite import words
 
 
 def test_words_are_split_and_quoted() -> None:
-    assert match_expression("Don't PANIC, don't!") == '"Don" OR "t" OR "PANIC"'
-    assert match_expression("...") == ""
+    assert any_of(terms("Don't PANIC, don't!")) == '"Don" OR "t" OR "PANIC"'
+    assert any_of(terms("...")) == ""
 
 
 def test_operators_are_words_like_others() -> None:
@@ -32,7 +32,7 @@ def test_fts5_takes_whatever_a_user_types(text: str) -> None:
     words.create(connection, 1)
     connection.execute("INSERT INTO chunks VALUES (7, 1, ?)", (text,))
     words.add(connection, 1, [(7, text)])
-    expression = match_expression(text)
+    expression = any_of(terms(text))
     if expression:
         found = connection.execute(
             "SELECT rowid FROM words_1 WHERE words_1 MATCH ?", (expression,)

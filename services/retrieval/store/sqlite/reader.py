@@ -27,10 +27,11 @@ from retrieval.limits import PAGE_CONTENT_BYTES
 from retrieval.reports import Totals
 from retrieval.store.reader import MAX_ID
 from retrieval.store.sqlite import readers, rows, schema, segments
-from retrieval.store.sqlite.chunk_sets import ChunkSets
 from retrieval.store.sqlite.documents import last_lsn
 from retrieval.store.sqlite.errors import damaged, translated
 from retrieval.store.sqlite.filters import Sql, compile_filter
+from retrieval.store.sqlite.remembered import Remembered
+from retrieval.store.sqlite.word_search import WordSearch
 
 _VECTOR_BLOCK = 8192
 _ID_BLOCK = 512  # ids bound to one statement
@@ -45,13 +46,13 @@ class SqliteReader:
         connection: sqlite3.Connection,
         path: Path,
         access: Access = EVERYTHING,
-        chunk_sets: ChunkSets | None = None,
+        remembered: Remembered | None = None,
         version: int = 0,
     ) -> None:
         self._connection = connection
-        self._chunk_sets = chunk_sets
+        self._remembered = remembered or Remembered()
         self.version = version
-        self.epoch = 0 if chunk_sets is None else chunk_sets.epoch  # before the view is fixed
+        self.epoch = self._remembered.chunk_sets.epoch  # before the view is fixed
         self._access = access
         self._path = path
         self.lsn = last_lsn(connection)  # the first read fixes what the transaction sees
@@ -119,37 +120,23 @@ class SqliteReader:
         """Return the chunks that may be found, ascending; None when all may."""
         if (restriction := self._condition(collection, where)) is None:
             return None
-        if self._chunk_sets is None:
-            return self._matching(collection, restriction)
         # Every write has a number of its own. Callers whom the same condition lets in share a set.
         key = repr((self.epoch, collection, self._last_lsn(collection), restriction))
-        return self._chunk_sets.get(key, lambda: self._matching(collection, restriction))
+        return self._remembered.chunk_sets.get(key, lambda: self._matching(collection, restriction))
 
     def shows_all(self, collection: int) -> bool:
         """Tell whether the caller may read all of the collection."""
         return readers.visible(self._connection, collection, self._access) is None
 
     def lexical(
-        self, collection: int, expression: str, where: Filter | None, limit: int
+        self, collection: int, words: Sequence[str], where: Filter | None, limit: int
     ) -> tuple[Ids, Scores]:
-        """Return chunks that match an FTS5 expression and their BM25 scores, best first."""
-        if not expression:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
-        allowed, parameters = _ALL
-        if restriction := self._condition(collection, where):
-            condition, parameters = restriction
-            # Looked up for each chunk with the words. As `rowid IN`, SQLite would search the words anew for each id.
-            allowed = (
-                "EXISTS (SELECT 1 FROM chunks k JOIN documents d ON d.id = k.document"
-                f" WHERE k.id = w.rowid AND {condition})"
-            )
-        table = f"words_{collection:d}"
-        found = self._connection.execute(
-            f"SELECT rowid, -rank FROM {table} w WHERE {table} MATCH ? AND {allowed} ORDER BY rank, rowid LIMIT ?",
-            (expression, *parameters, limit),
-        ).fetchall()
-        ids = np.array([chunk for chunk, _ in found], dtype=np.int64)
-        return ids, np.array([score for _, score in found], dtype=np.float64)
+        """Return the best chunks that have any of these `lexical.terms` and match, and their BM25, best first."""
+        view = self.epoch, collection, self._last_lsn(collection)
+        search = WordSearch(self._connection, collection, view, self._remembered)
+        return search.best(
+            words, limit, self._condition(collection, where), lambda: self.matching_chunks(collection, where)
+        )
 
     def chunk_names(self, chunks: Ids) -> dict[int, str]:
         """Return the public ids of chunks; unknown ones are absent."""

@@ -27,16 +27,15 @@ from retrieval.reports import Compaction, Finding, SnapshotInfo, Totals
 from retrieval.store.base import CommitListener
 from retrieval.store.reader import Reader
 from retrieval.store.sqlite import collections, derived, documents, schema, segments, words
-from retrieval.store.sqlite.chunk_sets import ChunkSets
 from retrieval.store.sqlite.connection import open_database
 from retrieval.store.sqlite.errors import let_go, translated
 from retrieval.store.sqlite.lock import ProcessLock
 from retrieval.store.sqlite.reader import SqliteReader, disk_bytes
+from retrieval.store.sqlite.remembered import POSTINGS_BYTES, KeptPostings, Remembered
 from retrieval.store.sqlite.snapshots import Snapshots
 from retrieval.store.sqlite.writer import GroupCommitWriter
 
 T = TypeVar("T")
-_CHUNK_SETS_BYTES = 64 * 1024 * 1024
 
 
 class SqliteStore:
@@ -54,6 +53,7 @@ class SqliteStore:
         *,
         max_batch: int = 256,
         max_queued: int = 1024,
+        postings_bytes: int = POSTINGS_BYTES,
     ) -> None:
         make_private_directory(directory)
         self._path = directory / "store.sqlite3"
@@ -62,7 +62,7 @@ class SqliteStore:
         self._gate = SharedLock()  # shared by reads; a restore or a compaction has the store to itself
         self._copying = threading.Lock()
         self._version = 0
-        self._chunk_sets = ChunkSets(_CHUNK_SETS_BYTES)
+        self._remembered = Remembered(postings=KeptPostings(postings_bytes))
         self._snapshots = Snapshots(directory / "snapshots")
         with contextlib.ExitStack() as stack:
             stack.callback(ProcessLock(directory / "lock").release)
@@ -92,7 +92,7 @@ class SqliteStore:
     @property
     def epoch(self) -> int:
         """A number that grows when the store is replaced or mended."""
-        return self._chunk_sets.epoch
+        return self._remembered.chunk_sets.epoch
 
     @contextlib.contextmanager
     def reading(self, access: Access = EVERYTHING) -> Iterator[Reader]:
@@ -101,7 +101,7 @@ class SqliteStore:
             version = self._version
             connection.execute("BEGIN")
             try:
-                yield SqliteReader(connection, self._path, access, self._chunk_sets, version)
+                yield SqliteReader(connection, self._path, access, self._remembered, version)
             except BaseException as error:
                 let_go(error)
                 raise
@@ -220,7 +220,7 @@ class SqliteStore:
         self._version += 1  # on the writer's thread alone
 
     def _replaced(self) -> None:
-        self._chunk_sets.clear()
+        self._remembered.chunk_sets.clear()
         self._changed()
 
     @contextlib.contextmanager

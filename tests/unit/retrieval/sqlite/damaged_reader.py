@@ -20,7 +20,7 @@ from retrieval.domain import Chunk, Collection, CollectionSpec, Document
 from retrieval.filters import AnyOf
 from retrieval.index.flat import FlatIndex
 from retrieval.index.set import IndexSet
-from retrieval.lexical import match_expression
+from retrieval.lexical import terms
 from retrieval.metrics import StoreMetrics
 from retrieval.store.sqlite import connection
 from retrieval.store.sqlite.store import SqliteStore
@@ -83,7 +83,7 @@ def use(store: SqliteStore, indexes: IndexSet, attempt: Callable[[Callable[[], A
             page = reader.documents(collection.id, AnyOf("n", (1.0,)), "", 100, content=True)
             for item in page.documents[:5]:
                 reader.document(collection.id, item.id, vectors=True)
-            ids, _ = reader.lexical(collection.id, match_expression("word"), None, 100)
+            ids, _ = reader.lexical(collection.id, terms("word"), None, 100)
             reader.passages(ids)
             indexes.verify(collection, reader)
 

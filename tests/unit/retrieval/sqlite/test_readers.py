@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from retrieval.domain import Access, Chunk, Collection, CollectionSpec, Document
 from retrieval.filters import AnyOf, Filter, Not
-from retrieval.lexical import match_expression
+from retrieval.lexical import terms
 from retrieval.store.sqlite import collections, documents
 from retrieval.store.sqlite.reader import SqliteReader
 from retrieval.store.sqlite.schema import migrate
@@ -49,7 +49,7 @@ def check(
             assert sorted(reader.chunk_names(chunks).values()) == [f"{n}#{i}" for n in seen for i in (0, 1)]
         elif where is None:
             assert len(seen) == len(kept)
-        ids, _ = reader.lexical(books.id, match_expression("word"), where, 100)
+        ids, _ = reader.lexical(books.id, terms("word"), where, 100)
         assert sorted(reader.chunk_names(ids).values()) == [f"{n}#{i}" for n in seen for i in (0, 1)]
 
 

@@ -13,7 +13,7 @@ from retrieval.domain import Chunk, Collection, CollectionSpec, Document
 from retrieval.filters import AnyOf
 from retrieval.index.flat import FlatIndex
 from retrieval.index.set import IndexSet
-from retrieval.lexical import match_expression
+from retrieval.lexical import terms
 from retrieval.metrics import StoreMetrics
 from retrieval.store.sqlite.store import SqliteStore
 from serving.errors import AlreadyExists, NotFound, VersionConflict
@@ -149,7 +149,7 @@ class StoreMachine(RuleBasedStateMachine):
                 assert {d.id: (d.version, [chunk.text for chunk in d.chunks]) for d in page.documents} == held
                 assert collection.document_count == len(held)
                 for word in WORDS:
-                    ids, _ = reader.lexical(collection.id, match_expression(word), None, 100)
+                    ids, _ = reader.lexical(collection.id, terms(word), None, 100)
                     assert set(reader.chunk_names(ids).values()) == {
                         f"{key}#{i}"
                         for key, (_, ts) in held.items()
