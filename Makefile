@@ -133,7 +133,7 @@ docs: setup  ## regenerate docs/configuration.md and docs/reference
 	$(BIN)/python scripts/config_reference.py
 	$(BIN)/python scripts/sdk_reference.py
 
-bench: setup  ## NAME=text|text-load|text-gpu|quality|decoder|image|retrieval|gateway|relevance|rag OUT=file.json OPTIONS=…; some beside what bench-peers made
+bench: setup  ## NAME=text|text-load|text-gpu|quality|decoder|image|retrieval|words|gateway|relevance|rag OUT=file.json OPTIONS=…; some beside what bench-peers made
 	$(BIN)/python -m benchmarks $(NAME) $(if $(OUT),--out $(OUT)) $(OPTIONS)
 
 soak: setup  ## kill the retrieval service 1,000 times while clients write; some two hours
@@ -144,7 +144,7 @@ bench-page: setup  ## draw results/*.json, and write their figures into the page
 
 BENCH_PEERS = openvino llama embed vectors chroma milvus litellm
 
-bench-peers: .venv-vllm/.ready $(BENCH_PEERS:%=.venv-bench-%/.ready)  ## what NAME=text|retrieval|gateway measures itself beside; needs cmake and g++
+bench-peers: .venv-vllm/.ready $(BENCH_PEERS:%=.venv-bench-%/.ready)  ## what NAME=text|retrieval|words|gateway measures itself beside; needs cmake and g++
 
 # Each in an environment of its own, from a list that is complete: nothing is resolved, so nothing else comes along.
 .venv-bench-%/.ready: benchmarks/peers/constraints-%.txt

@@ -16,6 +16,7 @@ from benchmarks.report import Report
 from benchmarks.retrieval import measure as retrieval
 from benchmarks.text import gpu as text_gpu
 from benchmarks.text import measure as text
+from benchmarks.words import measure as words
 
 ALONE: dict[str, Callable[[], Report]] = {
     "text": text.measure,
@@ -31,6 +32,7 @@ OPTIONED: dict[str, Callable[[Sequence[str]], Report]] = {
     "rag": rag.measure,
     "relevance": relevance.measure,
     "retrieval": retrieval.measure,
+    "words": words.measure,
 }
 
 

@@ -19,6 +19,7 @@ from benchmarks.text import gpu_table as text_gpu
 from benchmarks.text import picture as text_picture
 from benchmarks.text import table as text
 from benchmarks.text.engines import ROOT
+from benchmarks.words import table as words
 
 RESULTS = ROOT / "benchmarks/results"
 
@@ -40,6 +41,8 @@ PLACES = {
     "relevance": Place("docs/performance.md", relevance.markdown),
     "rag": Place("docs/answering.md", rag.markdown),
     "retrieval": Place("docs/searching.md", retrieval.markdown),
+    "retrieval-1m": Place("docs/searching.md", retrieval.markdown),
+    "words": Place("docs/searching.md", words.markdown),
     "crashes": Place("docs/durability.md", crashes.markdown),
     "gateway": Place("docs/overhead.md", gateway.markdown),
     "image": Place("docs/step-level-batching.md", image.markdown, image_picture.draw),

@@ -22,7 +22,7 @@ Vectors = NDArray[np.float32]
 Found = Sequence[Sequence[int]] | NDArray[Any]
 K, M, EF_CONSTRUCTION = 10, 32, 200
 RECALL = 0.95
-EFFORTS = (16, 24, 32, 48, 64, 96, 128, 192, 256)
+EFFORTS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 BLOCK, TUNED, BATCH, SECONDS = 1000, 500, 256, 10.0
 
 

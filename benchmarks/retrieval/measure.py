@@ -36,6 +36,7 @@ def measure(arguments: Sequence[str]) -> Report:
             "texts": len(set(work.sources.tolist())),
             "queries": len(work.queries),
             "index": asked.index,
+            "build_threads": asked.build_threads,
         }
     )
     with tempfile.TemporaryDirectory() as scratch:
@@ -46,7 +47,7 @@ def measure(arguments: Sequence[str]) -> Report:
 
 
 async def _own(rows: list[dict[str, Any]], asked: argparse.Namespace, work: Workload, scratch: Path) -> None:
-    async with served(scratch, work, asked.index) as ours:
+    async with served(scratch, work, asked.index, asked.build_threads) as ours:
         _tell(f"writing {len(work.vectors)} vectors")
         rows.append(await ours.fill())
         _tell("recall")
@@ -86,13 +87,18 @@ def _stores(work: Workload, scratch: Path, *, peers: bool) -> Iterator[dict[str,
     for peer in STORES if peers else STORES[:1]:
         _tell(peer.name)
         try:
-            versions, *found = engines.run(peer, "--data", str(scratch))
+            versions, *found = engines.run(peer, "--data", str(scratch), timeout_s=_timeout_s(work))
         except engines.Absent as absent:
             _tell(f"{peer.name} is absent: {absent}")
             yield {"engine": peer.name, "operation": "search", "absent": str(absent)}
             continue
         for facts in found:
             yield {"engine": peer.name, **facts, **versions}
+
+
+def _timeout_s(work: Workload) -> float:
+    """Graphs of more vectors take longer to build."""
+    return max(engines.TIMEOUT_S, len(work.vectors) / 100)
 
 
 def _tell(what: str) -> None:

@@ -21,6 +21,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
         choices=("flat", "hnsw", "ivf_pq", "scalar_quantized"),
         help="kind of index",
     )
+    parser.add_argument("--build-threads", type=int, default=1, help="threads that build our segments")
     parser.add_argument("--rounds", type=int, default=3, help="turns that ours and the echo take")
     parser.add_argument(
         "--no-peers",

@@ -30,7 +30,8 @@ NAME, BLOCK, WRITERS = "bench", 250, 2
 BATCHES, BATCH_CALLERS = (32, 256), 2
 UNSEALED, SEGMENTS = "quadrille_retrieval_unsealed_vectors", "quadrille_retrieval_segments"
 SEAL_AT = 4096  # with fewer vectors left over none are built in before it is quiet
-SEALING_S = 3600.0  # how long that may take
+SEALING_S = 4 * 3600.0  # how long that may take
+LET_GO_S = 5.0  # after that the segments which a new one replaces are let go of
 OPTIONS = [("grpc.max_receive_message_length", 64 * 2**20)]
 
 
@@ -67,6 +68,7 @@ class Served:
         written = time.perf_counter() - begun
         indexed = await self._falls(UNSEALED, SEAL_AT - 1, begun)
         settled = await self._falls(SEGMENTS, 1, begun)
+        await asyncio.sleep(LET_GO_S)
         grown = resident_bytes(self.service.pid) - before
         count = len(self._work.vectors)
         return {
@@ -85,13 +87,17 @@ class Served:
         """The seconds since `begun` once a gauge is at most this."""
         while self.service.counted(gauge) > most:
             if time.perf_counter() - begun > SEALING_S:
-                raise RuntimeError("its index was not built in an hour")
+                raise RuntimeError("its index was not built in four hours")
             await asyncio.sleep(0.5)
         return time.perf_counter() - begun
 
     async def search(self, clients: int, calls: int, *, references: bool = False) -> Load:
         """Single queries, over and over."""
         requests = [*itertools.islice(itertools.cycle(self.requests(references=references)), calls)]
+        return await closed(self._searches.Search, requests, clients)
+
+    async def ask(self, requests: Sequence[search_pb2.SearchRequest], clients: int) -> Load:
+        """These, once each."""
         return await closed(self._searches.Search, requests, clients)
 
     async def batches(self, size: int, *, references: bool = False) -> dict[str, Any]:
@@ -181,9 +187,9 @@ def places(answer: search_pb2.SearchResponse) -> list[int]:
 
 
 @asynccontextmanager
-async def served(scratch: Path, work: Workload, index: str) -> AsyncIterator[Served]:
+async def served(scratch: Path, work: Workload, index: str, build_threads: int) -> AsyncIterator[Served]:
     """The service, empty."""
-    with running("retrieval", scratch, seal_at=SEAL_AT) as service:
+    with running("retrieval", scratch, seal_at=SEAL_AT, build_threads=build_threads) as service:
         async with grpc.aio.insecure_channel(service.address, OPTIONS) as channel:
             yield Served(service, channel, work, index)
 

@@ -17,7 +17,8 @@ def markdown(result: Row) -> str:
     setting = next(row for row in result["rows"] if row["operation"] == "setting")
     said = (
         f"{setting['vectors']:,} vectors made of {setting['texts']:,} texts, {setting['queries']:,} held-out queries, "
-        f"index `{setting['index']}`. Single queries and their echo took turns; medians of their rounds:"
+        f"index `{setting['index']}`{_built(setting)}. "
+        "Single queries and their echo took turns; medians of their rounds:"
     )
     measured = [row for row in result["rows"] if "absent" not in row]
     searched = [row for row in measured if "queries_per_s" in row]
@@ -32,6 +33,11 @@ def markdown(result: Row) -> str:
     if ingested:
         parts += ["Ingest:", table(INGEST_HEAD, [_ingest(row) for row in ingested])]
     return "\n\n".join([*parts, *verdict(result)])
+
+
+def _built(setting: Row) -> str:
+    threads = setting.get("build_threads", 1)
+    return "" if threads == 1 else f" built by {threads} threads"
 
 
 def _searches(rows: Sequence[Row]) -> list[list[str]]:

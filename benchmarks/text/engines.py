@@ -68,13 +68,13 @@ EMBEDDERS = (
 )
 
 
-def run(peer: Peer, *asked: str) -> list[dict[str, Any]]:
+def run(peer: Peer, *asked: str, timeout_s: float = TIMEOUT_S) -> list[dict[str, Any]]:
     """What the peer measured. Raises Absent when it has no environment, fails, or takes too long."""
     if not peer.python.exists():
         raise Absent(f"{peer.environment} is missing: make bench-peers")
     if peer.converts:
-        list(_lines(peer, *asked, "--prepare"))
-    if not (lines := list(_lines(peer, *asked))):
+        list(_lines(peer, *asked, "--prepare", timeout_s=timeout_s))
+    if not (lines := list(_lines(peer, *asked, timeout_s=timeout_s))):
         raise Absent("it said nothing")
     return lines
 
@@ -120,15 +120,15 @@ def started(peer: Peer, arguments: Sequence[str], output: IO[Any]) -> Iterator[s
         process.wait()
 
 
-def _lines(peer: Peer, *asked: str) -> Iterator[dict[str, Any]]:
+def _lines(peer: Peer, *asked: str, timeout_s: float) -> Iterator[dict[str, Any]]:
     dtype = () if peer.dtype is None else ("--dtype", peer.dtype)
     arguments = ("-m", f"benchmarks.peers.{peer.script}", *dtype, *asked)
     with tempfile.TemporaryFile("w+") as said:  # not a pipe: what an engine leaves running would hold it open
         with started(peer, arguments, said) as process:
             try:
-                status = process.wait(TIMEOUT_S)
+                status = process.wait(timeout_s)
             except subprocess.TimeoutExpired as error:
-                raise Absent(f"it took more than {TIMEOUT_S} s") from error
+                raise Absent(f"it took more than {timeout_s:g} s") from error
         said.seek(0)
         lines = said.read().splitlines()
     if status != 0:
