@@ -43,15 +43,21 @@ class KeptPostings:
         with self._lock:
             self._searches += 1
             found = {word: self._use((view, word), counts[word]) for word in counts}
-            lacking = [word for word, (may_read, kept) in found.items() if may_read and kept is None]
-            if not all(may_read for may_read, _ in found.values()) or not self._make_room(
-                sum(_ENTRY_BYTES + _POSTING_BYTES * _at_most(counts[word]) for word in lacking)
-            ):
+            if not all(may_read for may_read, _ in found.values()):
                 return None
-        known = {word: kept for word, (_, kept) in found.items() if kept is not None}
-        for word in lacking:
-            known[word] = read(word)
+            known = {word: kept for word, (_, kept) in found.items() if kept is not None}
+            lacking = [word for word in counts if word not in known]
+            needed = sum(_ENTRY_BYTES + _POSTING_BYTES * _at_most(counts[word]) for word in lacking)
+            if not self._make_room(needed):
+                return None
+            self._bytes += needed  # until they are read
+        try:
+            known |= {word: read(word) for word in lacking}
+        finally:
             with self._lock:
+                self._bytes -= needed
+        with self._lock:
+            for word in lacking:
                 self._put((view, word), known[word])
         return [known[word] for word in counts]
 

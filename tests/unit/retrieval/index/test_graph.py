@@ -76,14 +76,14 @@ def test_without_a_target_or_with_a_width_told_nothing_is_learned(tmp_path: Path
 
 @pytest.mark.parametrize("effort", [Effort.DEFAULT, Effort.ACCURATE])
 def test_queries_that_find_too_little_widen_all_walks_of_a_collection(effort: Effort) -> None:
-    graphs = kind(accurate_ef_search=60)
-    first, second = build(graphs), build(graphs, VECTORS[:4000])
+    graphs, vectors = kind(accurate_ef_search=60), made(12_000, 1)  # of fewer, an accurate search scans all
+    first, second = build(graphs, vectors), build(graphs, vectors[:10_000])
     before = [segment.width(effort) for segment in (first, second)]
     for _ in range(16):
         graphs.learn([first, second], 10, effort, 0.94)
     for segment, width in zip((first, second), before, strict=True):
         assert segment.width(effort) >= 1.9 * width
-    assert build(kind()).width(Effort.DEFAULT) == first.calibrated, "and those of no other"
+    assert build(kind(), vectors).width(Effort.DEFAULT) == first.calibrated, "and those of no other"
 
 
 def test_only_walks_of_the_learned_width_are_learned_from() -> None:

@@ -1,5 +1,3 @@
-import gc
-
 import numpy as np
 from retrieval.domain import Ids
 from retrieval.index.known_sets import KnownSets, Places
@@ -62,5 +60,4 @@ def test_arrays_are_not_kept_nor_taken_for_others() -> None:
         ids = fixed(number)  # mostly where the one before was
         assert np.array_equal(sets.get(ids, find)[0], to_bitmap(np.array([number]), 100))
         del ids
-        gc.collect()
     assert find.calls == 50

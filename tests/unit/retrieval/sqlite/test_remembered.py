@@ -69,6 +69,30 @@ def test_what_is_not_used_any_more_makes_room(monkeypatch: pytest.MonkeyPatch) -
     assert kept._bytes == 2 * SIZE <= 3 * SIZE
 
 
+def test_who_reads_has_its_room_reserved() -> None:
+    kept, source = KeptPostings(3 * SIZE), Source()
+
+    def read(word: str) -> Postings:
+        if word == "a":
+            assert kept.get(VIEW, {"b": COUNT}, source) is not None
+            assert kept.get(VIEW, {"c": COUNT}, source) is None
+        return source(word)
+
+    assert kept.get(VIEW, {"a": COUNT}, read) is not None
+    assert (source.read, kept._bytes) == (["b", "a"], 2 * SIZE)
+
+
+def test_a_read_that_fails_leaves_nothing() -> None:
+    kept = KeptPostings()
+
+    def fail(word: str) -> Postings:
+        raise OSError
+
+    with pytest.raises(OSError):
+        kept.get(VIEW, {"a": COUNT}, fail)
+    assert (kept._bytes, len(kept._kept)) == (0, 0)
+
+
 def test_a_word_for_which_there_is_no_room_is_never_read() -> None:
     kept, source = KeptPostings(64_000), Source()
     for _ in range(3):
