@@ -1,4 +1,4 @@
-"""A certificate authority of our own, for tests of TLS."""
+"""What all tests share: a certificate authority of our own, for tests of TLS, and how garbage is collected."""
 
 import gc
 from dataclasses import dataclass

@@ -94,7 +94,7 @@ class Served:
     async def search(self, clients: int, calls: int, *, references: bool = False) -> Load:
         """Single queries, over and over."""
         requests = [*itertools.islice(itertools.cycle(self.requests(references=references)), calls)]
-        return await closed(self._searches.Search, requests, clients)
+        return await self.ask(requests, clients)
 
     async def ask(self, requests: Sequence[search_pb2.SearchRequest], clients: int) -> Load:
         """These, once each."""
@@ -117,7 +117,7 @@ class Served:
         """Rows: recall by effort."""
         rows, nearest = [], self._work.nearest()
         for effort in ("default", "accurate"):
-            load = await closed(self._searches.Search, self.requests(effort=effort), RECALL_CLIENTS)
+            load = await self.ask(self.requests(effort=effort), RECALL_CLIENTS)
             found = recall([places(answer) for answer in load.answers], nearest)
             row = {"engine": OURS, "operation": "recall", "effort": effort, "recall": round(found, 4)}
             rows.append({**row, **load.figures()})
@@ -128,7 +128,7 @@ class Served:
         rows = []
         for share in SHARES:
             requests = self.requests(share=share)[:500]
-            load = await closed(self._searches.Search, requests, 1)
+            load = await self.ask(requests, 1)
             found = [places(answer) for answer in load.answers]
             nearest = self._work.nearest(share)[: len(found)]
             row = {

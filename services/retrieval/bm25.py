@@ -13,7 +13,7 @@ from retrieval.lexical import any_of
 
 Matches = list[tuple[int, float]]  # chunks and their scores, best first, equal ones by number
 Search = Callable[[str, int], Matches]
-Remembered = Callable[[Mapping[str, int]], Matches | None]
+FromMemory = Callable[[Mapping[str, int]], Matches | None]
 
 # FTS5's: how far a word's repetitions count, and what a word weighs at least.
 _K1, _LEAST = 1.2, 1e-6
@@ -24,7 +24,7 @@ def best(
     total: int,
     limit: int,
     search: Search,
-    remembered: Remembered = lambda counts: None,
+    remembered: FromMemory = lambda counts: None,
 ) -> Matches:
     """Return the best `limit` of the chunks that have any of the words.
 
@@ -51,7 +51,7 @@ def best(
 
 def _best(words: Sequence[str], counts: Mapping[str, int], total: int, limit: int, search: Search) -> Matches:
     """Score the chunks that have one of the first `needed` words: as many as it takes to be sure, the rarest first."""
-    most = [weight(counts[word], total) * (_K1 + 1) for word in words]  # that a word adds to a score
+    most = [_weight(counts[word], total) * (_K1 + 1) for word in words]  # that a word adds to a score
     rest = [*itertools.accumulate(reversed(most), initial=0.0)][::-1]  # that all from this one on add
     met = [*itertools.accumulate(counts[word] for word in words)]  # chunks, were no two words in one
     enough, needed = _reaching(met, limit), 0
@@ -80,6 +80,6 @@ def _apart(words: Sequence[str], others: Sequence[str], limit: int, search: Sear
     return sorted(found, key=lambda match: (-match[1], match[0]))[:limit]
 
 
-def weight(count: int, total: int) -> float:
+def _weight(count: int, total: int) -> float:
     """Return the inverse document frequency of a word, as FTS5 has it."""
     return max(_LEAST, math.log((total - count + 0.5) / (count + 0.5)))

@@ -79,7 +79,7 @@ def shared_by(query: Query, field: str) -> Hashable | None:
         return None
     if query.mmr is not None or query.group_size is not None or query.with_vectors:
         return None
-    return query.top_k, query.effort, _filter_text(query)
+    return _shape(query)
 
 
 class DensePass:
@@ -125,8 +125,9 @@ class DensePass:
 
         It never waits. What it raises concerns all queries, as with `run`.
         """
-        known, allowed = self._recalled(queries)
-        if known is None or known.seconds(_shape(queries)) * len(queries) > self._at_once_s:
+        shape = _shape(queries[0].query)
+        known, allowed = self._recalled(queries, shape)
+        if known is None or known.seconds(shape) * len(queries) > self._at_once_s:
             return functools.partial(self.run, queries)
         with self._indexes.lock.shared_at_once() as held:
             searched = self._search_known(queries, known, allowed) if held else None
@@ -142,15 +143,16 @@ class DensePass:
 
         Raises what concerns all of them. Blocks.
         """
-        known, allowed = self._recalled(queries)
+        shape = _shape(queries[0].query)
+        known, allowed = self._recalled(queries, shape)
         if known is not None:
             begun = time.thread_time()
             with self._indexes.lock.shared():
                 searched = self._search_known(queries, known, allowed)
             if searched is not None and self._store.version == known.version:
                 query_s = _time_of_one(begun, len(searched.found))
-                if query_s < known.seconds(_shape(queries)):
-                    self._note(queries, known, query_s, allowed)
+                if query_s < known.seconds(shape):
+                    self._note(queries[0].target, known, shape, query_s, allowed)
                 return self._fetch(searched, known, self._kept.get(known.epoch, searched.ids))
         return self._from_store(queries)
 
@@ -186,25 +188,27 @@ class DensePass:
             if shows_all and searched.found:
                 is_open = access is not EVERYTHING  # and yet all is seen
                 known = Known(reader.version, reader.epoch, collection, reader.lsn, is_open)
-                self._note(queries, known, query_s, allowed)
+                self._note(target, known, _shape(first), query_s, allowed)
             ids = searched.ids
             # What a view hides is not for the memory to show.
             passages = self._kept.get(reader.epoch, ids) if shows_all else {}
             return self._answers(searched, passages | self._read(reader, ids, passages))
 
-    def _note(self, queries: Sequence[DenseQuery], seen: Known, query_s: float, allowed: Ids | None) -> None:
+    def _note(self, target: Target, seen: Known, shape: Shape, query_s: float, allowed: Ids | None) -> None:
         """Keep what was seen and how long it took, beside what is known already at this version."""
-        target, where = queries[0].target, _filter_text(queries[0].query)
+        *_, where = shape
         if (before := self._known.get(target.tenant, target.name, seen.version)) is not None:
             is_open = seen.open or before.open
             seen = replace(seen, open=is_open, query_s=before.query_s, allowed=before.allowed)
         if where is not None and allowed is not None:
             seen = seen.filtered(where, allowed)
-        self._known.put(target.tenant, target.name, seen.timed(_shape(queries), query_s))
+        self._known.put(target.tenant, target.name, seen.timed(shape, query_s))
 
-    def _recalled(self, queries: Sequence[DenseQuery]) -> tuple[Known, Ids | None] | tuple[None, None]:
+    def _recalled(
+        self, queries: Sequence[DenseQuery], shape: Shape
+    ) -> tuple[Known, Ids | None] | tuple[None, None]:
         """Return what is known of the collection, and what of it may be found, where that is all a search needs."""
-        target, where = queries[0].target, _filter_text(queries[0].query)
+        target, (*_, where) = queries[0].target, shape
         known = self._known.get(target.tenant, target.name, self._store.version)
         if known is None or not self._indexes.get(known.collection.id).in_memory:
             return None, None
@@ -301,14 +305,9 @@ class DensePass:
         return outcomes
 
 
-def _shape(queries: Sequence[DenseQuery]) -> Shape:
-    query = queries[0].query
-    return query.effort, query.top_k, _filter_text(query)
-
-
-def _filter_text(query: Query) -> str | None:
-    """A filter as text, because Python holds 1, 1.0 and True for equal and filters do not."""
-    return None if query.filter is None else repr(query.filter)
+def _shape(query: Query) -> Shape:
+    # A filter as text, because Python holds 1, 1.0 and True for equal and filters do not.
+    return query.effort, query.top_k, None if query.filter is None else repr(query.filter)
 
 
 def _time_of_one(begun: float, count: int) -> float:

@@ -8,8 +8,8 @@ from typing import Self, TypeVar
 
 from retrieval.domain import EVERYTHING, Access, Collection, Effort, Ids
 
-K = TypeVar("K")
-V = TypeVar("V")
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 # Names are dropped all together when there are more: most will have been deleted.
 _MOST = 1024
@@ -80,7 +80,7 @@ class KnownCollections:
         self._kept.clear()
 
 
-def _with(known: Mapping[K, V], key: K, value: V) -> dict[K, V]:
+def _with(known: Mapping[_K, _V], key: _K, value: _V) -> dict[_K, _V]:
     """What is known with one more, the oldest left out where there are too many."""
     kept = {**known, key: value}
     if len(kept) > _MOST_OF_ONE:

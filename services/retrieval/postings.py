@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrieval.domain import Ids, Scores
+from retrieval.index.places import lacking
 
-# Scores lie in an array over all numbers between the first chunk and the last; others' chunks may lie between.
-_SPARSEST, _SMALL = 8, 1 << 16
+# Sums are made in an array over all numbers from the first chunk to the last, unless that were so much longer.
+_SPARSEST, _SMALL = 4, 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +25,33 @@ class Postings:
         return self.chunks.nbytes + self.scores.nbytes
 
 
-def best(words: Sequence[Postings], limit: int, allowed: Ids | None) -> tuple[Ids, Scores] | None:
+def best(words: Sequence[Postings], limit: int, allowed: Ids | None) -> tuple[Ids, Scores]:
     """Return the best `limit` of the chunks, with the sums of their scores, equal ones by number.
 
-    `allowed` (ascending) restricts them. None where their numbers lie too far apart for this.
+    `allowed` (ascending) restricts them.
     """
-    held = [word for word in words if len(word.chunks)]
-    if not held:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
-    first = min(int(word.chunks[0]) for word in held)
-    width = max(int(word.chunks[-1]) for word in held) - first + 1
-    if width > _SMALL + _SPARSEST * sum(len(word.chunks) for word in held):
-        return None
-    scores = np.zeros(width)
-    for word in held:  # in the order of FTS5's sum
-        scores[word.chunks - first] += word.scores
+    chunks, scores = _sums([word for word in words if len(word.chunks)])
     if allowed is not None:
-        inside = slice(*np.searchsorted(allowed, (first, first + width)))
-        allowed = allowed[inside]
-        scores = scores[allowed - first]
-    least = np.partition(scores, len(scores) - limit)[-limit] if len(scores) > limit else 0.0
-    some = np.flatnonzero(scores >= max(least, np.finfo(float).tiny))  # ascending, as their numbers are
-    order = some[np.argsort(-scores[some], kind="stable")[:limit]]
-    return (order + first if allowed is None else allowed[order]), scores[order]
+        inside = ~lacking(allowed, chunks)
+        chunks, scores = chunks[inside], scores[inside]
+    if len(scores) > limit:
+        some = np.flatnonzero(scores >= np.partition(scores, len(scores) - limit)[-limit])
+        chunks, scores = chunks[some], scores[some]
+    order = np.argsort(-scores, kind="stable")[:limit]
+    return chunks[order], scores[order]
+
+
+def _sums(words: Sequence[Postings]) -> tuple[Ids, Scores]:
+    """Return the chunks that any word is in, ascending, and what all add to each, in the order of FTS5's sum."""
+    if not words:
+        return np.empty(0, dtype=np.int64), np.empty(0)
+    first = min(int(word.chunks[0]) for word in words)
+    width = max(int(word.chunks[-1]) for word in words) - first + 1
+    if width > _SMALL + _SPARSEST * sum(len(word.chunks) for word in words):
+        chunks, places = np.unique(np.concatenate([word.chunks for word in words]), return_inverse=True)
+        return chunks, np.bincount(places, np.concatenate([word.scores for word in words])).astype(np.float64)
+    sums = np.zeros(width)
+    for word in words:
+        sums[word.chunks - first] += word.scores
+    places = np.flatnonzero(sums)
+    return places + first, sums[places]

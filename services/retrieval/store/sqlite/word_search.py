@@ -67,9 +67,8 @@ class WordSearch:
     ) -> bm25.Matches | None:
         if (known := self._remembered.postings.get(self._view, counts, self._read)) is None:
             return None
-        if (best := postings.best(known, limit, allowed())) is None:
-            return None
-        return list(zip(best[0].tolist(), best[1].tolist(), strict=True))
+        chunks, scores = postings.best(known, limit, allowed())
+        return list(zip(chunks.tolist(), scores.tolist(), strict=True))
 
     def _read(self, word: str) -> Postings:
         """Read which chunks a word is in, and what it adds to the BM25 of each."""

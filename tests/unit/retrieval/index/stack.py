@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 from prometheus_client import CollectorRegistry
-from retrieval.domain import Chunk, Collection, CollectionSpec, Document, Hnsw, IndexKind
+from retrieval.domain import Chunk, Collection, CollectionSpec, Document, Effort, Hnsw, IndexKind
 from retrieval.index.builder import Builder
 from retrieval.index.files import SegmentFiles
 from retrieval.index.flat import FlatIndex
@@ -76,6 +76,14 @@ class Stack:
 def document(number: int) -> Document:
     vector = np.random.default_rng(number).standard_normal(DIMENSION).astype(np.float32)
     return Document(f"d{number}", chunks=(Chunk(f"word{number}", vector=vector / np.linalg.norm(vector)),))
+
+
+def found(stack: Stack, collection: int, number: int, k: int = 1) -> list[int]:
+    """Search for what document d<number> says; returns the chunks."""
+    query = document(number).chunks[0].vector
+    assert query is not None
+    ((ids, _),) = stack.indexes.get(collection).search(query[None, :], k, None, Effort.EXACT)
+    return ids.tolist()[:k]
 
 
 def open_stack(directory: Path, quiet_s: float = 0.0) -> Stack:
