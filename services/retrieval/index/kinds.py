@@ -13,6 +13,7 @@ from retrieval.index.base import Sealed
 from retrieval.index.faiss_segment import FaissSegment
 from retrieval.index.graph import GraphSegment, QuantizedGraphSegment
 from retrieval.index.inverted import InvertedSegment
+from retrieval.index.links import link_back
 from retrieval.index.loading import KindOf
 from retrieval.index.widths import Widths
 
@@ -44,10 +45,10 @@ class FaissKind:
         index = _empty(self._spec, len(vectors))
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         index.train(vectors)
-        _reserve(index, len(vectors))
-        for start in range(0, len(vectors), _BLOCK):
-            checkpoint()
-            index.add(vectors[start : start + _BLOCK])
+        if isinstance(index, faiss.IndexHNSW):
+            _connect(index, vectors, checkpoint)
+        else:
+            _add(index, vectors, checkpoint)
         segment = self._segment(index)
         if isinstance(segment, GraphSegment) and self._widths.target:
             segment.calibrate(vectors, self._spec.metric, self._widths.target)
@@ -92,12 +93,35 @@ def faiss_kinds(target: float = 0.0) -> KindOf:
     return lambda spec: None if spec.index is IndexKind.FLAT else FaissKind(spec, target)
 
 
+def _add(index: Any, vectors: Vector, checkpoint: Callable[[], None]) -> None:
+    for start in range(0, len(vectors), _BLOCK):
+        checkpoint()
+        index.add(vectors[start : start + _BLOCK])
+
+
+def _connect(index: Any, vectors: Vector, checkpoint: Callable[[], None]) -> None:
+    """Make a graph of vectors.
+
+    They are added in random order: walks find far less where like comes after like, or what is rare comes first. FAISS
+    shuffles, too, but within a call.
+    """
+    order = np.random.default_rng(0).permutation(len(vectors))
+    _reserve(index, len(vectors))
+    for start in range(0, len(vectors), _BLOCK):
+        checkpoint()
+        index.add(vectors[order[start : start + _BLOCK]])
+    checkpoint()
+    index.permute_entries(np.argsort(order))
+    links = faiss.rev_swig_ptr(index.hnsw.neighbors.data(), index.hnsw.neighbors.size())
+    begins: Any = faiss.vector_to_array(index.hnsw.offsets)
+    link_back(links, begins[:-1].astype(np.int64), index.hnsw.nb_neighbors(0))
+
+
 def _reserve(index: Any, count: int) -> None:
     """Have a graph's vectors lie where they will stay: what grows by and by is copied, and is there twice meanwhile."""
-    if isinstance(index, faiss.IndexHNSW):
-        storage: Any = faiss.downcast_index(index.storage)
-        storage.codes.resize(count * storage.code_size)
-        storage.codes.clear()
+    storage: Any = faiss.downcast_index(index.storage)
+    storage.codes.resize(count * storage.code_size)
+    storage.codes.clear()
 
 
 def _empty(spec: CollectionSpec, count: int) -> Any:

@@ -76,7 +76,7 @@ def test_without_a_target_or_with_a_width_told_nothing_is_learned(tmp_path: Path
 
 @pytest.mark.parametrize("effort", [Effort.DEFAULT, Effort.ACCURATE])
 def test_queries_that_find_too_little_widen_all_walks_of_a_collection(effort: Effort) -> None:
-    graphs, vectors = kind(accurate_ef_search=60), made(12_000, 1)  # of fewer, an accurate search scans all
+    graphs, vectors = kind(accurate_ef_search=60), made(14_000, 1)  # of fewer, an accurate search scans all
     first, second = build(graphs, vectors), build(graphs, vectors[:10_000])
     before = [segment.width(effort) for segment in (first, second)]
     for _ in range(16):
