@@ -22,9 +22,9 @@ _BLOCK = 1 << 16
 
 
 def link_back(links: Links, begins: Ids, room: int) -> int:
-    """Have vectors to which fewer than four link be linked to from their neighbourhood; returns how many links that adds.
+    """Have vectors to which fewer than four others link be linked to from near by; returns how many links that adds.
 
-    From each, links are followed at random until one is met whose list has room: one that it links to itself, often.
+    From each, links are followed at random until a list with room is met: often that of one that it links to itself.
 
     Args:
         links: the lists of all vectors, changed in place; what is after a list's links is -1.
