@@ -140,8 +140,10 @@ class SqliteReader:
 
     def chunk_names(self, chunks: Ids) -> dict[int, str]:
         """Return the public ids of chunks; unknown ones are absent."""
-        found = self._by_chunk("k.id, d.name, k.ordinal", chunks)
-        return {number: rows.chunk_name(name, ordinal) for number, name, ordinal in found}
+        found: dict[int, str] = {}
+        for row in self._by_chunk(rows.CHUNK_NAMES, chunks):
+            found |= rows.chunk_names(row)
+        return found
 
     def passages(self, chunks: Ids) -> dict[int, Passage]:
         """Return what is stored about chunks; unknown ones are absent."""

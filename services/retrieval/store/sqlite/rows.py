@@ -30,6 +30,7 @@ PASSAGE_COLUMNS = (
 )
 # One row for all of them: sqlite3 gives the interpreter's lock away at every row, and others hold it for long.
 PASSAGES = f"json_group_array(json_array({PASSAGE_COLUMNS}))"
+CHUNK_NAMES = "json_group_array(json_array(k.id, d.name, k.ordinal))"
 
 # Damage makes text of numbers and bytes of text: SQLite lets any column hold any type.
 _COLLECTION_TYPES = (int, str, str, int, str, str, str, str, int, int, int, int, str)
@@ -119,6 +120,12 @@ def passage(row: Row) -> Passage:
 def passages(row: Row) -> dict[int, Passage]:
     """Read PASSAGES, by number."""
     return {found[0]: passage(tuple(found)) for found in json.loads(row[0])}
+
+
+@decoder
+def chunk_names(row: Row) -> dict[int, str]:
+    """Read CHUNK_NAMES, by number."""
+    return {number: chunk_name(name, ordinal) for number, name, ordinal in json.loads(row[0])}
 
 
 @decoder
