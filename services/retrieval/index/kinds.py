@@ -8,7 +8,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from retrieval.domain import CollectionSpec, Effort, Hnsw, IndexKind, IvfPq, Metric, Vector
+from retrieval.domain import CollectionSpec, Effort, Hnsw, Ids, IndexKind, IvfPq, Metric, Vector
 from retrieval.index.base import Sealed
 from retrieval.index.faiss_segment import FaissSegment
 from retrieval.index.graph import GraphSegment, QuantizedGraphSegment
@@ -48,7 +48,7 @@ class FaissKind:
         if isinstance(index, faiss.IndexHNSW):
             _connect(index, vectors, checkpoint)
         else:
-            _add(index, vectors, checkpoint)
+            _add(index, vectors, np.arange(len(vectors)), checkpoint)
         segment = self._segment(index)
         if isinstance(segment, GraphSegment) and self._widths.target:
             segment.calibrate(vectors, self._spec.metric, self._widths.target)
@@ -93,10 +93,10 @@ def faiss_kinds(target: float = 0.0) -> KindOf:
     return lambda spec: None if spec.index is IndexKind.FLAT else FaissKind(spec, target)
 
 
-def _add(index: Any, vectors: Vector, checkpoint: Callable[[], None]) -> None:
-    for start in range(0, len(vectors), _BLOCK):
+def _add(index: Any, vectors: Vector, order: Ids, checkpoint: Callable[[], None]) -> None:
+    for start in range(0, len(order), _BLOCK):
         checkpoint()
-        index.add(vectors[start : start + _BLOCK])
+        index.add(vectors[order[start : start + _BLOCK]])
 
 
 def _connect(index: Any, vectors: Vector, checkpoint: Callable[[], None]) -> None:
@@ -107,9 +107,7 @@ def _connect(index: Any, vectors: Vector, checkpoint: Callable[[], None]) -> Non
     """
     order = np.random.default_rng(0).permutation(len(vectors))
     _reserve(index, len(vectors))
-    for start in range(0, len(vectors), _BLOCK):
-        checkpoint()
-        index.add(vectors[order[start : start + _BLOCK]])
+    _add(index, vectors, order, checkpoint)
     checkpoint()
     index.permute_entries(np.argsort(order))
     links = faiss.rev_swig_ptr(index.hnsw.neighbors.data(), index.hnsw.neighbors.size())

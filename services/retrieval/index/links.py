@@ -21,8 +21,8 @@ _STEPS = 16
 _BLOCK = 1 << 16
 
 
-def link_back(links: Links, begins: Ids, room: int) -> int:
-    """Have vectors to which fewer than four others link be linked to from near by; returns how many links that adds.
+def link_back(links: Links, begins: Ids, room: int) -> None:
+    """Have vectors to which fewer than four others link be linked to from near by.
 
     From each, links are followed at random until a list with room is met: often that of one that it links to itself.
 
@@ -36,7 +36,7 @@ def link_back(links: Links, begins: Ids, room: int) -> int:
         there = links[begins + place]
         counts += there >= 0
         incoming += np.bincount(there[there >= 0], minlength=len(begins))
-    before, source = counts.sum(), np.random.default_rng(0)
+    source = np.random.default_rng(0)
     for least in _LEAST:
         lacking = np.flatnonzero((incoming < least) & (counts > 0))
         for start in range(0, len(lacking), _BLOCK):
@@ -48,7 +48,6 @@ def link_back(links: Links, begins: Ids, room: int) -> int:
                 incoming[_link(links, begins, room, counts, at, some)] += 1
                 on = (incoming[some] < least) & (counts[at] > 0)
                 some, at = some[on], at[on]
-    return int(counts.sum() - before)
 
 
 def _link(links: Links, begins: Ids, room: int, counts: Ids, sources: Ids, targets: Ids) -> Ids:
