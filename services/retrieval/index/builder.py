@@ -103,17 +103,18 @@ class Builder:
     def _step(self) -> bool:
         """Do one piece of work; tells whether there was any."""
         self._quiet_at = math.inf
-        if not self._rests(_RETIRED):
+        now = time.monotonic()  # throughout: what is due while others are looked at must not be forgotten
+        if not self._rests(_RETIRED, now):
             self._attempt(_RETIRED, self._remove_retired)
         for collection, index in self._indexes.segmented().items():
-            if self._rests(collection):
+            if self._rests(collection, now):
                 continue
             if (job := self._plan(index)) is not None:
                 self._attempt(collection, functools.partial(self._do, collection, index, job))
                 give_back()  # what was built from, and what is replaced
                 return True
             self._resting.pop(collection, None)
-        self._resting = {key: at for key, at in self._resting.items() if self._rests(key)}
+        self._resting = {key: at for key, at in self._resting.items() if at > now}
         return False
 
     def _plan(self, index: SegmentedIndex) -> Job | None:
@@ -133,8 +134,8 @@ class Builder:
         self._quiet_at = min(self._quiet_at, quiet_at)
         return None
 
-    def _rests(self, key: int) -> bool:
-        return self._resting.get(key, 0.0) > time.monotonic()
+    def _rests(self, key: int, now: float) -> bool:
+        return self._resting.get(key, 0.0) > now
 
     def _attempt(self, key: int, work: Callable[[], None]) -> None:
         """Do work, or put it off: searches go on without, and others' work must not wait for it."""

@@ -165,7 +165,7 @@ async def test_work_is_shared_by_those_that_have_the_model(make_stack):
 async def test_a_conversation_stays_where_its_beginning_is_cached(make_stack):
     stack = await make_stack({"a": "llm", "b": "llm", "c": "llm"})
     async with AsyncClient(stack.grpc, max_retries=0) as client:
-        talks = {number: [{"role": "user", "content": f"{number} " * 400}] for number in range(6)}
+        talks = {number: [{"role": "user", "content": f"{number} " * 400}] for number in range(24)}
         at = {number: (await client.chat(talk, model="llm")).text for number, talk in talks.items()}
         assert len(set(at.values())) > 1
         for turn in range(3):

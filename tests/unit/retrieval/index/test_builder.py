@@ -241,6 +241,24 @@ def test_what_cannot_be_taken_off_the_manifest_is_tried_again(
     assert stack.verify(books) == []
 
 
+def test_what_falls_due_while_others_are_looked_at_is_not_forgotten(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = stack.make()
+    stack.put(books, 1, SEAL_AT)
+    stack.settle()
+    stack.delete(books, range(1, 2))  # what is left is too little to be built again
+    monkeypatch.setattr(builder, "_RETRY_S", 0.01)
+    plan = stack.builder._plan
+    monkeypatch.setattr(stack.builder, "_plan", lambda index: time.sleep(0.03) or plan(index))
+    failpoints.arm(["write.before_commit=error@1"])
+    stack.store.between_writes(lambda reader: stack.indexes.rebuild(books, reader)).result(10)
+    stack.settle()
+    assert stack.value("segment_build_failures_total") == 1
+    with stack.store.reading() as reader:
+        assert reader.segments(books.id) == []
+
+
 def test_nothing_is_built_of_chunks_that_the_database_lost(stack: Stack) -> None:
     books = stack.make()
     stack.put(books, 1, SEAL_AT - 1)
