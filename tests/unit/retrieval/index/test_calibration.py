@@ -35,7 +35,7 @@ def test_few_queries_that_find_little_are_enough_to_go_on() -> None:
     def walk(queries: Vector, width: int) -> Ids:
         found = nearest(Metric.L2, queries, VECTORS)
         if width < 64:
-            found[:5, 1:] = -1  # a mean of 0.982
+            found[:6, 1:] = -1  # a mean of 0.979
         return found
 
     assert least_width(Metric.L2, VECTORS, walk, 0.97) == 64
