@@ -26,8 +26,8 @@ def least_width(metric: Metric, vectors: Vector, walk: Walk, target: float) -> i
     """Return the least width, up to MOST, at which two thirds of what may be missed of the nearest 10 are missed.
 
     Queries are some of `vectors` (n, dimension), n > 10, each moved as far as its hundredth neighbour is away: what is
-    asked is like what is stored, but lies between groups of it and not within one. Real ones
-    are half to twice as hard: the last third is for them, and audits see to the rest. Costs 512 scans.
+    asked is like what is stored, but lies between groups of it and not within one. Real ones are up to three times as
+    hard: the last third of 1 - `target` is for them, and audits see to the rest. Costs 512 scans.
     """
     queries = moved(metric, vectors)
     tenth = np.sort(exact.nearest_scores(metric, queries, vectors, K))[:, -K, None]

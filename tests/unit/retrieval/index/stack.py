@@ -3,7 +3,16 @@ from pathlib import Path
 
 import numpy as np
 from prometheus_client import CollectorRegistry
-from retrieval.domain import Chunk, Collection, CollectionSpec, Document, Effort, Hnsw, IndexKind
+from retrieval.domain import (
+    Chunk,
+    Collection,
+    CollectionSpec,
+    Document,
+    Effort,
+    Hnsw,
+    IndexKind,
+    SegmentRecord,
+)
 from retrieval.index.builder import Builder
 from retrieval.index.files import SegmentFiles
 from retrieval.index.flat import FlatIndex
@@ -51,6 +60,14 @@ class Stack:
 
     def delete(self, collection: Collection, numbers: range) -> None:
         self.store.delete(collection, [f"d{n}" for n in numbers]).result(10)
+
+    def rebuild(self, collection: Collection) -> None:
+        self.store.between_writes(lambda reader: self.indexes.rebuild(collection, reader)).result(10)
+
+    def records(self, collection: Collection) -> list[SegmentRecord]:
+        """Return the collection's rows of the manifest."""
+        with self.store.reading() as reader:
+            return list(reader.segments(collection.id))
 
     def settle(self) -> None:
         assert self.builder.wait_until_idle(60)

@@ -60,8 +60,7 @@ def test_a_delta_is_sealed_once_it_is_large_enough(stack: Stack) -> None:
     assert [len(segment.ids) for segment in index.segments] == [SEAL_AT + 2]
     assert index.delta_count == 0
     assert len(stack.files) == 2
-    with stack.store.reading() as reader:
-        (record,) = reader.segments(books.id)
+    (record,) = stack.records(books)
     assert record == index.segments[0].record
     assert stack.verify(books) == []
     measured = stack.indexes.measure()
@@ -144,13 +143,12 @@ def test_what_was_built_of_an_index_that_is_gone_is_never_published(
         stack.store.delete_collection("t", "books").result(10)
         expected = 0
     else:
-        stack.store.between_writes(lambda reader: stack.indexes.rebuild(books, reader)).result(10)
+        stack.rebuild(books)
         expected = 2  # built once more
     pausing.may.set()
     stack.settle()
     assert len(stack.files) == expected
-    with stack.store.reading() as reader:
-        records = reader.segments(books.id)
+    records = stack.records(books)
     assert [f"{record.token}.ids" for record in records] == stack.files[:1]
 
 
@@ -173,13 +171,12 @@ def test_what_is_gone_as_soon_as_it_is_published_leaves_no_files(
     if replace == "delete":
         stack.store.delete_collection("t", "books").result(10)
     elif replace == "repair":
-        stack.store.between_writes(lambda reader: stack.indexes.rebuild(books, reader)).result(10)
+        stack.rebuild(books)
     else:
         stack.store.restore("empty").result(10)
     may.set()
     stack.settle()
-    with stack.store.reading() as reader:
-        records = reader.segments(books.id)
+    records = stack.records(books)
     assert len(records) == (replace == "repair")  # built once more
     assert stack.files == [f"{record.token}.{part}" for record in records for part in ("ids", "index")]
 
@@ -232,11 +229,10 @@ def test_what_cannot_be_taken_off_the_manifest_is_tried_again(
     stack.settle()
     monkeypatch.setattr(builder, "_RETRY_S", 0.01)
     failpoints.arm(["write.before_commit=error@1"])
-    stack.store.between_writes(lambda reader: stack.indexes.rebuild(books, reader)).result(10)
+    stack.rebuild(books)
     stack.settle()
     assert stack.value("segment_build_failures_total") == 1
-    with stack.store.reading() as reader:
-        (record,) = reader.segments(books.id)
+    (record,) = stack.records(books)
     assert stack.files == [f"{record.token}.ids", f"{record.token}.index"]
     assert stack.verify(books) == []
 
@@ -252,11 +248,10 @@ def test_what_falls_due_while_others_are_looked_at_is_not_forgotten(
     plan = stack.builder._plan
     monkeypatch.setattr(stack.builder, "_plan", lambda index: time.sleep(0.03) or plan(index))
     failpoints.arm(["write.before_commit=error@1"])
-    stack.store.between_writes(lambda reader: stack.indexes.rebuild(books, reader)).result(10)
+    stack.rebuild(books)
     stack.settle()
     assert stack.value("segment_build_failures_total") == 1
-    with stack.store.reading() as reader:
-        assert reader.segments(books.id) == []
+    assert stack.records(books) == []
 
 
 def test_nothing_is_built_of_chunks_that_the_database_lost(stack: Stack) -> None:
@@ -270,7 +265,7 @@ def test_nothing_is_built_of_chunks_that_the_database_lost(stack: Stack) -> None
         stack.builder._thread.join(0.01)
         assert stack.builder._thread.is_alive()
     assert (stack.files, stack.verify(books)) == ([], ["VECTOR_INDEX_MISMATCH"])
-    stack.store.between_writes(lambda reader: stack.indexes.rebuild(books, reader)).result(10)
+    stack.rebuild(books)
     assert stack.verify(books) == []
 
 

@@ -83,8 +83,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule()
     def repair(self) -> None:
         if self.model is not None:
-            indexes = self.stack.indexes
-            self.stack.store.between_writes(lambda reader: indexes.rebuild(self.books, reader)).result(10)
+            self.stack.rebuild(self.books)
 
     @rule(name=st.sampled_from(["s1", "s2"]))
     def save_or_restore(self, name: str) -> None:
