@@ -50,8 +50,10 @@ async def _own(rows: list[dict[str, Any]], asked: argparse.Namespace, work: Work
     async with served(scratch, work, asked.index, asked.build_threads) as ours:
         _tell(f"writing {len(work.vectors)} vectors")
         rows.append(await ours.fill())
-        _tell("recall")
-        rows += await ours.recalls()
+        _tell("recall, before and after audits")
+        rows += await ours.recalls(audited=False)
+        await ours.learn()
+        rows += await ours.recalls(audited=True)
         for references in (False, True):
             await _beside_echo(rows, ours, asked.rounds, scratch, references=references)
         _tell("batches and filters")

@@ -23,8 +23,8 @@ def ratios(rows: Sequence[Row]) -> dict[str, Ratio]:
         found[f"single_p50{kind}_excess_to_half_a_ms"] = (_excess(rows, kind), 1.0, "lower")
         found |= _batches(rows, kind)
     for effort, goal in (("default", 0.95), ("accurate", 0.99)):
-        recall = _one(rows, "recall", operation="recall", effort=effort)
-        found[f"recall_{effort}"] = (recall, goal, "higher")
+        recalls = [row["recall"] for row in _where(rows, operation="recall", effort=effort)]
+        found[f"recall_{effort}"] = (min(recalls, default=None), goal, "higher")
     ours = _one(rows, "vectors_per_s", engine=OURS, operation="ingest")
     best = max((row["vectors_per_s"] for row in _stores(rows) if "vectors_per_s" in row), default=None)
     found["ingest_to_best_store"] = (_over(ours, best), None, "higher")

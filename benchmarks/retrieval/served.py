@@ -31,6 +31,7 @@ BATCHES, BATCH_CALLERS = (32, 256), 2
 UNSEALED, SEGMENTS = "quadrille_retrieval_unsealed_vectors", "quadrille_retrieval_segments"
 SEAL_AT = 4096  # with fewer vectors left over none are built in before it is quiet
 SEALING_S = 4 * 3600.0  # how long that may take
+LEARNING_S = 240.0  # audits of so long tell what walks suffice
 LET_GO_S = 5.0  # after that the segments which a new one replaces are let go of
 OPTIONS = [("grpc.max_receive_message_length", 64 * 2**20)]
 
@@ -113,13 +114,20 @@ class Served:
         told = {"engine": OURS, "operation": operation, "batch": size, "callers": BATCH_CALLERS}
         return {**told, **load.figures(size)}
 
-    async def recalls(self) -> list[dict[str, Any]]:
-        """Rows: recall by effort."""
+    async def learn(self) -> None:
+        """Ask as one client does, while audits tell the service how wide its walks need be."""
+        begun = time.perf_counter()
+        while time.perf_counter() - begun < LEARNING_S:
+            await self.search(1, len(self._work.queries))
+
+    async def recalls(self, *, audited: bool) -> list[dict[str, Any]]:
+        """Rows: recall by effort, before or after audits had their say."""
         rows, nearest = [], self._work.nearest()
         for effort in ("default", "accurate"):
             load = await self.ask(self.requests(effort=effort), RECALL_CLIENTS)
             found = recall([places(answer) for answer in load.answers], nearest)
-            row = {"engine": OURS, "operation": "recall", "effort": effort, "recall": round(found, 4)}
+            row = {"engine": OURS, "operation": "recall", "effort": effort, "audited": audited}
+            row["recall"] = round(found, 4)
             rows.append({**row, **load.figures()})
         return rows
 

@@ -58,7 +58,8 @@ def _searches(rows: Sequence[Row]) -> list[list[str]]:
 
 def _load(row: Row) -> str:
     if row["operation"] == "recall":
-        return f"{RECALL_CLIENTS} clients, effort {row['effort']}"
+        audited = ", audited" if row.get("audited") else ""
+        return f"{RECALL_CLIENTS} clients, effort {row['effort']}{audited}"
     kind = ", ids and scores" if row["operation"].endswith(REFERENCES) else ""
     if "clients" in row:
         return ("one client" if row["clients"] == 1 else f"{row['clients']} clients") + kind

@@ -8,6 +8,7 @@ import queue as queues
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,10 +27,11 @@ from retrieval.store.reader import Reader
 
 log = structlog.get_logger(__name__)
 
-# An audit reads every vector. So much longer than it took, the next one waits.
-_REST = 49
+# An audit reads every vector. So much longer than it took, the next one waits; less while a collection is little known.
+_REST, _FIRST_REST = 49, 9
+_KNOWN = 1024  # by so many queries, after which walks are about as wide as they need be
 # Queries that are compared with the vectors as these are read, for little more than one costs.
-_MOST = 16
+_MOST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Sample:
 class RecallAudit:
     """Audits on a thread of its own, a few queries at a time, for at most a fiftieth of that thread's time.
 
+    It is a tenth for the first thousand queries of a collection since the start, for indexes learn from them.
+
     Args:
         share: of the queries that approximate indexes answer, which are offered; 0 audits none.
         chance: gives numbers from 0 to 1.
@@ -74,6 +78,7 @@ class RecallAudit:
         self._share = share
         self._chance = chance
         self._waiting: queues.Queue[Sample | None] = queues.Queue(maxsize=_MOST)
+        self._audited = Counter[int]()  # queries, by collection
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="retrieval-audit", daemon=True)
         self._thread.start()
@@ -132,7 +137,10 @@ class RecallAudit:
             waiting = [sample for sample in waiting if not sample.is_like(waiting[0])]
             started = time.perf_counter()
             self._audit(alike)
-            self._stopping.wait(_REST * (time.perf_counter() - started))
+            self._stopping.wait(self._rest(alike[0].collection) * (time.perf_counter() - started))
+
+    def _rest(self, collection: Collection) -> int:
+        return _REST if self._audited[collection.id] >= _KNOWN else _FIRST_REST
 
     def _also_waiting(self) -> Iterator[Sample]:
         with contextlib.suppress(queues.Empty):
@@ -141,6 +149,7 @@ class RecallAudit:
 
     def _audit(self, samples: Sequence[Sample]) -> None:
         number = samples[0].collection.id
+        self._audited[number] += len(samples)
         try:
             self._note(samples[0], self.recalls(samples))
         except QuadrilleError as error:  # deleted or replaced; or damaged, which Verify tells of

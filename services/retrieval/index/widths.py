@@ -13,17 +13,21 @@ _ACCURATE_TARGET = 0.992  # to keep 0.99
 # Recalls are judged when there are so many, by standard errors of their mean.
 _ROUNDS = (16, 32, 64, 128, 256)
 _SURE = 1.5
-# So much a width grows at once, and shrinks.
+# So much a width grows at once.
 _LEAST_RISE, _MOST_RISE = 1.25, 4.0
-_FALL = 0.9
+# It shrinks once so many tell that less is missed than three quarters of what may be, to where it would be nine tenths.
+_FALL_AFTER, _FALL_BELOW, _FALL_TO = 128, 0.75, 0.9
+_MOST_FALL = 0.7
 
 
 class RecallControl:
     """A factor on widths that holds the recall of real queries at a target.
 
     Recalls are judged together when there are 16, 32 … 256; then, or when the factor changes, they are forgotten. It
-    grows when their mean is surely below the target, as many times as more is missed than may be, for what a walk
-    misses falls at most as its width grows. It shrinks by a tenth when 256 surely miss less than half of what they may.
+    grows when their mean is surely below the target, as many times as more is missed than may be: in graphs that need
+    wide walks, what is missed falls no faster than the width grows. It shrinks when 128 or 256 surely miss less than
+    three quarters of what they may, by the root of that: in graphs that need none, what is missed grows about as the
+    square of how much narrower a walk is.
     """
 
     def __init__(self, target: float) -> None:
@@ -50,9 +54,11 @@ class RecallControl:
             rise = min(max(mean / self._may_miss, _LEAST_RISE), _MOST_RISE)
             self.factor = min(self.factor * rise, max(most, self.factor))
             self._forget()
+        elif self._count >= _FALL_AFTER and mean + doubt < _FALL_BELOW * self._may_miss:
+            fall = math.sqrt((mean + doubt) / (_FALL_TO * self._may_miss))
+            self.factor = max(self.factor * max(fall, _MOST_FALL), min(least, self.factor))
+            self._forget()
         elif self._count == _ROUNDS[-1]:
-            if mean + doubt < self._may_miss / 2:
-                self.factor = max(self.factor * _FALL, min(least, self.factor))
             self._forget()
         return self.factor != before
 

@@ -91,7 +91,8 @@ def test_ingest_and_memory():
 def test_filters_and_recall():
     rows = [
         {"engine": OURS, "operation": "filtered", "share": 0.001, "full_k": 1.0, "recall": 0.98},
-        {"engine": OURS, "operation": "recall", "effort": "accurate", "recall": 0.995},
+        {"engine": OURS, "operation": "recall", "effort": "accurate", "recall": 0.998},
+        {"engine": OURS, "operation": "recall", "effort": "accurate", "recall": 0.995, "audited": True},
     ]
     found = ratios(rows)
     assert value(found, "filter_0.1_percent_full_k") == 1.0

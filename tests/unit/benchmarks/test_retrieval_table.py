@@ -35,6 +35,12 @@ def test_a_page_tells_rounds_as_one_and_leaves_out_who_is_absent() -> None:
                 {**searched(OURS, 5000.0, clients=16), "operation": f"search{REFERENCES}"},
                 {**searched(OURS, 7000.0, batch=32), "operation": f"batch_search{REFERENCES}"},
                 {**searched(OURS, 300.0, recall=0.98), "operation": "recall", "effort": "accurate"},
+                {
+                    **searched(OURS, 400.0, recall=0.97),
+                    "operation": "recall",
+                    "effort": "default",
+                    "audited": True,
+                },
                 searched("raw", 9000.0, batch=32, recall=0.96),
                 {**searched("slow", 90.0, batch=256), "p50_ms": 2738.9},
                 {
@@ -56,6 +62,7 @@ def test_a_page_tells_rounds_as_one_and_leaves_out_who_is_absent() -> None:
     assert f"| {OURS} | 32 a call, ids and scores | 7,000 |" in page
     assert "| raw | 32 a call | 9,000 | 1.25 | 3 | 0.96 |" in page
     assert f"| {OURS} | 16 clients, effort accurate | 300 | 1.25 | 3 | 0.98 |" in page
+    assert f"| {OURS} | 16 clients, effort default, audited | 400 | 1.25 | 3 | 0.97 |" in page
     assert "| slow | 256 a call | 90 | 2,739 |" in page
     assert "| 1 % | 1.000 | 0.990 | 2 |" in page
     assert f"| {OURS} | 5,000 | 1,800 |" in page

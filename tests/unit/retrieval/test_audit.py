@@ -174,6 +174,17 @@ def test_what_was_found_before_walks_changed_is_not_learned_from(
         assert len([each for each in ForgetfulIndex.learned if each[0] == k]) == learned
 
 
+def test_a_collection_that_is_little_known_is_audited_sooner(
+    open_audit: Callable[..., RecallAudit], books: Collection
+) -> None:
+    audit, other = open_audit(), replace(books, id=77)
+    audit.stop()
+    audit._audit([Sample(books, QUERY, 2, None, Effort.DEFAULT)] * 1023)  # which fails, for it was stopped
+    assert audit._rest(books) == 9
+    audit._audit([Sample(books, QUERY, 2, None, Effort.DEFAULT)])
+    assert (audit._rest(books), audit._rest(other)) == (49, 9)
+
+
 def test_queries_that_wait_together_are_compared_together(
     open_audit: Callable[..., RecallAudit], books: Collection
 ) -> None:
@@ -230,5 +241,5 @@ def test_only_the_share_of_what_may_be_inexact_is_taken(
         assert auditor._waiting.empty()
     audit.offer(books, np.stack([QUERY, QUERY]), 10, None, Effort.DEFAULT)
     assert audit._waiting.qsize() == 2
-    audit.offer(books, np.tile(QUERY, (40, 1)), 10, None, Effort.DEFAULT)
-    assert audit._waiting.full() and audit._waiting.qsize() < 40
+    audit.offer(books, np.tile(QUERY, (80, 1)), 10, None, Effort.DEFAULT)
+    assert audit._waiting.full() and audit._waiting.qsize() < 80

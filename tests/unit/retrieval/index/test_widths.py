@@ -93,17 +93,24 @@ def test_doubtful_recalls_are_gathered_until_they_tell() -> None:
     assert control.factor > 1.0
 
 
-def test_long_after_more_is_found_than_asked_for_it_narrows_a_little() -> None:
+@pytest.mark.parametrize(("recall", "factor"), [(1.0, 0.7), (0.983, 0.793), (0.977, 1.0)])
+def test_long_after_more_is_found_than_asked_for_it_narrows(recall: float, factor: float) -> None:
     control = RecallControl(TARGET)
-    for _ in range(255):
-        control.observe(1.0, 0.1, 10)
+    for _ in range(127):
+        control.observe(recall, 0.1, 10)
     assert control.factor == 1.0
-    control.observe(1.0, 0.1, 10)
-    assert control.factor == pytest.approx(0.9)
-    enough = RecallControl(TARGET)
-    for _ in range(1000):
-        enough.observe(0.98, 0.1, 10)
-    assert enough.factor == 1.0
+    control.observe(recall, 0.1, 10)
+    assert control.factor == pytest.approx(factor, abs=0.001)
+
+
+def test_doubtful_recalls_narrow_nothing() -> None:
+    doubtful, sure = RecallControl(TARGET), RecallControl(TARGET)
+    for _ in range(16):  # a mean of 0.98 for both, by few bad ones and by many that miss a little
+        for place in range(8):
+            doubtful.observe(0.84 if place == 7 else 1.0, 0.1, 10)
+            sure.observe(0.98, 0.1, 10)
+    assert doubtful.factor == 1.0
+    assert sure.factor < 1.0
 
 
 def test_what_no_width_can_reach_is_soon_left_when_queries_get_easier() -> None:
@@ -111,19 +118,21 @@ def test_what_no_width_can_reach_is_soon_left_when_queries_get_easier() -> None:
     for _ in range(2000):
         widths.observe(Effort.DEFAULT, 40, 0.5)
     assert widths.width(Effort.DEFAULT, 40) == MOST
-    for _ in range(256):
+    for _ in range(128):
         widths.observe(Effort.DEFAULT, 40, 1.0)
-    assert widths.width(Effort.DEFAULT, 40) == pytest.approx(0.9 * MOST, abs=1)
+    assert widths.width(Effort.DEFAULT, 40) == pytest.approx(0.7 * MOST, abs=1)
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.floats(0.1, 12.0), st.integers(0, 2**32))
-def test_real_queries_are_brought_to_the_target_and_not_far_beyond(hardness: float, seed: int) -> None:
-    """Queries whose walks miss hardness / width of what they look for, as a graph's about do."""
+@given(st.floats(3, 400), st.sampled_from([1.0, 2.0]), st.integers(0, 2**32))
+def test_real_queries_are_brought_to_the_target_and_not_far_beyond(
+    needed: float, power: float, seed: int
+) -> None:
+    """Queries whose walks miss a share of what they look for that falls as the width or its square grows."""
     source, widths, calibrated = np.random.default_rng(seed), Widths(Hnsw(), TARGET), 32
     for _ in range(4000):
-        missed = min(1.0, hardness / widths.width(Effort.DEFAULT, calibrated))
+        missed = min(1.0, (1 - TARGET) * (needed / widths.width(Effort.DEFAULT, calibrated)) ** power)
         widths.observe(Effort.DEFAULT, calibrated, 1.0 - source.binomial(10, missed) / 10)
-    width, needed = widths.width(Effort.DEFAULT, calibrated), hardness / (1 - TARGET)
-    assert 0.6 * needed <= width or width == MOST
-    assert width <= max(LEAST, 4 * needed)
+    width = widths.width(Effort.DEFAULT, calibrated)
+    assert 0.7 * needed <= width or width == MOST
+    assert width <= max(LEAST, 2 * needed)
