@@ -126,9 +126,8 @@ class Served:
         for effort in ("default", "accurate"):
             load = await self.ask(self.requests(effort=effort), RECALL_CLIENTS)
             found = recall([places(answer) for answer in load.answers], nearest)
-            row = {"engine": OURS, "operation": "recall", "effort": effort, "audited": audited}
-            row["recall"] = round(found, 4)
-            rows.append({**row, **load.figures()})
+            told = {"engine": OURS, "operation": "recall", "effort": effort, "audited": audited}
+            rows.append({**told, "recall": round(found, 4), **load.figures()})
         return rows
 
     async def filtered(self) -> list[dict[str, Any]]:
