@@ -50,15 +50,16 @@ async def _own(rows: list[dict[str, Any]], asked: argparse.Namespace, work: Work
     async with served(scratch, work, asked.index, asked.build_threads) as ours:
         _tell(f"writing {len(work.vectors)} vectors")
         rows.append(await ours.fill())
-        _tell("recall, before and after audits")
+        _tell("recall")
         rows += await ours.recalls(audited=False)
+        _tell("what audits teach")
         await ours.learn()
-        rows += await ours.recalls(audited=True)
         for references in (False, True):
             await _beside_echo(rows, ours, asked.rounds, scratch, references=references)
         _tell("batches and filters")
         for references in (False, True):
             rows += [await ours.batches(size, references=references) for size in BATCHES]
+        rows += await ours.recalls(audited=True)  # last, for walks may have been narrowed meanwhile
         rows += await ours.filtered()
 
 

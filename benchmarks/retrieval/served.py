@@ -31,7 +31,8 @@ BATCHES, BATCH_CALLERS = (32, 256), 2
 UNSEALED, SEGMENTS = "quadrille_retrieval_unsealed_vectors", "quadrille_retrieval_segments"
 SEAL_AT = 4096  # with fewer vectors left over none are built in before it is quiet
 SEALING_S = 4 * 3600.0  # how long that may take
-LEARNING_S = 240.0  # audits of so long tell what walks suffice
+AUDITED = "quadrille_retrieval_recall_count"
+ENOUGH, LEARNING_S = 1024, 300.0  # audited queries tell what walks suffice; how long that may take
 LET_GO_S = 5.0  # after that the segments which a new one replaces are let go of
 OPTIONS = [("grpc.max_receive_message_length", 64 * 2**20)]
 
@@ -116,8 +117,8 @@ class Served:
 
     async def learn(self) -> None:
         """Ask as one client does, while audits tell the service how wide its walks need be."""
-        begun = time.perf_counter()
-        while time.perf_counter() - begun < LEARNING_S:
+        begun, before = time.perf_counter(), self.service.counted(AUDITED)
+        while self.service.counted(AUDITED) - before < ENOUGH and time.perf_counter() - begun < LEARNING_S:
             await self.search(1, len(self._work.queries))
 
     async def recalls(self, *, audited: bool) -> list[dict[str, Any]]:
