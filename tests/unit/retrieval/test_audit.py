@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import ClassVar
@@ -183,6 +184,19 @@ def test_a_collection_that_is_little_known_is_audited_sooner(
     assert audit._rest(books) == 9
     audit._audit([Sample(books, QUERY, 2, None, Effort.DEFAULT)])
     assert (audit._rest(books), audit._rest(other)) == (49, 9)
+
+
+def test_the_next_audit_waits_in_proportion_to_the_last(
+    open_audit: Callable[..., RecallAudit], books: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit, waits = open_audit(), list[float]()
+    monkeypatch.setattr(audit, "_audit", lambda samples: time.sleep(0.001))
+    monkeypatch.setattr(audit, "_rest", lambda collection: 1e6)
+    monkeypatch.setattr(audit._stopping, "wait", waits.append)
+    while not waits:
+        audit.offer(books, QUERY[None, :], 2, None, Effort.DEFAULT)
+        audit._thread.join(0.01)
+    assert waits[0] >= 0.001 * 1e6
 
 
 def test_queries_that_wait_together_are_compared_together(
